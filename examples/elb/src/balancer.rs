@@ -1,4 +1,4 @@
-//! The whole loop as one value: telemetry in, decisions out, and what a person sees of it.
+//! The control loop: telemetry, controller, node pools and status.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -6,38 +6,38 @@ use std::time::Instant;
 use sflow_metrics::{Timestamp, query};
 use tracing::{debug, info, warn};
 
-use crate::board::Board;
 use crate::config::{self, ControlSettings, DEFAULT_OWNER, OWNER};
 use crate::docker::hints;
+use crate::format::{counted, duration};
 use crate::handle::{Refusal, Request};
 use crate::notices;
 use crate::orchestrator::Orchestrator;
 use crate::policy::Mode;
 use crate::pool::pools::Pools;
 use crate::shared::Shared;
+use crate::status::LoopStatus;
 use crate::view::{Point, Snapshot};
-use crate::words::{counted, duration};
 use sflow_autoscale::controller::{Controller, Discovered, Ownership, Round};
 use sflow_autoscale::node_pools::PoolRound;
 use sflow_autoscale::node_pools::Reconciler;
 use sflow_autoscale::observe::Telemetry;
 use sflow_autoscale::problem::{Changed, Problem, ProblemReason};
 
-/// Telemetry, controller and what they came to.
+/// Telemetry, controller, node pools and the status that they produce.
 #[derive(Debug)]
 pub struct Balancer<O> {
     telemetry: Shared<Telemetry>,
     controller: Controller<O>,
     pools: Option<Pools>,
-    board: Shared<Board>,
+    status: Shared<LoopStatus>,
 }
 
 impl<O: Orchestrator> Balancer<O> {
-    /// A loop that starts at `now`.
+    /// Creates a loop that starts at `now`.
     ///
     /// # Errors
     ///
-    /// If a service is to be balanced by a metric that is not known.
+    /// If the rule of a service uses an unknown metric.
     pub fn new(
         now: Timestamp,
         orchestrator: O,
@@ -53,50 +53,50 @@ impl<O: Orchestrator> Balancer<O> {
             telemetry: Shared::default(),
             controller,
             pools: None,
-            board: Shared::new(Board::new(now)),
+            status: Shared::new(LoopStatus::new(now)),
         };
         balancer.use_policies();
         let (mode, managed) = (balancer.controller.mode(), balancer.controller.managed());
-        balancer.board.lock().stand(mode, managed);
+        balancer.status.lock().update_services(mode, managed);
         Ok(balancer)
     }
 
-    /// Keeps these pools of machines as well. The instance makes the keys of orders those of this
-    /// run: [`sflow_autoscale::node_pools::instance`].
+    /// Adds node pools. `instance` makes order keys unique to this process:
+    /// [`sflow_autoscale::node_pools::instance`].
     ///
     /// # Errors
     ///
-    /// If one is to be kept by a metric that is not known.
+    /// If the rule of a pool uses an unknown metric.
     pub fn keep(&mut self, instance: String, pools: &[config::Pool]) -> Result<(), query::Error> {
         let pools = Pools::new(instance, pools)?;
         let mode = self.controller.mode();
-        let mut board = self.board.lock();
-        let now = board.now();
-        board.stand_pools(now, mode, pools.reconcilers());
-        drop(board);
+        let mut status = self.status.lock();
+        let now = status.now();
+        status.update_pools(now, mode, pools.reconcilers());
+        drop(status);
         self.pools = Some(pools);
         self.use_policies();
         Ok(())
     }
 
-    /// The pools of machines.
+    /// The node pools.
     pub const fn pools(&self) -> Option<&Pools> {
         self.pools.as_ref()
     }
 
-    /// The pools of machines, to be told something else.
+    /// The node pools, to change their settings.
     pub const fn pools_mut(&mut self) -> Option<&mut Pools> {
         self.pools.as_mut()
     }
 
-    /// Takes one datagram.
+    /// Processes one datagram.
     pub fn receive(&mut self, received_at: Timestamp, source: SocketAddr, bytes: &[u8]) {
         let mut telemetry = self.telemetry.lock();
         telemetry.receive(received_at, source, bytes);
         notices::log(&mut telemetry);
     }
 
-    /// One round of the loop.
+    /// Runs one round: observe, decide, apply.
     pub async fn round(&mut self, now: Timestamp) -> Round {
         self.telemetry.lock().expire(now);
         let mut last = Instant::now();
@@ -114,15 +114,15 @@ impl<O: Orchestrator> Balancer<O> {
         }
         round.problems.iter_mut().for_each(hints::add);
         round.problems.extend(self.mode_unset());
-        let mut board = self.board.lock();
+        let mut status = self.status.lock();
         let mode = self.controller.mode();
-        let mut news = board.note(now, mode, self.controller.managed(), &round);
+        let mut news = status.record_round(now, mode, self.controller.managed(), &round);
         if let (Some(pools), Some(machines)) = (&self.pools, &machines) {
-            let more = board.note_pools(now, mode, pools.reconcilers(), machines);
+            let more = status.record_pools(now, mode, pools.reconcilers(), machines);
             news.entries.extend(more.entries);
             news.machines = more.machines;
         }
-        drop(board);
+        drop(status);
         for entry in &news.entries {
             let (id, decision) = (entry.id, &entry.decision);
             let (mode, outcome) = (decision.mode.name(), entry.outcome.name());
@@ -141,15 +141,15 @@ impl<O: Orchestrator> Balancer<O> {
         for event in &news.machines {
             info!("{}", event.words);
         }
-        log_problems(now, &news.troubles);
+        log_problems(now, &news.problems);
         round
     }
 
     /// Reports services and pools that would act if the mode of the loop were set, before the first
     /// round, which may have to wait for the orchestrator.
     pub fn report_mode(&self, now: Timestamp) {
-        let trouble: Vec<Problem> = self.mode_unset().into_iter().collect();
-        let changed = self.board.lock().record_problems(now, &trouble, false);
+        let problems: Vec<Problem> = self.mode_unset().into_iter().collect();
+        let changed = self.status.lock().record_problems(now, &problems, false);
         log_problems(now, &changed);
     }
 
@@ -170,7 +170,7 @@ impl<O: Orchestrator> Balancer<O> {
         Some(Problem::new(ProblemReason::ModeUnset, "", message))
     }
 
-    /// Updates the questions of policies in the telemetry.
+    /// Passes the metric queries of the policies to the telemetry.
     fn use_policies(&self) {
         let services = self.controller.managed().iter();
         let services = services.map(|managed| &managed.query);
@@ -181,7 +181,7 @@ impl<O: Orchestrator> Balancer<O> {
             .set_policy_queries(services.chain(pools));
     }
 
-    /// One round of the pools, if the orchestrator can be read at all.
+    /// Runs one round of the node pools, unless the orchestrator cannot be read.
     async fn keep_machines(&mut self, now: Timestamp, is_reached: bool) -> Option<PoolRound> {
         let pools = self.pools.as_mut().filter(|_| is_reached)?;
         let mode = self.controller.mode();
@@ -192,37 +192,37 @@ impl<O: Orchestrator> Balancer<O> {
             .await
     }
 
-    /// Finds further services by their labels, and respects their owners.
+    /// Enables discovery of services by their labels. Services of other owners are not changed.
     pub fn discover(&mut self, discovery: &config::Discovery) {
         self.controller.set_ownership(Some(discovery.ownership()));
         self.controller.discover(discovery.search());
     }
 
-    /// The telemetry, for who fills it or asks it.
+    /// The telemetry.
     pub const fn telemetry(&self) -> &Shared<Telemetry> {
         &self.telemetry
     }
 
-    /// What the loop has come to, for who shows it.
-    pub const fn board(&self) -> &Shared<Board> {
-        &self.board
+    /// The status of the loop.
+    pub const fn status(&self) -> &Shared<LoopStatus> {
+        &self.status
     }
 
-    /// Takes one more service under control.
+    /// Adds a service.
     ///
     /// # Errors
     ///
-    /// If it is to be balanced by a metric that is not known.
+    /// If its rule uses an unknown metric.
     pub fn manage(&mut self, service: &config::ServiceSettings) -> Result<(), query::Error> {
         self.controller.manage(service)
     }
 
-    /// Does what somebody asks of the loop.
+    /// Applies a request of a client.
     ///
     /// # Errors
     ///
-    /// If it cannot be done; then nothing has changed.
-    pub fn obey(&mut self, request: &Request) -> Result<(), Refusal> {
+    /// If the request cannot be applied; then nothing has changed.
+    pub fn apply(&mut self, request: &Request) -> Result<(), Refusal> {
         match request {
             Request::SetMode { service, mode } => {
                 if !self.controller.set_mode(service.as_deref(), *mode) {
@@ -256,16 +256,16 @@ impl<O: Orchestrator> Balancer<O> {
                     .lock()
                     .set_node_senders(config.collector.nodes.clone());
                 let services = counted(config.services.len(), "service");
-                info!("another configuration, of {services}");
+                info!("configuration reloaded: {services}");
             }
         }
         self.use_policies();
         let mode = self.controller.mode();
-        let mut board = self.board.lock();
-        board.stand(mode, self.controller.managed());
+        let mut status = self.status.lock();
+        status.update_services(mode, self.controller.managed());
         if let Some(pools) = &self.pools {
-            let now = board.now();
-            board.stand_pools(now, mode, pools.reconcilers());
+            let now = status.now();
+            status.update_pools(now, mode, pools.reconcilers());
         }
         Ok(())
     }
@@ -275,47 +275,49 @@ impl<O: Orchestrator> Balancer<O> {
         &self.controller
     }
 
-    /// The controller, to be told something else.
+    /// The controller, to change its settings.
     pub const fn controller_mut(&mut self) -> &mut Controller<O> {
         &mut self.controller
     }
 
-    /// The orchestrator, to be driven by who simulates it.
+    /// The orchestrator, to advance a simulation.
     pub const fn orchestrator_mut(&mut self) -> &mut O {
         self.controller.orchestrator_mut()
     }
 
-    /// A service's past, oldest first.
-    pub fn past(&self, service: &str) -> Vec<Point> {
-        self.board.lock().past(service)
+    /// History of a service, oldest first.
+    pub fn service_history(&self, service: &str) -> Vec<Point> {
+        self.status.lock().service_history(service)
     }
 
-    /// What a person sees now.
+    /// The current status for the terminal and the page.
     pub fn snapshot(&self) -> Snapshot {
         let intake = self.telemetry.lock().ingest_stats();
-        self.board.lock().snapshot(intake, usize::MAX)
+        self.status.lock().snapshot(intake, usize::MAX)
     }
 }
 
-/// One line for each service that is added, changed or removed by its labels.
+/// Logs each service that is added, changed or removed by its labels.
 fn log_discovered(discovered: &[Discovered]) {
     for change in discovered {
         match change {
-            Discovered::Added(service) => info!(service, "found by its labels"),
-            Discovered::Changed(service) => info!(service, "its labels have changed"),
-            Discovered::Removed(service) => info!(service, "not scaled any more, by its labels"),
+            Discovered::Added(service) => info!(service, "discovered by its labels"),
+            Discovered::Changed(service) => info!(service, "labels changed"),
+            Discovered::Removed(service) => {
+                info!(service, "no longer scaled: its labels were removed")
+            }
         }
     }
 }
 
-/// One line for each problem that begins or ends.
+/// Logs each problem that begins or ends.
 fn log_problems(now: Timestamp, changed: &Changed<(ProblemReason, String)>) {
-    for ((reason, about), trouble) in &changed.begun {
-        warn!(reason = reason.name(), about, "{}", trouble.message);
+    for ((reason, about), problem) in &changed.begun {
+        warn!(reason = reason.name(), about, "{}", problem.message);
     }
-    for ((reason, about), trouble) in &changed.ended {
-        let lasted = duration((now - trouble.since).as_secs_f64());
+    for ((reason, about), problem) in &changed.ended {
+        let lasted = duration((now - problem.since).as_secs_f64());
         let reason = reason.name();
-        info!(reason, about, "Ended after {lasted}: {}", trouble.message);
+        info!(reason, about, "ended after {lasted}: {}", problem.message);
     }
 }

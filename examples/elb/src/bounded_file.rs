@@ -1,4 +1,4 @@
-//! Files that a configuration names: regular ones of bounded size.
+//! Reads files that a configuration names: regular files of bounded size.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
@@ -8,31 +8,31 @@ use std::path::Path;
 ///
 /// # Errors
 ///
-/// If it cannot be read, is larger, or is not a regular file: a FIFO would block, a device has no
-/// end. The error contains nothing of the content.
+/// If the file cannot be read, is larger, or is not a regular file: a FIFO would block, and a
+/// device has no end. The error does not contain the file's content.
 pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    // Before it is opened: that alone has effects on some devices.
+    // Checked before opening, because opening a device can have side effects.
     check(&std::fs::metadata(path)?)?;
     let file = open(path)?;
-    // And again: another file may have this name by now.
+    // Checked again: the name may refer to another file by now.
     check(&file.metadata()?)?;
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {
-        let problem = format!("it is larger than {limit} bytes");
+        let problem = format!("larger than {limit} bytes");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, problem));
     }
     Ok(bytes)
 }
 
-/// The same as text.
+/// Reads a text file of at most `limit` bytes.
 ///
 /// # Errors
 ///
-/// As [`read`], or if it is not UTF-8.
+/// See [`read`]; also if the content is not UTF-8.
 pub(crate) fn read_to_string(path: &Path, limit: u64) -> io::Result<String> {
     String::from_utf8(read(path, limit)?).map_err(|_| {
-        let problem = "it is not text in UTF-8";
+        let problem = "not UTF-8 text";
         io::Error::new(io::ErrorKind::InvalidData, problem)
     })
 }
@@ -41,7 +41,7 @@ fn check(facts: &Metadata) -> io::Result<()> {
     match facts.is_file() {
         true => Ok(()),
         false => {
-            let problem = "it is not a regular file";
+            let problem = "not a regular file";
             Err(io::Error::new(io::ErrorKind::InvalidInput, problem))
         }
     }
@@ -73,15 +73,15 @@ mod tests {
         std::fs::write(&path, "12345678").unwrap();
         assert_eq!(read_to_string(&path, 8).unwrap(), "12345678");
         let error = read(&path, 7).unwrap_err().to_string();
-        assert_eq!(error, "it is larger than 7 bytes");
+        assert_eq!(error, "larger than 7 bytes");
         std::fs::write(&path, b"secret\xff").unwrap();
         let error = read_to_string(&path, 8).unwrap_err().to_string();
-        assert_eq!(error, "it is not text in UTF-8");
+        assert_eq!(error, "not UTF-8 text");
         let fifo = folder.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
         for special in [fifo.as_path(), folder.path(), Path::new("/dev/zero")] {
             let error = read(special, 8).unwrap_err().to_string();
-            assert_eq!(error, "it is not a regular file", "{}", special.display());
+            assert_eq!(error, "not a regular file", "{}", special.display());
         }
         let missing = read(&folder.path().join("missing"), 8).unwrap_err();
         assert_eq!(missing.kind(), io::ErrorKind::NotFound);

@@ -1,5 +1,5 @@
-//! What others may do with a running loop: look at it, ask its telemetry, and tell it something
-//! else. Who serves the API has a [`Handle`]; who runs the loop takes the [`Request`]s.
+//! Access to a running loop: status, telemetry, and requests to change something. The API uses a
+//! [`Handle`]; the program around the loop processes the [`Request`]s.
 
 use std::time::Duration;
 
@@ -7,67 +7,68 @@ use sflow_metrics::Timestamp;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::board::Board;
 use crate::config::Config;
 use crate::policy::Mode;
 use crate::shared::Shared;
+use crate::status::LoopStatus;
 use crate::view::Snapshot;
 use sflow_autoscale::observe::{ContainerView, Telemetry};
 
-/// Requests that wait while the loop waits for the orchestrator.
+/// Queue length of requests while the loop waits for the orchestrator.
 const WAITING: usize = 16;
-/// How long a request may wait.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// Maximum waiting time of a request.
+const MAX_WAIT: Duration = Duration::from_secs(8);
 
-/// A running loop, as others see it.
+/// Access to a running loop.
 #[derive(Clone, Debug)]
 pub struct Handle {
     telemetry: Shared<Telemetry>,
-    board: Shared<Board>,
+    status: Shared<LoopStatus>,
     config: Shared<Config>,
     requests: mpsc::Sender<(Request, oneshot::Sender<Result<(), Refusal>>)>,
 }
 
-/// What comes in from the handles of a loop.
+/// Requests from the handles of a loop.
 #[derive(Debug)]
 pub struct Requests(mpsc::Receiver<(Request, oneshot::Sender<Result<(), Refusal>>)>);
 
-/// What a loop may be told.
+/// A request to the loop.
 #[derive(Clone, Debug)]
 pub enum Request {
-    /// To do more or less for one service, or at most this for all.
+    /// Sets the mode of a service or of the loop.
     SetMode {
-        /// Which; all if none is named.
+        /// The service; `None` for the loop.
         service: Option<String>,
         /// The mode.
         mode: Mode,
     },
-    /// To do more or less for one pool of machines.
+    /// Sets the mode of a node pool.
     SetPoolMode {
-        /// Which.
+        /// Name of the pool.
         pool: String,
         /// The mode.
         mode: Mode,
     },
-    /// To go on with this configuration instead.
+    /// Replaces the configuration.
     Configure(Box<Config>),
 }
 
-/// Why a request was not carried out.
+/// Why a request was not applied.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
-    /// The service is not under control.
-    #[error("no service {0} is under control")]
+    /// The service is not managed.
+    #[error("service {0} is not managed")]
     UnknownService(String),
-    /// There is no such pool.
-    #[error("no pool {0} is under control")]
+    /// The pool does not exist.
+    #[error("pool {0} does not exist")]
     UnknownPool(String),
-    /// It cannot be changed while the loop runs, or names something that does not exist.
+    /// The change is invalid, or impossible while the loop runs.
     #[error("{0}")]
     Impossible(String),
-    /// The loop waits for somebody else; what was asked may still be done.
+    /// The loop is waiting for the orchestrator; the request may still be applied.
     #[error(
-        "the loop is busy waiting for the orchestrator: look whether it was done, or ask again"
+        "the loop is waiting for the orchestrator: check whether the change was applied, or try \
+         again"
     )]
     Busy,
     /// The loop has ended.
@@ -76,17 +77,17 @@ pub enum Refusal {
 }
 
 impl Handle {
-    /// A handle of a loop with this telemetry and board, and the requests that come in from it
-    /// and its clones.
+    /// A handle of a loop with this telemetry and status, and the receiver of requests from the
+    /// handle and its clones.
     pub fn new(
         telemetry: Shared<Telemetry>,
-        board: Shared<Board>,
+        status: Shared<LoopStatus>,
         config: Config,
     ) -> (Self, Requests) {
         let (sender, receiver) = mpsc::channel(WAITING);
         let handle = Self {
             telemetry,
-            board,
+            status,
             config: Shared::new(config),
             requests: sender,
         };
@@ -98,66 +99,66 @@ impl Handle {
         &self.telemetry
     }
 
-    /// How the loop stands.
-    pub const fn board(&self) -> &Shared<Board> {
-        &self.board
+    /// Status of the loop.
+    pub const fn status(&self) -> &Shared<LoopStatus> {
+        &self.status
     }
 
-    /// The configuration that holds.
+    /// The current configuration.
     pub const fn config(&self) -> &Shared<Config> {
         &self.config
     }
 
-    /// The loop's own time at this moment.
+    /// The loop's current time.
     pub fn now(&self) -> Timestamp {
-        self.board.lock().present()
+        self.status.lock().present()
     }
 
-    /// What a person sees now.
+    /// The current status for the terminal and the page.
     pub fn snapshot(&self) -> Snapshot {
         self.glance(usize::MAX)
     }
 
-    /// The same, with at most so many points of each service's past.
+    /// The same, with at most `points` points of each service's history.
     pub fn glance(&self, points: usize) -> Snapshot {
         let intake = self.telemetry.lock().ingest_stats();
-        self.board.lock().snapshot(intake, points)
+        self.status.lock().snapshot(intake, points)
     }
 
-    /// The containers of a service, as the orchestrator and telemetry know them; none of a
-    /// service that is not known.
+    /// Containers of a service according to the orchestrator and the telemetry; empty if the
+    /// service is unknown.
     pub fn containers(&self, service: &str) -> Vec<ContainerView> {
-        let board = self.board.lock();
-        let now = board.present();
-        let found = board.standing(service).and_then(|standing| {
-            let metrics: Vec<String> = standing.metrics().map(str::to_owned).collect();
-            Some((standing.state.clone()?, metrics))
+        let status = self.status.lock();
+        let now = status.present();
+        let found = status.service(service).and_then(|known| {
+            let metrics: Vec<String> = known.metrics().map(str::to_owned).collect();
+            Some((known.state.clone()?, metrics))
         });
-        drop(board);
+        drop(status);
         let Some((state, metrics)) = found else {
             return Vec::new();
         };
         self.telemetry.lock().containers_of(now, &state, &metrics)
     }
 
-    /// Whether there is still a loop.
+    /// Whether the loop is still running.
     pub fn is_open(&self) -> bool {
         !self.requests.is_closed()
     }
 
-    /// Tells the loop something, and waits until it has been carried out. What nobody waits for
-    /// any more when its turn comes is left undone.
+    /// Sends a request to the loop and waits until it was applied. A request whose caller no longer
+    /// waits is dropped.
     ///
     /// # Errors
     ///
-    /// If it has not been, or not in time.
-    pub async fn tell(&self, request: Request) -> Result<(), Refusal> {
+    /// If the request was not applied, or not in time.
+    pub async fn send(&self, request: Request) -> Result<(), Refusal> {
         let (answer, answered) = oneshot::channel();
         let configured = match &request {
             Request::Configure(config) => Some(config.clone()),
             Request::SetMode { .. } | Request::SetPoolMode { .. } => None,
         };
-        let told = async {
+        let applied = async {
             let sent = self.requests.send((request, answer)).await;
             sent.map_err(|_| Refusal::Ended)?;
             answered.await.map_err(|_| Refusal::Ended)??;
@@ -166,7 +167,7 @@ impl Handle {
             }
             Ok(())
         };
-        match tokio::time::timeout(PATIENCE, told).await {
+        match tokio::time::timeout(MAX_WAIT, applied).await {
             Ok(result) => result,
             Err(_) => Err(Refusal::Busy),
         }
@@ -174,7 +175,8 @@ impl Handle {
 }
 
 impl Requests {
-    /// The next request and where its answer goes; never ready once all handles are gone.
+    /// The next request and the sender of its answer. Never completes after all handles are
+    /// dropped.
     pub async fn next(&mut self) -> (Request, oneshot::Sender<Result<(), Refusal>>) {
         while let Some((request, answer)) = self.0.recv().await {
             if !answer.is_closed() {

@@ -1,4 +1,4 @@
-//! How long things took, counted since the loop began.
+//! Latency statistics since the start of the loop.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use crate::policy::Decision;
 use sflow_autoscale::controller::Stages;
 
-/// How long the stages of all rounds took, and how old readings were when something was decided
-/// from them. Clones go on counting together.
+/// Durations of the stages of rounds, and ages of the readings that decisions use. Clones share the
+/// statistics.
 #[derive(Clone, Debug)]
 pub struct Latency {
     stages: [(&'static str, Histogram); 5],
@@ -17,7 +17,7 @@ pub struct Latency {
 
 impl Default for Latency {
     fn default() -> Self {
-        // From a tenth of a millisecond to the time after which an engine is given up.
+        // From 0.1 ms to the time limit of requests to an engine.
         let stage = || {
             Histogram::new([
                 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
@@ -35,8 +35,8 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// Counts a round.
-    pub fn note(&self, took: &Stages) {
+    /// Records a round.
+    pub fn record_round(&self, took: &Stages) {
         let Stages {
             read,
             observe,
@@ -50,20 +50,20 @@ impl Latency {
         }
     }
 
-    /// Counts a decision: the age of the newest of its readings.
-    pub fn note_readings(&self, decision: &Decision) {
+    /// Records the age of the newest reading of a decision.
+    pub fn record_readings(&self, decision: &Decision) {
         let ages = decision.inputs.iter().filter_map(|input| input.newest);
         if let Some(newest) = ages.min_by(f64::total_cmp) {
             self.readings.observe(newest);
         }
     }
 
-    /// How long each stage took, and all of a round.
+    /// Duration of each stage and of the whole round.
     pub fn stages(&self) -> impl Iterator<Item = (&'static str, &Histogram)> {
         self.stages.iter().map(|(name, took)| (*name, took))
     }
 
-    /// How old the newest reading was that something was decided from.
+    /// Age of the newest reading of each decision.
     pub const fn readings(&self) -> &Histogram {
         &self.readings
     }

@@ -1,11 +1,11 @@
-//! Log lines for received data that is not used: one per cause.
+//! Log lines for received data that is ignored: one per cause.
 
 use sflow_autoscale::observe::{Notice, Telemetry};
 use tracing::warn;
 
 /// Logs the notices of `telemetry` since the last call.
 pub(crate) fn log(telemetry: &mut Telemetry) {
-    for notice in telemetry.take_notices() {
+    for notice in telemetry.drain_notices() {
         match (&notice, notice.source()) {
             (Notice::SenderNotAllowed { .. }, Some(source)) => warn!(
                 %source,

@@ -1,4 +1,4 @@
-//! A capture through the same decisions.
+//! Replays a capture through the controller.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -20,43 +20,43 @@ use crate::orchestrator::{
 use crate::policy::{Decision, Mode, Signal};
 use sflow_autoscale::observe::MetricQuery;
 
-/// What each line reports beside the decision.
+/// Metrics that each line reports in addition to the decision.
 const REPORTED: [&str; 3] = ["vir_cpu_cores", "vir_bytes_in", "vir_bytes_out"];
 
-/// One tick and service.
+/// Result of one decision interval for one service.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Line {
-    /// Seconds since 1970, by the capture.
+    /// Unix time of the capture, in seconds.
     pub time: f64,
-    /// The service.
+    /// Name of the service.
     pub service: String,
-    /// Containers of it that run, as far as telemetry knows.
+    /// Running containers according to the telemetry.
     pub replicas_seen: u32,
     /// Containers that match.
     pub matched: u32,
-    /// Containers that contributed to the means.
+    /// Containers with a fresh value.
     pub contributing: u32,
-    /// Mean cores used per container.
+    /// Mean CPU usage per container, in cores.
     pub vir_cpu_cores: Option<f64>,
-    /// Mean bytes per second into each container.
+    /// Mean received bytes per second and container.
     pub vir_bytes_in: Option<f64>,
-    /// Mean bytes per second out of each container.
+    /// Mean sent bytes per second and container.
     pub vir_bytes_out: Option<f64>,
-    /// `hold`, or what the replicas would be set to.
+    /// `hold`, or the new number of replicas.
     pub decision: String,
-    /// Why, the last step first.
+    /// Reasons, the last step first.
     pub reasons: Vec<String>,
 }
 
-/// Plays a capture and writes one line for each tick and service, until the end is requested.
+/// Replays a capture and writes one line per decision interval and service, until the end is
+/// requested.
 ///
-/// Services are those whose containers are seen, or only `only`; they are balanced by the
-/// configuration of their name, else by that of the first service in it.
+/// Services are those in the capture, or only those in `only`. Each uses the configuration of its
+/// name, else that of the first configured service.
 ///
 /// # Errors
 ///
-/// If the capture cannot be read; lines before that place have been written. Or what `out`
-/// returns.
+/// If the capture cannot be read; preceding lines have been written. Also errors of `out`.
 pub async fn replay(
     stop: &Stop,
     path: &Path,
@@ -100,14 +100,14 @@ pub async fn replay(
         (Some(player), Some(next)) => player.tick(timestamp(next), out).await,
         _ if stop.is_requested() => Ok(()),
         _ => anyhow::bail!(
-            "{}: no datagram to port {} in it",
+            "{}: contains no datagrams to port {}",
             path.display(),
             sflow_collector::SFLOW_PORT,
         ),
     }
 }
 
-/// Logs the packets of a capture that were passed over, and why.
+/// Logs the number of packets that were skipped, by cause.
 fn report(path: &Path, capture: &Capture) {
     let passed_over = capture.passed_over();
     if !passed_over.is_empty() {
@@ -162,9 +162,9 @@ impl<'c> Player<'c> {
         let signals: BTreeMap<String, Vec<Signal>> = {
             let recorded = self.balancer.controller().orchestrator();
             let telemetry = self.balancer.telemetry().lock();
-            let look = telemetry.snapshot(now, [&self.reported]);
+            let snapshot = telemetry.snapshot(now, [&self.reported]);
             let signals = recorded.seen.iter().map(|service| {
-                let signals = look.signals(&self.reported, service, Duration::ZERO);
+                let signals = snapshot.signals(&self.reported, service, Duration::ZERO);
                 (service.name.clone(), signals)
             });
             signals.collect()
@@ -204,7 +204,7 @@ impl<'c> Player<'c> {
             .find(|known| known.name == service);
         let mut configured = by_name
             .or(self.config.services.first())
-            .context("the configuration names no service to decide like")?
+            .context("the configuration contains no service")?
             .clone();
         service.clone_into(&mut configured.name);
         configured.settings.mode = Mode::Advise;
@@ -220,7 +220,7 @@ fn word(decision: &Decision) -> String {
     }
 }
 
-/// What a capture tells of an orchestrator: as many replicas as are seen, and none can be set.
+/// The orchestrator of a capture: it has the observed replicas and cannot scale.
 #[derive(Debug, Default)]
 struct Recorded {
     seen: Vec<Service>,
@@ -234,7 +234,7 @@ impl Orchestrator for Recorded {
     }
 
     async fn scale(&mut self, service: &Service, _replicas: u32) -> Result<(), OrchestratorError> {
-        let why = "it is a recording".to_owned();
+        let why = "a capture cannot be scaled".to_owned();
         Err(OrchestratorError::NotScalable {
             name: service.name.clone(),
             why,
@@ -259,7 +259,9 @@ impl Orchestrator for Recorded {
         _availability: Availability,
         _drained_for: Option<&str>,
     ) -> Result<(), OrchestratorError> {
-        Err(OrchestratorError::Refused("it is a recording".to_owned()))
+        Err(OrchestratorError::Refused(
+            "a capture cannot be scaled".to_owned(),
+        ))
     }
 }
 

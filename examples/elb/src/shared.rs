@@ -1,22 +1,21 @@
-//! A value that several tasks look into, each for a moment.
+//! A value that several tasks use, each for a short time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sflow_autoscale::observe::{Telemetry, TelemetryAccess};
 
-/// One value with several owners. Whoever holds the guard keeps the others waiting: never
-/// across an `await`.
+/// A shared value behind a mutex. The guard must not be held across an `await`.
 #[derive(Debug, Default)]
 pub struct Shared<T>(Arc<Mutex<T>>);
 
 impl<T> Shared<T> {
-    /// Shares it.
+    /// Shares a value.
     pub fn new(value: T) -> Self {
         Self(Arc::new(Mutex::new(value)))
     }
 
-    /// The value, for as long as the guard lives. What a panic elsewhere left is as good as
-    /// anything: no value here is ever half written.
+    /// Locks the value. A poisoned lock is used like any other: values are never left partially
+    /// updated.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

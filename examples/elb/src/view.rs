@@ -1,4 +1,4 @@
-//! What a person sees: one value, drawn by the terminal, the page and the chart alike.
+//! View models for the terminal, the page and charts.
 
 use serde::Serialize;
 use sflow_metrics::Timestamp;
@@ -8,135 +8,136 @@ use sflow_autoscale::node_pools::{PoolEvent, PoolStatus};
 use sflow_autoscale::observe::IngestStats;
 use sflow_autoscale::problem::ProblemReason;
 
-/// The state of the loop at one moment.
+/// Status of the loop at one time.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Snapshot {
-    /// What runs: `demo`, `run`, …
+    /// The subcommand: `demo`, `run`, …
     pub title: String,
-    /// Where the page is served, if it is.
+    /// URL of the page, if it is served.
     pub page: Option<String>,
     /// Seconds since the loop started, in the loop's own time.
     pub elapsed: f64,
-    /// How many times faster than the wall clock the loop runs; 1 is real time.
+    /// Factor by which the loop runs faster than the wall clock; 1 is real time.
     pub speed: f64,
-    /// What the load is doing now, in words (`simulated load: 750 kB/s`), where that is known.
+    /// Description of the simulated load (`simulated load: 750 kB/s`), if known.
     pub load: Option<String>,
-    /// When the loop started, in seconds since 1970, where its time is that of the clock.
+    /// Start of the loop in Unix seconds; `None` if the loop does not run by the wall clock.
     pub began: Option<i64>,
-    /// What is done at most for any service: `off`, `advise` or `act`.
+    /// Mode of the loop: `off`, `advise` or `act`.
     pub mode: String,
-    /// Each service.
+    /// Services.
     pub services: Vec<ServiceView>,
-    /// Each pool of machines.
+    /// Node pools.
     pub pools: Vec<PoolView>,
     /// The last decisions, oldest first.
     pub decisions: Vec<DecisionView>,
-    /// Current problems, in words.
+    /// Messages of the current problems.
     pub troubles: Vec<String>,
-    /// The same with their reasons.
+    /// Current problems.
     pub problems: Vec<ProblemView>,
-    /// What has arrived.
+    /// Statistics of received datagrams.
     pub intake: IngestStats,
 }
 
 /// A current problem.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProblemView {
-    /// Its kind.
+    /// Kind of the problem.
     pub reason: ProblemReason,
-    /// The service, pool or node; empty if it concerns all of them.
+    /// The service, pool or node; empty if all are affected.
     pub about: String,
-    /// When it began, in seconds since the loop started.
+    /// Beginning, in seconds since the start of the loop.
     pub since: f64,
-    /// The problem, and what to do.
+    /// Message with a recommended action.
     pub words: String,
 }
 
-/// One pool of machines at one moment, with its past.
+/// A node pool at one time, with its history.
 #[derive(Clone, Debug, Serialize)]
 pub struct PoolView {
-    /// How it stands.
+    /// Status of the pool.
     #[serde(flatten)]
-    pub standing: PoolStatus,
+    pub status: PoolStatus,
     /// Load and size over time, oldest first, bounded.
     pub past: Vec<Point>,
-    /// What has happened last, oldest first.
+    /// Last events, oldest first.
     pub events: Vec<PoolEvent>,
 }
 
 impl PoolView {
-    /// The same in the form of a service, for who draws either: its replicas are machines.
+    /// The pool in the form of a service: its replicas are machines.
     pub fn as_service(&self) -> ServiceView {
-        let standing = &self.standing;
-        let inputs = standing.last.as_ref();
+        let status = &self.status;
+        let inputs = status.last.as_ref();
         let inputs = inputs.map_or(&[][..], |last| last.inputs.as_slice());
-        let signals = SignalView::all(&standing.signals, inputs);
+        let signals = SignalView::all(&status.signals, inputs);
         ServiceView {
-            name: standing.name.clone(),
-            mode: standing.mode.name().to_owned(),
-            wanted: standing.known.then(|| standing.desired()),
-            running: standing.known.then_some(standing.serving),
+            name: status.name.clone(),
+            mode: status.mode.name().to_owned(),
+            wanted: status.known.then(|| status.desired()),
+            running: status.known.then_some(status.serving),
             seen: inputs.iter().map(|input| input.matched).max(),
-            recommended: standing.last.as_ref().map(|last| last.result),
-            bounds: (standing.min, standing.max),
+            recommended: status.last.as_ref().map(|last| last.result),
+            bounds: (status.min, status.max),
             signals,
             past: self.past.clone(),
         }
     }
 }
 
-/// One service at one moment, with its past.
+/// A service at one time, with its history.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ServiceView {
     /// Name.
     pub name: String,
     /// `off`, `advise` or `act`.
     pub mode: String,
-    /// Replicas that the orchestrator has been told to keep; `None` if unknown.
+    /// Replicas configured in the orchestrator; `None` if unknown.
     pub wanted: Option<u32>,
-    /// Tasks that run; `None` if unknown.
+    /// Running tasks; `None` if unknown.
     pub running: Option<u32>,
-    /// Containers of it that telemetry knows; `None` if it is unknown which it should know.
+    /// Containers known to the telemetry; `None` if the expected number is unknown.
     pub seen: Option<u32>,
-    /// Replicas that the last decision would set in any mode; `None` if there is none.
+    /// Replicas that the last decision would set in mode `act`; `None` without a decision.
     pub recommended: Option<u32>,
-    /// Bounds.
+    /// Minimum and maximum number of replicas.
     pub bounds: (u32, u32),
-    /// The signals that decisions use.
+    /// Signals of the rule.
     pub signals: Vec<SignalView>,
     /// Load and size over time, oldest first, bounded.
     pub past: Vec<Point>,
 }
 
-/// One signal of a service, as mean per container.
+/// A signal of a service, as mean per container.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct SignalView {
     /// Name of the metric (`vir_cpu_utilization`, `vir_bytes_in+vir_bytes_out`).
     pub metric: String,
     /// Unit (`%`, `B/s`).
     pub unit: String,
-    /// Mean per container; `None` when nothing is known.
+    /// Mean per container; `None` if unknown.
     pub value: Option<f64>,
-    /// The value above which the service grows, or the target.
+    /// The upper threshold, or the target.
     pub upper: f64,
-    /// The value below which it shrinks, or the target.
+    /// The lower threshold, or the target.
     pub lower: f64,
-    /// The least loaded container; `None` when nothing is known.
+    /// Value of the least loaded container; `None` if unknown.
     pub least: Option<f64>,
-    /// The most loaded one.
+    /// Value of the most loaded container.
     pub most: Option<f64>,
-    /// Containers that contributed a fresh value.
+    /// Containers with a fresh value.
     pub contributing: u32,
     /// Containers that match.
     pub matched: u32,
-    /// Containers with a fresh value that are younger than the warm-up and do not contribute.
+    /// Containers that are younger than the warm-up time and do not contribute.
     pub warming: u32,
-    /// Whether the last round did not read the service: then no number of containers is known.
+    /// Whether the last round could not read the service, so that numbers of containers are
+    /// unknown.
     pub unknown: bool,
 }
 
 impl SignalView {
-    /// Each metric of a rule, with what the last decision had of it.
+    /// The metrics of a rule with the signals of the last decision.
     pub fn all(rule: &[Band], inputs: &[Signal]) -> Vec<Self> {
         let view = |(place, band): (usize, &Band)| {
             let input = inputs.get(place);
@@ -158,46 +159,46 @@ impl SignalView {
     }
 }
 
-/// One moment of a service's past.
+/// A point of a service's history.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Point {
-    /// Seconds since the loop started.
+    /// Seconds since the start of the loop.
     pub at: f64,
-    /// Mean per container of the first signal; `None` where nothing was known.
+    /// Mean of the first signal per container; `None` if unknown.
     pub load: Option<f64>,
-    /// The least loaded container.
+    /// Value of the least loaded container.
     pub least: Option<f32>,
-    /// The most loaded one.
+    /// Value of the most loaded container.
     pub most: Option<f32>,
-    /// Replicas wanted.
+    /// Desired replicas.
     pub wanted: u32,
     /// Tasks running.
     pub running: u32,
 }
 
-/// One decision in words.
+/// A decision as text.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct DecisionView {
-    /// Its number in the history; 0 of what is none.
+    /// Number in the history; 0 if it is not in the history.
     pub id: u64,
-    /// When, in nanoseconds since 1970.
+    /// Time in nanoseconds since 1970.
     pub time: Timestamp,
-    /// Seconds since the loop started.
+    /// Seconds since the start of the loop.
     pub at: f64,
-    /// What it is for.
+    /// Whether the subject is a service or a pool.
     pub kind: SubjectKind,
-    /// The service, or the pool.
+    /// Name of the service or pool.
     pub service: String,
-    /// Replicas before.
+    /// Replicas before the decision.
     pub from: u32,
-    /// Replicas decided.
+    /// Replicas after the decision.
     pub to: u32,
-    /// What came of it: `done`, `advised`, `failed` or `kept`.
+    /// Outcome: `done`, `advised`, `failed` or `kept`.
     pub outcome: &'static str,
-    /// Whether packet samples, and not counters alone, have led to it.
+    /// Whether packet samples were decisive.
     pub fast: bool,
-    /// Why, in words, most important first.
+    /// Reasons, most important first.
     pub reasons: Vec<String>,
-    /// Of a pool: what was done with its machines, in words.
+    /// Operations on machines, if the subject is a pool.
     pub machines: Vec<String>,
 }

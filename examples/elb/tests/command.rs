@@ -203,7 +203,10 @@ fn a_supervisor_ends_it_and_that_is_no_error() {
         running.until(&["Listening, HTTP"]);
         let (code, rest) = running.end(signal);
         assert_eq!(code, Some(0), "{rest}");
-        assert!(rest.contains("the services stay as they are"), "{rest}");
+        assert!(
+            rest.contains("services and machines are not changed"),
+            "{rest}"
+        );
     }
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use elb::compare::{
-    Comparison, Contender, Course, Grid, Moment, Options, Score, Settling, Trace, compare,
+    Candidate, Comparison, Grid, Moment, NamedWorkload, Options, Score, Settling, Trace, compare,
 };
 use proptest::prelude::{ProptestConfig, prop, prop_assert};
 use proptest::proptest;
@@ -40,13 +40,13 @@ async fn comparison(seed: u64, seeds: u32) -> Comparison {
     .unwrap()
 }
 
-fn score(comparison: &Comparison, course: &str, policy: Contender) -> Score {
-    let course = comparison
-        .courses
+fn score(comparison: &Comparison, workload: &str, policy: Candidate) -> Score {
+    let workload = comparison
+        .workloads
         .iter()
-        .find(|known| known.name == course)
+        .find(|known| known.name == workload)
         .unwrap();
-    let mut results = course.results.iter();
+    let mut results = workload.results.iter();
     results.find(|known| known.policy == policy).unwrap().score
 }
 
@@ -70,7 +70,7 @@ fn a_step_is_measured() {
     assert_eq!(score.overshoot, 1.0);
     let changes: Vec<_> = trace.changes().collect();
     assert_eq!(changes, [(s(16), true), (s(101), false)]);
-    assert_eq!(trace.turns().collect::<Vec<_>>(), [s(101)]);
+    assert_eq!(trace.reversals().collect::<Vec<_>>(), [s(101)]);
 }
 
 #[test]
@@ -114,19 +114,28 @@ fn the_mean_of_runs() {
 
 #[test]
 fn loads_are_what_they_are_said_to_be() {
-    let courses = Course::all(1);
-    let known = |name: &str| courses.iter().find(|course| course.name == name).unwrap();
+    let workloads = NamedWorkload::all(1);
+    let known = |name: &str| {
+        workloads
+            .iter()
+            .find(|workload| workload.name == name)
+            .unwrap()
+    };
     assert_eq!(
         (known("step").at(s(66)), known("step").at(s(67))),
         (2.0, 6.0)
     );
     assert_eq!(known("spike").peak(), 9.0);
     assert!((known("sine").mean() - 5.0).abs() < 0.01);
-    assert_ne!(known("noise"), &Course::all(2)[4], "noise has its own seed");
-    for course in &courses {
-        let Some(rest) = course.rest else { continue };
-        let last = course.at(course.duration);
-        assert!(course.at(rest) == last && course.at(rest - s(1)) != last);
+    assert_ne!(
+        known("noise"),
+        &NamedWorkload::all(2)[4],
+        "noise has its own seed"
+    );
+    for workload in &workloads {
+        let Some(rest) = workload.rest else { continue };
+        let last = workload.at(workload.duration);
+        assert!(workload.at(rest) == last && workload.at(rest - s(1)) != last);
     }
 }
 
@@ -143,12 +152,12 @@ async fn the_same_seed_gives_the_same_bytes() {
 #[tokio::test]
 async fn ours_is_least_overloaded_of_all_that_are_not_told_the_load() {
     let comparison = comparison(1, 2).await;
-    for course in &comparison.courses {
-        let of = |policy| score(&comparison, course.name, policy);
+    for workload in &comparison.workloads {
+        let of = |policy| score(&comparison, workload.name, policy);
         let (ours, article, hpa) = (
-            of(Contender::Elb),
-            of(Contender::Article),
-            of(Contender::Hpa),
+            of(Candidate::Elb),
+            of(Candidate::Article),
+            of(Candidate::Hpa),
         );
         assert!(
             ours.overload_seconds < article.overload_seconds,
@@ -158,28 +167,28 @@ async fn ours_is_least_overloaded_of_all_that_are_not_told_the_load() {
             ours.overload_seconds <= hpa.overload_seconds,
             "{comparison}"
         );
-        assert_eq!(of(Contender::FixedPeak).overload_seconds, 0.0);
-        assert_eq!(of(Contender::FixedPeak).changes, 0.0);
+        assert_eq!(of(Candidate::FixedPeak).overload_seconds, 0.0);
+        assert_eq!(of(Candidate::FixedPeak).changes, 0.0);
         assert!(
-            !course.why.is_empty(),
+            !workload.why.is_empty(),
             "fixed-peak is never beaten on overload"
         );
     }
     let cost = |policy| -> f64 {
-        let courses = comparison.courses.iter();
-        courses
-            .map(|course| score(&comparison, course.name, policy).replica_seconds)
+        let workloads = comparison.workloads.iter();
+        workloads
+            .map(|workload| score(&comparison, workload.name, policy).replica_seconds)
             .sum()
     };
     assert!(
-        cost(Contender::Elb) < 1.05 * cost(Contender::Hpa),
+        cost(Candidate::Elb) < 1.05 * cost(Candidate::Hpa),
         "{comparison}"
     );
     // One spike: the replicas of the peak are not kept for ever.
     let spike = |policy| score(&comparison, "spike", policy).replica_seconds;
-    assert!(spike(Contender::Elb) < spike(Contender::FixedPeak));
-    assert!(spike(Contender::ElbMinute) < 0.7 * spike(Contender::Elb));
-    for policy in [Contender::Elb, Contender::Article, Contender::Hpa] {
+    assert!(spike(Candidate::Elb) < spike(Candidate::FixedPeak));
+    assert!(spike(Candidate::ElbMinute) < 0.7 * spike(Candidate::Elb));
+    for policy in [Candidate::Elb, Candidate::Article, Candidate::Hpa] {
         let step = score(&comparison, "step", policy);
         assert!(
             matches!(step.settling, Settling::After(_)),
@@ -192,7 +201,7 @@ async fn ours_is_least_overloaded_of_all_that_are_not_told_the_load() {
 async fn the_table_and_the_chart_name_everybody() {
     let comparison = comparison(1, 1).await;
     let (table, chart) = (comparison.to_string(), comparison.chart());
-    for policy in Contender::ALL {
+    for policy in Candidate::ALL {
         let name = policy.name();
         let rows = table
             .lines()
@@ -200,8 +209,8 @@ async fn the_table_and_the_chart_name_everybody() {
         assert_eq!(rows.count(), 6, "{table}");
         assert!(chart.contains(name));
     }
-    for course in &comparison.courses {
-        assert!(table.contains(course.about) && chart.contains(course.about));
+    for workload in &comparison.workloads {
+        assert!(table.contains(workload.about) && chart.contains(workload.about));
     }
     let longest = table.lines().map(|line| line.chars().count()).max();
     assert!(longest <= Some(80), "{table}");
@@ -266,7 +275,7 @@ fn a_swing_that_goes_on_is_recognised() {
     for _ in 0..50 {
         parts.extend([(20, 4.0, 4, 4), (20, 4.0, 6, 6)]);
     }
-    let turns: Vec<_> = trace(&parts).turns().collect();
+    let turns: Vec<_> = trace(&parts).reversals().collect();
     assert_eq!(turns.len(), 98);
     assert_eq!(turns[0], s(41));
 }

@@ -205,7 +205,7 @@ async fn d3_without_a_quorum_nothing_is_done_and_it_goes_on_by_itself() {
             round.problems
         );
     }
-    assert_eq!(balancer.board().lock().tally().unreachable, 3);
+    assert_eq!(balancer.status().lock().tally().unreachable, 3);
     balancer.orchestrator_mut().is_gone = false;
     assert!(balancer.round(at(6)).await.reached);
     assert_eq!(balancer.orchestrator_mut().replicas("apache"), 3);
@@ -221,15 +221,15 @@ async fn b6_sizes_that_were_not_read_are_unknown_and_not_zero() {
     for (second, is_gone) in [(0, true), (2, false), (4, true)] {
         balancer.orchestrator_mut().is_gone = is_gone;
         balancer.round(at(second)).await;
-        let board = balancer.board().lock();
-        let standing = serde_json::to_value(board.standing("apache").unwrap()).unwrap();
-        let view = board.view("apache").unwrap();
+        let status = balancer.status().lock();
+        let standing = serde_json::to_value(status.service("apache").unwrap()).unwrap();
+        let view = status.view("apache").unwrap();
         for (field, value) in [("running", view.running), ("recommended", view.recommended)] {
             assert_eq!(standing[field], serde_json::json!(value), "{field}");
         }
         assert_eq!(view.running, view.seen);
         let (wait, timeout) = (Duration::from_secs(2), Duration::from_secs(8));
-        assert_eq!(board.is_orchestrator_up(wait, timeout), !is_gone);
+        assert_eq!(status.is_orchestrator_up(wait, timeout), !is_gone);
         sizes.push((view.wanted, view.recommended, view.past.len()));
     }
     // The chart begins with the first size that was read, and keeps the last one.
@@ -237,7 +237,7 @@ async fn b6_sizes_that_were_not_read_are_unknown_and_not_zero() {
         sizes,
         [(None, None, 0), (Some(3), Some(3), 1), (None, None, 2)]
     );
-    let past = balancer.board().lock().past("apache");
+    let past = balancer.status().lock().service_history("apache");
     assert_eq!((past[0].wanted, past[1].wanted), (3, 3));
 }
 
@@ -261,9 +261,9 @@ async fn d7_tasks_that_do_not_start_are_told_with_their_own_reason() {
     });
     let mut balancer = balancer(cluster, &config(&[("apache", 1, 0)], ""));
     balancer.round(at(0)).await;
-    let board = balancer.board().lock();
+    let status = balancer.status().lock();
     // It runs at this moment; that it has failed four times says that it does not stay.
-    let last = board.standing("apache").unwrap().last.clone().unwrap();
+    let last = status.service("apache").unwrap().last.clone().unwrap();
     assert_eq!(last.result, 2);
 }
 
@@ -409,7 +409,7 @@ async fn d19_those_that_need_it_most_are_first() {
     let round = balancer.round(at(0)).await;
     let waiting = round.decisions.iter().filter(|decided| {
         let words = decided.decision.to_string();
-        words.contains("it waits its turn: at most 20 changes a minute")
+        words.contains("deferred: at most 20 changes per minute")
     });
     assert_eq!(waiting.count(), 80);
     let made = balancer.orchestrator_mut().made.clone();
@@ -545,8 +545,8 @@ async fn d5_change_that_was_made_without_an_answer_is_not_foreign() {
 
 /// Reasons of the current problems, and what each is about.
 fn problems(balancer: &Balancer<Cluster>) -> Vec<(ProblemReason, String)> {
-    let board = balancer.board().lock();
-    board.troubles().map(|(key, _)| key.clone()).collect()
+    let status = balancer.status().lock();
+    status.problems().map(|(key, _)| key.clone()).collect()
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ fn it_grows_shrinks_and_tells_of_strangers() {
         "NetFlow",
         "empty datagram",
         "not sFlow",
-        "The chart is in",
+        "Chart written to",
     ] {
         assert!(said.contains(expected), "{expected:?} is not in:\n{said}");
     }
@@ -65,6 +65,6 @@ fn an_interrupt_ends_it_with_summary_and_chart() {
     assert!(wait_for_end(&mut child).success());
     let mut rest = String::new();
     lines.read_to_string(&mut rest).unwrap();
-    assert!(rest.contains("The chart is in"), "{rest}");
+    assert!(rest.contains("Chart written to"), "{rest}");
     assert!(folder.path().join("elb-demo.svg").exists());
 }

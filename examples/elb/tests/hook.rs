@@ -191,5 +191,5 @@ async fn a_server_that_refuses_or_talks_nonsense_is_told_apart() {
 
     let secure = http("https://example.org/".to_owned(), None);
     let refusal = secure.give(&order()).await.unwrap_err();
-    assert!(refusal.to_string().contains("give a program"), "{refusal}");
+    assert!(refusal.to_string().contains("use a program"), "{refusal}");
 }

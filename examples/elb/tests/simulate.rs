@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use elb::config::Config;
+use elb::experiment::{Outcome, run};
 use elb::policy::Mode;
 use elb::simulator::Scenario;
-use elb::trial::{Outcome, run};
 use sflow_metrics::Timestamp;
 use sflow_simulator::Event;
 
@@ -113,7 +113,7 @@ async fn silence_is_not_idleness() {
         .iter()
         .filter(|change| change.at > silent)
         .collect();
-    assert_eq!(after, Vec::<&elb::trial::Change>::new());
+    assert_eq!(after, Vec::<&elb::experiment::Change>::new());
     assert!(outcome.services[0].truth.replicas > 3);
 }
 

@@ -81,7 +81,7 @@ async fn days_of_faults_leave_nothing_behind() {
             "{settled:?} became {end:?}"
         );
     }
-    assert!(balancer.board().lock().history().after(0).count() <= 1_000);
+    assert!(balancer.status().lock().history().after(0).count() <= 1_000);
 }
 
 #[derive(Debug, Default)]

@@ -161,7 +161,7 @@ mod tests {
 
     /// The engine reports age zero where a timestamp is missing or a clock is ahead.
     #[test]
-    fn running_task_is_as_old_as_observed() {
+    fn running_task_is_at_least_as_old_as_known() {
         let settings = ServiceSettings {
             name: "apache".to_owned(),
             priority: 0,

@@ -67,10 +67,7 @@ pub fn problems(decision: &Decision, bands: &[Band], service: Option<&Service>) 
             add(ProblemReason::RolloutLong, message);
         }
         (Some(Obstacle::NotScalable { what }), Some(load)) => {
-            let message = format!(
-                "overloaded ({load}), and a {what} service has no number of replicas that could be \
-                 changed"
-            );
+            let message = format!("overloaded ({load}), and a {what} service cannot be scaled");
             add(ProblemReason::NotScalable, message);
         }
         (Some(_), _) => {}
@@ -96,7 +93,7 @@ fn held(decision: &Decision, load: Option<&str>) -> Option<(ProblemReason, Strin
     });
     let Some(load) = load else {
         let message = format!(
-            "the load of its {member}s is unknown, so it keeps {} {many}. See which agents are \
+            "the load of its {member}s is unknown, so it keeps {} {many}. Check which agents are \
              silent or contested",
             decision.replicas
         );
@@ -117,7 +114,7 @@ fn held(decision: &Decision, load: Option<&str>) -> Option<(ProblemReason, Strin
         .find_map(|step| {
             let (reason, why) = match &step.reason {
                 full @ Reason::HostsSaturated { .. } => {
-                    let full = full.words(decision.subject.kind);
+                    let full = full.describe(decision.subject.kind);
                     let why = format!("{full}. Add nodes, or reduce the load");
                     (ProblemReason::Saturated, why)
                 }
@@ -130,8 +127,8 @@ fn held(decision: &Decision, load: Option<&str>) -> Option<(ProblemReason, Strin
                 }
                 Reason::Bounds { max, .. } => {
                     let why = format!(
-                        "{max} is its max. Raise max if what is behind it can bear more, or reduce \
-                         the load"
+                        "{max} is its max. Raise max if its dependencies can handle more load, or \
+                         reduce the load"
                     );
                     (ProblemReason::AtMax, why)
                 }
@@ -139,12 +136,12 @@ fn held(decision: &Decision, load: Option<&str>) -> Option<(ProblemReason, Strin
                 | Reason::Cooldown { .. }
                 | Reason::WaitsItsTurn { .. }
                 | Reason::DirectionOff => {
-                    let why =
-                        "its limits of change have prevented growth for more than 1 min".to_owned();
+                    let why = "its rate limit or cooldown prevents scaling up for more than 1 min"
+                        .to_owned();
                     (ProblemReason::RateLimit, why)
                 }
                 Reason::Machines(_) => {
-                    let why = "machines do not join as ordered. See the log of the hook".to_owned();
+                    let why = "ordered machines do not join. Check the log of the hook".to_owned();
                     (ProblemReason::PoolHeld, why)
                 }
                 _ => return None,
@@ -163,8 +160,8 @@ fn held(decision: &Decision, load: Option<&str>) -> Option<(ProblemReason, Strin
         Some(held) => held,
         None if is_unknown || unread > 0 => {
             let why = format!(
-                "{unread} of {} {member}s have no reading and count as idle. See which agents are \
-                 silent or contested",
+                "{unread} of {} {member}s have no reading and count as idle. Check which agents \
+                 are silent or contested",
                 decision.running
             );
             (ProblemReason::Telemetry, why)
@@ -303,7 +300,7 @@ mod tests {
                 no_growth,
                 |_| {},
                 ProblemReason::RateLimit,
-                "limits of change",
+                "rate limit or cooldown",
             ),
             (
                 settings(),
@@ -324,7 +321,7 @@ mod tests {
                     it.obstacle = Some(Obstacle::NotScalable { what });
                 },
                 ProblemReason::NotScalable,
-                "a global service has no number",
+                "a global service cannot be scaled",
             ),
             (
                 settings(),

@@ -129,7 +129,7 @@ impl<'c> Capacity<'c> {
             let mut place = Slot::of(node, false);
             for demand in demands.iter().filter(global) {
                 if place.allows(demand) {
-                    place.take(demand, 1);
+                    place.place(demand, 1);
                 }
             }
             place
@@ -147,7 +147,7 @@ impl<'c> Capacity<'c> {
             let mut place = Slot::of(node, true);
             for (id, tasks) in &node.tasks {
                 if let Some(demand) = by_id.get(id) {
-                    place.take(demand, *tasks);
+                    place.place(demand, *tasks);
                 }
             }
             place
@@ -172,7 +172,7 @@ impl<'c> Capacity<'c> {
                 return false;
             };
             *own += 1;
-            place.take(demand, 1);
+            place.place(demand, 1);
         }
         true
     }
@@ -207,7 +207,7 @@ impl<'c> Slot<'c> {
         constraints.all(|constraint| is_met(constraint, self.node))
     }
 
-    fn take(&mut self, demand: &Demand, tasks: u32) {
+    fn place(&mut self, demand: &Demand, tasks: u32) {
         self.left.cores -= demand.reserved.cores * f64::from(tasks);
         let memory = demand.reserved.memory.saturating_mul(tasks.into());
         self.left.memory = self.left.memory.saturating_sub(memory);
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn node_can_leave_if_others_have_capacity_for_its_tasks() {
+    fn node_can_leave_if_remaining_nodes_have_capacity() {
         let census = of(vec![demand("web", 4, 0.9, 0), demand("db", 1, 1.5, 0)]);
         let leaving = node("w1", 2.0, &[("web", 1), ("gone", 3)]);
         let capacity = node("w2", 2.0, &[("web", 1)]);

@@ -86,7 +86,7 @@ pub struct Machines {
     adding: Backoff,
     removing: Backoff,
     is_begun: bool,
-    /// Orders that counted and have ended without a machine since the last call of `take_withdrawn`.
+    /// Orders that counted and have ended without a machine since the last call of `drain_withdrawn`.
     withdrawn: u32,
 }
 
@@ -157,7 +157,7 @@ impl Machines {
     }
 
     /// How many orders that counted have ended without a machine since the last call.
-    pub fn take_withdrawn(&mut self) -> u32 {
+    pub fn drain_withdrawn(&mut self) -> u32 {
         std::mem::take(&mut self.withdrawn)
     }
 

@@ -21,8 +21,7 @@ pub use capacity::{MinimumSize, minimum_size, unplaceable};
 pub use machines::{Goal, Leaving, Machine, MachineSettings, Machines, PendingMachine, Plan};
 pub use order::{Action, Answer, Order, Promise, Provider};
 pub use outliers::{
-    Evidence, Indicator, Outliers, PeerEvent, PeerReading, PeerSettings, PeerStanding,
-    UnknownReason,
+    Evidence, Indicator, Outliers, PeerEvent, PeerReading, PeerSettings, PeerState, UnknownReason,
 };
 pub use pools::{NodePools, PoolRound, instance};
 pub use reconciler::{PoolDecision, PoolReadings, Reconciler};

@@ -61,7 +61,7 @@ pub struct PeerReading {
 /// The state of a host among its peers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "standing")]
-pub enum PeerStanding {
+pub enum PeerState {
     /// Like its peers.
     InLine,
     /// Unknown: readings are missing, or there are too few peers.
@@ -126,7 +126,7 @@ pub struct PeerEvent {
     /// The name of the host.
     pub host: String,
     /// The new state.
-    pub standing: PeerStanding,
+    pub standing: PeerState,
 }
 
 /// The states of the hosts of a pool.
@@ -138,7 +138,7 @@ pub struct Outliers {
 
 #[derive(Clone, Copy, Debug)]
 struct Known {
-    standing: PeerStanding,
+    standing: PeerState,
     /// Since when it has been in line without interruption.
     in_line: Option<Timestamp>,
 }
@@ -191,7 +191,7 @@ impl Outliers {
             };
             let is_change = match before {
                 // A normal state after an unknown one is not reported.
-                Some(before) if matches!(before.standing, PeerStanding::Unknown { .. }) => {
+                Some(before) if matches!(before.standing, PeerState::Unknown { .. }) => {
                     after.standing.evidence().is_some()
                 }
                 Some(before) => !before.standing.is_like(after.standing),
@@ -211,7 +211,7 @@ impl Outliers {
     }
 
     /// The state of each host.
-    pub fn standings(&self) -> impl Iterator<Item = (&str, PeerStanding)> {
+    pub fn states(&self) -> impl Iterator<Item = (&str, PeerState)> {
         let known = self.known.iter();
         known.map(|(host, known)| (host.as_str(), known.standing))
     }
@@ -219,9 +219,9 @@ impl Outliers {
     /// The poor hosts, the longest first.
     pub fn poor(&self) -> Vec<&str> {
         let mut poor: Vec<(Timestamp, &str)> = self
-            .standings()
+            .states()
             .filter_map(|(host, standing)| match standing {
-                PeerStanding::Poor { since, .. } => Some((since, host)),
+                PeerState::Poor { since, .. } => Some((since, host)),
                 _ => None,
             })
             .collect();
@@ -286,26 +286,26 @@ impl PeerSettings {
     fn next(&self, now: Timestamp, before: Option<Known>, out: Option<Evidence>) -> Known {
         let standing = before.map(|known| known.standing);
         match (out, standing) {
-            (Some(evidence), Some(PeerStanding::Poor { since, .. })) => {
-                Known::out(PeerStanding::Poor { since, evidence })
+            (Some(evidence), Some(PeerState::Poor { since, .. })) => {
+                Known::out(PeerState::Poor { since, evidence })
             }
-            (Some(evidence), Some(PeerStanding::Suspect { since, .. }))
+            (Some(evidence), Some(PeerState::Suspect { since, .. }))
                 if now - since >= self.after =>
             {
-                Known::out(PeerStanding::Poor { since, evidence })
+                Known::out(PeerState::Poor { since, evidence })
             }
-            (Some(evidence), Some(PeerStanding::Suspect { since, .. })) => {
-                Known::out(PeerStanding::Suspect { since, evidence })
+            (Some(evidence), Some(PeerState::Suspect { since, .. })) => {
+                Known::out(PeerState::Suspect { since, evidence })
             }
-            (Some(evidence), _) => Known::out(PeerStanding::Suspect {
+            (Some(evidence), _) => Known::out(PeerState::Suspect {
                 since: now,
                 evidence,
             }),
-            (None, Some(poor @ PeerStanding::Poor { .. })) => {
+            (None, Some(poor @ PeerState::Poor { .. })) => {
                 let in_line = before.and_then(|known| known.in_line).unwrap_or(now);
                 Known {
                     standing: if now - in_line >= self.clear {
-                        PeerStanding::InLine
+                        PeerState::InLine
                     } else {
                         poor
                     },
@@ -313,7 +313,7 @@ impl PeerSettings {
                 }
             }
             (None, _) => Known {
-                standing: PeerStanding::InLine,
+                standing: PeerState::InLine,
                 in_line: Some(now),
             },
         }
@@ -323,12 +323,12 @@ impl PeerSettings {
 impl Known {
     const fn unknown(why: UnknownReason) -> Self {
         Self {
-            standing: PeerStanding::Unknown { why },
+            standing: PeerState::Unknown { why },
             in_line: None,
         }
     }
 
-    const fn out(standing: PeerStanding) -> Self {
+    const fn out(standing: PeerState) -> Self {
         Self {
             standing,
             in_line: None,
@@ -336,7 +336,7 @@ impl Known {
     }
 }
 
-impl PeerStanding {
+impl PeerState {
     /// The value that differs, for an outlier.
     pub const fn evidence(&self) -> Option<Evidence> {
         match self {
@@ -351,7 +351,7 @@ impl PeerStanding {
     }
 }
 
-impl fmt::Display for PeerStanding {
+impl fmt::Display for PeerState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InLine => f.write_str("like its peers"),
@@ -428,8 +428,8 @@ mod tests {
         values.iter().enumerate().map(reading).collect()
     }
 
-    fn standing(peers: &Outliers, host: &str) -> PeerStanding {
-        let mut standings = peers.standings();
+    fn standing(peers: &Outliers, host: &str) -> PeerState {
+        let mut standings = peers.states();
         standings.find(|(name, _)| *name == host).unwrap().1
     }
 
@@ -447,7 +447,7 @@ mod tests {
         let [(10, suspect), (610, poor)] = &told[..] else {
             panic!("{told:?}");
         };
-        assert!(matches!(suspect.standing, PeerStanding::Suspect { .. }));
+        assert!(matches!(suspect.standing, PeerState::Suspect { .. }));
         assert_eq!(poor.host, "node2");
         assert_eq!(
             poor.standing.to_string(),
@@ -459,7 +459,7 @@ mod tests {
         assert_eq!(peers.update(at(1_220), &stolen), []);
         assert_eq!(peers.update(at(1_230), &normal), []);
         let events = peers.update(at(1_840), &normal);
-        assert_eq!(events[0].standing, PeerStanding::InLine);
+        assert_eq!(events[0].standing, PeerState::InLine);
         assert!(peers.poor().is_empty());
     }
 
@@ -468,7 +468,7 @@ mod tests {
         let mut peers = Outliers::new(PeerSettings::default());
         peers.update(at(0), &steals(&[0.0, 0.0, 30.0, 0.0, 0.0]));
         let events = peers.update(at(10), &steals(&[0.0; 5]));
-        assert_eq!(events[0].standing, PeerStanding::InLine);
+        assert_eq!(events[0].standing, PeerState::InLine);
         // And begins anew.
         peers.update(at(20), &steals(&[0.0, 0.0, 30.0, 0.0, 0.0]));
         peers.update(at(610), &steals(&[0.0, 0.0, 30.0, 0.0, 0.0]));
@@ -481,12 +481,12 @@ mod tests {
         let mut readings = steals(&[0.0; 6]);
         readings[3].steal = None;
         peers.update(at(0), &readings);
-        let because = |why| PeerStanding::Unknown { why };
+        let because = |why| PeerState::Unknown { why };
         assert_eq!(
             standing(&peers, "node3"),
             because(UnknownReason::NothingTold)
         );
-        assert_eq!(standing(&peers, "node4"), PeerStanding::InLine);
+        assert_eq!(standing(&peers, "node4"), PeerState::InLine);
         // Too few hosts report.
         peers.update(at(10), &steals(&[0.0, 0.0, 50.0]));
         assert_eq!(standing(&peers, "node2"), because(UnknownReason::TooFew));
@@ -504,7 +504,7 @@ mod tests {
             peers.update(at(second), &steals(&[40.0, 45.0, 38.0, 42.0, 41.0]));
         }
         assert!(peers.poor().is_empty());
-        assert_eq!(standing(&peers, "node1"), PeerStanding::InLine);
+        assert_eq!(standing(&peers, "node1"), PeerState::InLine);
     }
 
     #[test]

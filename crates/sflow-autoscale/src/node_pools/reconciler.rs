@@ -8,7 +8,7 @@ use sflow_metrics::{Timestamp, query};
 use super::capacity::{MinimumSize, minimum_size, unplaceable};
 use super::machines::{Goal, Leaving, Machine, Machines};
 use super::order::{Order, Promise};
-use super::outliers::{Outliers, PeerReading, PeerStanding};
+use super::outliers::{Outliers, PeerReading, PeerState};
 use super::settings::PoolSettings;
 use super::status::{ActiveOrder, MachineState, MachineStatus, PoolEvent, PoolEventKind};
 use super::step::MachineStep;
@@ -200,7 +200,7 @@ impl Reconciler {
         for note in self.machines.record_arrivals(now, &machines) {
             self.record(now, PoolEventKind::Note(note));
         }
-        let withdrawn = self.machines.take_withdrawn();
+        let withdrawn = self.machines.drain_withdrawn();
         let count = self.machines.count(&machines);
         if withdrawn > 0 {
             self.policy
@@ -461,7 +461,7 @@ impl Reconciler {
     }
 
     fn update_statuses(&mut self, machines: &[Machine], readings: &PoolReadings) {
-        let peers: BTreeMap<&str, PeerStanding> = self.peers.standings().collect();
+        let peers: BTreeMap<&str, PeerState> = self.peers.states().collect();
         let status = |machine: &Machine| {
             let state = match self.machines.leaving().get(&machine.name) {
                 _ if !machine.is_ready => MachineState::Away,

@@ -5,7 +5,7 @@ use sflow_metrics::Timestamp;
 
 use super::capacity::MinimumSize;
 use super::order::Action;
-use super::outliers::{PeerEvent, PeerStanding};
+use super::outliers::{PeerEvent, PeerState};
 use super::reconciler::Reconciler;
 use super::step::{MachineNote, MachineStep};
 use crate::policy::{Band, Decision, HostLoad, Mode, StayReason};
@@ -42,7 +42,7 @@ pub struct MachineStatus {
     /// Work per CPU second relative to the other hosts of the same services.
     pub work: Option<f64>,
     /// Its state among its peers.
-    pub peer: Option<PeerStanding>,
+    pub peer: Option<PeerState>,
 }
 
 /// The state of a machine in the cluster.
@@ -178,6 +178,6 @@ impl PoolStatus {
     /// The outliers.
     pub fn poor(&self) -> impl Iterator<Item = &MachineStatus> {
         let machines = self.machines.iter();
-        machines.filter(|machine| matches!(machine.peer, Some(PeerStanding::Poor { .. })))
+        machines.filter(|machine| matches!(machine.peer, Some(PeerState::Poor { .. })))
     }
 }

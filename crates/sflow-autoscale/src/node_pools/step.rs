@@ -46,7 +46,7 @@ pub enum DrainReason {
 
 impl DrainReason {
     /// In words.
-    pub const fn words(self) -> &'static str {
+    pub const fn describe(self) -> &'static str {
         match self {
             Self::NotNeeded => "fewer are needed",
             Self::PoorPerformer => "it is an outlier, and its replacement has joined",
@@ -112,9 +112,9 @@ pub enum MachineNote {
 impl fmt::Display for MachineStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Add { order } => write!(f, "one more machine is ordered, {order}"),
+            Self::Add { order } => write!(f, "a machine is ordered, {order}"),
             Self::Drain { machine, why } => {
-                write!(f, "machine {machine} is drained: {}", why.words())
+                write!(f, "machine {machine} is drained: {}", why.describe())
             }
             Self::Activate { machine } => write!(f, "machine {machine} takes tasks again"),
             Self::Remove { order, machine } => {
@@ -146,15 +146,15 @@ impl fmt::Display for MachineNote {
             }
             Self::TakenBack { machine } => write!(
                 f,
-                "machine {machine} was given back and takes tasks again, not by this autoscaler: it \
-                 stays"
+                "machine {machine} was given back and takes tasks again, not by this autoscaler: \
+                 it stays"
             ),
             Self::Resumed { machine } => write!(
                 f,
-                "machine {machine} was being drained for this pool before the autoscaler started: that \
-                 goes on"
+                "machine {machine} was being drained for this pool before the autoscaler started; \
+                 the drain continues"
             ),
-            Self::Left { machine } => write!(f, "machine {machine} is gone"),
+            Self::Left { machine } => write!(f, "machine {machine} has left"),
             Self::NeverLeft { machine } => write!(
                 f,
                 "machine {machine} was given back and has not left: it stays drained"
@@ -177,7 +177,7 @@ mod tests {
     fn every_step_and_note_of_machines_reads_as_one_clause() {
         let machine = || "node7".to_owned();
         let order = || "1795730400-3-add".to_owned();
-        let mut words: Vec<String> = vec![
+        let mut texts: Vec<String> = vec![
             MachineStep::Add { order: order() }.to_string(),
             MachineStep::Activate { machine: machine() }.to_string(),
             MachineStep::Remove {
@@ -188,11 +188,11 @@ mod tests {
         ];
         for why in [DrainReason::NotNeeded, DrainReason::PoorPerformer] {
             let machine = machine();
-            words.push(MachineStep::Drain { machine, why }.to_string());
+            texts.push(MachineStep::Drain { machine, why }.to_string());
         }
         for tasks in [1, 2] {
             let machine = machine();
-            words.push(MachineNote::NotDrained { machine, tasks }.to_string());
+            texts.push(MachineNote::NotDrained { machine, tasks }.to_string());
         }
         let notes = [
             MachineNote::Joined { machine: machine() },
@@ -207,9 +207,9 @@ mod tests {
                 why: "the program ended with status 1".to_owned(),
             },
         ];
-        words.extend(notes.iter().map(ToString::to_string));
-        for words in words {
-            assert_eq!(fault(&words), None, "{words:?}");
+        texts.extend(notes.iter().map(ToString::to_string));
+        for text in texts {
+            assert_eq!(fault(&text), None, "{text:?}");
         }
     }
 }

@@ -63,7 +63,7 @@ impl TelemetryAccess for Telemetry {
 /// Time after the first datagram from which on [`Telemetry::refuses_all`] can be true. It is less
 /// than the time until the first health check of a container: one that was never healthy fails an
 /// update however long the update is monitored.
-const MIN_OBSERVED: Duration = Duration::from_secs(5);
+const MIN_RECEIVING: Duration = Duration::from_secs(5);
 /// The age up to which a datagram shows that its agent runs.
 const RECENT: Duration = Duration::from_secs(90);
 
@@ -181,7 +181,7 @@ impl Telemetry {
     }
 
     /// The notices since the last call, to be logged. There is one per cause at most.
-    pub fn take_notices(&mut self) -> Vec<Notice> {
+    pub fn drain_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
     }
 
@@ -235,7 +235,7 @@ impl Telemetry {
     pub fn refuses_all(&self, now: Timestamp) -> bool {
         let is_sure = self
             .first_datagram
-            .is_some_and(|first| now - first >= MIN_OBSERVED);
+            .is_some_and(|first| now - first >= MIN_RECEIVING);
         if self.has_reporter || !is_sure {
             return false;
         }

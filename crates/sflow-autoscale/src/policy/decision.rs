@@ -123,7 +123,7 @@ impl Decision {
         self.steps
             .iter()
             .rev()
-            .map(|step| step.reason.words(self.subject.kind))
+            .map(|step| step.reason.describe(self.subject.kind))
             .collect()
     }
 

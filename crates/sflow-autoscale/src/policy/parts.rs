@@ -34,8 +34,8 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// The parts in words; `None` if all containers were measured.
-    pub(super) fn words(&self, kind: SubjectKind) -> Option<String> {
+    /// The parts in text; `None` if all containers were measured.
+    pub(super) fn describe(&self, kind: SubjectKind) -> Option<String> {
         if self.samples.is_some() {
             return Some("by packet samples".to_owned());
         }
@@ -43,7 +43,7 @@ impl Parts {
             return None;
         }
         let value = |value: f64| quantity(Some(value), &self.unit);
-        let mut words = format!(
+        let mut text = format!(
             "measured: {} on {} of {} {}s",
             value(self.measured),
             self.containers,
@@ -51,7 +51,7 @@ impl Parts {
             kind.member(),
         );
         if let Some(then) = self.shared_by {
-            words += &format!(", a load that {} shared at that time", kind.counted(then));
+            text += &format!(", a load that {} shared at that time", kind.counted(then));
         }
         let others = self.of.saturating_sub(self.containers);
         let which = match others {
@@ -60,10 +60,10 @@ impl Parts {
         };
         match self.others {
             Some(_) if others == 0 => {}
-            Some(0.0) => words += &format!(", {which} counted as idle"),
-            Some(level) => words += &format!(", {which} counted as {}", value(level)),
+            Some(0.0) => text += &format!(", {which} counted as idle"),
+            Some(level) => text += &format!(", {which} counted as {}", value(level)),
             None => {}
         }
-        Some(words)
+        Some(text)
     }
 }

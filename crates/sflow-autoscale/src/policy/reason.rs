@@ -221,15 +221,15 @@ pub enum Reason {
 
 impl Reason {
     /// The reason in words, for a subject of this kind.
-    pub fn words(&self, kind: SubjectKind) -> String {
-        InWords { reason: self, kind }.to_string()
+    pub fn describe(&self, kind: SubjectKind) -> String {
+        Described { reason: self, kind }.to_string()
     }
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = SubjectKind::Service;
-        InWords { reason: self, kind }.fmt(f)
+        Described { reason: self, kind }.fmt(f)
     }
 }
 
@@ -298,12 +298,12 @@ impl Reason {
 }
 
 /// Displays a reason for a subject of this kind.
-struct InWords<'r> {
+struct Described<'r> {
     reason: &'r Reason,
     kind: SubjectKind,
 }
 
-impl fmt::Display for InWords<'_> {
+impl fmt::Display for Described<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.kind;
         let member = kind.member();
@@ -365,7 +365,7 @@ impl fmt::Display for InWords<'_> {
                 warm_up,
             } => write!(
                 f,
-                "no load that counts: {} of {} with a fresh value {} younger than the warm-up of {}",
+                "no usable load: {} of {} with a fresh value {} younger than the warm-up of {}",
                 warming,
                 kind.members(*of),
                 is(*warming),
@@ -480,10 +480,10 @@ impl fmt::Display for InWords<'_> {
             }
             Reason::WaitsItsTurn { per_minute } => write!(
                 f,
-                "it waits its turn: at most {} for all services, and others need theirs more",
+                "deferred: at most {} for all services; others have precedence",
                 match per_minute {
-                    1 => "1 change a minute".to_owned(),
-                    _ => format!("{per_minute} changes a minute"),
+                    1 => "1 change per minute".to_owned(),
+                    _ => format!("{per_minute} changes per minute"),
                 }
             ),
             Reason::Cooldown { left } => {
@@ -528,11 +528,11 @@ impl fmt::Display for InWords<'_> {
     }
 }
 
-impl InWords<'_> {
+impl Described<'_> {
     /// The parts of a mean, if not all containers were measured.
     fn parts(&self, parts: &Parts, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match parts.words(self.kind) {
-            Some(words) => write!(f, " ({words})"),
+        match parts.describe(self.kind) {
+            Some(text) => write!(f, " ({text})"),
             None => Ok(()),
         }
     }

@@ -7,11 +7,11 @@ use super::decision::{Decision, Stage};
 use super::reason::Reason;
 use super::settings::Settings;
 
-/// A gap between two recommendations interrupts the observation if it exceeds three usual intervals and,
-/// beyond these, this time or the whole window.
+/// A gap between two recommendations interrupts the observation if it is longer than three regular
+/// intervals, and longer than the whole window or three regular intervals plus this time.
 const MIN_GAP: Duration = Duration::from_secs(15);
 
-/// The recommendations of the recent recent, for the longer of the two windows.
+/// Recent recommendations, for the longer of the two windows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Window {
     began: Option<Timestamp>,

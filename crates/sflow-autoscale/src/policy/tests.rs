@@ -1,4 +1,4 @@
-//! The stages one by one; whole histories and the article's loop are in files of their own.
+//! The stages of the policy one by one. Histories are tested in separate files.
 
 mod article;
 mod pace;
@@ -20,13 +20,13 @@ fn target_recommends_replicas_that_bring_the_mean_to_it() {
     for (replicas, value, result) in [
         (4, 1.0, 8),    // twice the target
         (4, 0.55, 4),   // exactly the tolerance
-        (4, 0.551, 5),  // a hair above it
+        (4, 0.551, 5),  // slightly above it
         (4, 0.45, 4),   // exactly the tolerance below
         (4, 0.3, 3),    // 2.4, rounded up
-        (10, 0.1, 2),   // exactly 2, whatever binary fractions make of it
+        (10, 0.1, 2),   // exactly 2 despite rounding errors
         (3, 0.44, 3),   // below, but not by a whole replica
         (4, 0.0, 1),    // idle: the minimum
-        (4, 1e300, 20), // absurd: the maximum
+        (4, 1e300, 20), // implausible: the maximum
     ] {
         let decision = once(settings(cpu()), &loaded(replicas, value));
         assert_eq!(decision.result, result, "{decision}");
@@ -230,7 +230,7 @@ fn obstacle_prevents_any_change() {
 }
 
 #[test]
-fn reasons_in_words() {
+fn reasons_as_text() {
     let metric = || "cpu".to_owned();
     for (reason, words) in [
         (
@@ -363,7 +363,7 @@ fn budget_is_shared_by_priority() {
         (4, vec![request(0, 1, 4), request(9, 1, 9)], vec![1, 3]),
         (1, vec![request(0, 2, 4), request(9, 3, 9)], vec![2, 3]),
         (9, vec![request(0, 3, 1)], vec![3]),
-        // What others have wished for is not kept free for those who may need it.
+        // A demand of others reduces the share of the rest.
         (7, vec![roomy(9, 2, 2), roomy(0, 1, 8)], vec![2, 5]),
         (7, vec![roomy(9, 2, 5), roomy(0, 1, 8)], vec![5, 2]),
         (7, vec![roomy(0, 1, 2), roomy(9, 1, 2)], vec![3, 4]),

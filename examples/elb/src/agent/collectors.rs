@@ -9,17 +9,18 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
-/// Datagrams that wait for a collector. More are discarded: a counter that is late is worth
-/// less than the next one.
+/// Queue length per collector, in datagrams. When the queue is full, further datagrams are
+/// discarded.
 const QUEUE: usize = 256;
 
 /// Limit for the resolution of a name.
 const RESOLUTION: Duration = Duration::from_secs(2);
 
-/// Time until a collector that cannot be reached is tried again.
+/// Time until an unreachable collector is retried.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Sends every datagram to all collectors, each from a task of its own: none waits for another.
+/// Sends every datagram to all collectors. Each collector has its own task, so that none delays
+/// another.
 #[derive(Debug)]
 pub(super) struct Collectors {
     queues: Vec<Sender<Arc<[u8]>>>,
@@ -54,7 +55,7 @@ impl Collectors {
     }
 }
 
-/// The address from which the first collector that can be reached is reached.
+/// The local address from which the first reachable collector is reached.
 pub(super) async fn local_address(names: &[String]) -> IpAddr {
     let mut is_reported = false;
     loop {
@@ -124,13 +125,13 @@ impl Collector {
     fn failed(&mut self, error: &str) {
         if !self.is_failing {
             warn!(
-                "cannot reach the collector {}: {error}; is the address right, and does the \
-                 collector run? Retrying every {RETRY:?}",
+                "cannot reach the collector {}: {error}; check the address and that the \
+                 collector is running. Retrying every {RETRY:?}",
                 self.name
             );
         }
         self.is_failing = true;
-        // The name may have another address by then. Until then the collector may come back.
+        // The name may resolve to another address by then. Until then the same address is used.
         self.retry_at.get_or_insert(Instant::now() + RETRY);
     }
 }
@@ -156,7 +157,7 @@ async fn connect(collector: &str) -> Result<(UdpSocket, IpAddr, SocketAddr), Str
     connected.await.map_err(|error| error.to_string())
 }
 
-/// The first error may be that of an earlier datagram, and this one is then not sent.
+/// An error may belong to an earlier datagram; this datagram is then not sent.
 async fn send(socket: &UdpSocket, datagram: &[u8]) -> io::Result<()> {
     if socket.send(datagram).await.is_err() {
         socket.send(datagram).await?;

@@ -29,9 +29,9 @@ pub(super) struct Listed {
 pub(super) struct Container {
     pub(super) id: String,
     pub(super) described: sflow_agent::linux::Container,
-    /// Its limit in processors; 0 if it has none.
+    /// CPU limit, in processors; 0 for no limit.
     cpus: u32,
-    /// Its limit in bytes, or the memory of the host.
+    /// Memory limit in bytes; without one, the memory of the host.
     memory: u64,
 }
 
@@ -199,7 +199,8 @@ impl Stats {
         counters
     }
 
-    /// Traffic of its interfaces, from the engine or else from the kernel; `None` if unknown.
+    /// Traffic of the container's interfaces, from the engine or else from the kernel; `None` if
+    /// unknown.
     fn traffic(&self, container: &Container, host: &Host) -> Option<VirtNetIo> {
         if let Some(networks) = self.networks.as_ref().filter(|all| !all.is_empty()) {
             let sum = |field: fn(&NetworkStats) -> u64| {

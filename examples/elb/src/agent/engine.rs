@@ -1,4 +1,4 @@
-//! The engine of this host: the containers that run, and their resource usage.
+//! Monitors the containers of this host's engine and their resource usage.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use crate::docker::{EndpointError, Engine, Entry, Failure};
 /// A change of the containers, or an answer about one.
 #[derive(Debug)]
 pub(super) enum Update {
-    /// The engine's name for its host, which is that of its swarm node; `None` if the engine does
-    /// not answer.
+    /// The host name according to the engine, which is the name of the swarm node; `None` if the
+    /// engine does not answer.
     Host(Option<String>),
     Started(Box<Container>),
     /// By id.
@@ -28,7 +28,7 @@ pub(super) enum Update {
     Stats(String, Option<Box<Stats>>),
 }
 
-/// Requests to the engine, in tasks of their own: it may be slow.
+/// Requests to the engine. They run in separate tasks because the engine may be slow.
 #[derive(Debug)]
 pub(super) struct EngineMonitor {
     engine: Arc<Engine>,
@@ -130,8 +130,8 @@ async fn watch(engine: Arc<Engine>, host_memory: u64, updates: Sender<Update>) {
 
 impl Entry for Listed {}
 
-/// Compares the list of containers with the known ones, by id and whether they are paused.
-/// `false` if the receiver is closed.
+/// Compares the list of containers with the known ones, by id and pause state. Returns `false` if
+/// the receiver is closed.
 async fn update(
     engine: &Engine,
     host_memory: u64,

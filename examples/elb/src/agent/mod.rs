@@ -42,13 +42,13 @@ pub struct Settings {
     pub polling: Duration,
     /// One packet in this many is sampled; 0 for none.
     pub sampling: u32,
-    /// The address that identifies the agent; `None` for the one from which it reaches the first
-    /// collector.
+    /// The address that identifies the agent; `None` for the local address from which the first
+    /// collector is reached.
     pub address: Option<IpAddr>,
-    /// Name of the host; `None` for the name that its engine has for it, which is that of its
-    /// node in the swarm.
+    /// Name of the host; `None` for the host name according to the engine, which is the name of the
+    /// swarm node.
     pub host_name: Option<String>,
-    /// Where the files of the kernel are.
+    /// Locations of the kernel's files.
     pub roots: Roots,
 }
 
@@ -56,8 +56,8 @@ pub struct Settings {
 ///
 /// # Errors
 ///
-/// If the endpoint of the engine is invalid. An engine or a collector that does not answer is not
-/// an error: the agent waits for it.
+/// If the endpoint of the engine is invalid. An unreachable engine or collector is not an error:
+/// the agent retries.
 pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
     let (sender, mut updates) = mpsc::channel(64);
     let host = Host::new(settings.roots.clone());
@@ -121,7 +121,7 @@ struct Watched {
 
 impl Agent {
     fn new(settings: Settings, host: Host, engine: EngineMonitor, address: IpAddr) -> Self {
-        /// That of Host sFlow.
+        /// The polling order of Host sFlow.
         const SUB_AGENT: u32 = 100_000;
         let mut config = sflow_agent::Config::new(address);
         config.sub_agent_id = SUB_AGENT;
@@ -217,8 +217,8 @@ impl Agent {
         self.interfaces = interfaces;
     }
 
-    /// Starts to report the host, once its name is known: collectors would take a host that
-    /// changes its name for two.
+    /// Starts to report the host once its name is known: a collector would treat a host whose name
+    /// changes as two hosts.
     fn add_host(&mut self) {
         // It may have been added before.
         let _ = self.core.add(Key::Host, PHYSICAL_HOST, self.now());
@@ -277,7 +277,7 @@ impl Agent {
         }
     }
 
-    /// Adds the sample of a packet that passed the interface of a container.
+    /// Adds the sample of a packet that was captured on the interface of a container.
     fn add_packet(&mut self, sampled: &Sampled) {
         let Sampled { packet, dropped } = sampled;
         let is_edge = |interface: &Interface| {

@@ -6,15 +6,15 @@ use sflow_agent::linux::{Packet, PacketSampler};
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
 use tracing::warn;
 
-/// A sampled packet, and the samples of its interface that were dropped just before.
+/// A sampled packet, and the number of samples of its interface that were dropped before it.
 #[derive(Debug)]
 pub(super) struct Sampled {
     pub(super) packet: Packet,
     pub(super) dropped: u32,
 }
 
-/// Samples one packet in `rate` on a thread of its own, which ends with the receiver. A rate of 0
-/// turns sampling off; so does a missing permission, which is logged.
+/// Samples one packet in `rate` in a separate thread, which ends when the receiver is closed. A
+/// rate of 0 disables sampling. A missing permission also disables it and is logged.
 pub(super) fn sample(rate: u32) -> Receiver<Sampled> {
     const QUEUE: usize = 1_024;
     let (sender, samples) = mpsc::channel(QUEUE);

@@ -1,18 +1,18 @@
-//! Ranges and ticks at numbers that people count in.
+//! Axes with ticks at round numbers.
 
 use std::ops::Range;
 
-use crate::words::{Scale, clock, duration};
+use crate::format::{Scale, clock, duration};
 
-/// A range with its labelled places.
+/// A range and its labelled ticks.
 pub(super) struct Axis {
     pub(super) range: Range<f64>,
     pub(super) ticks: Vec<(f64, String)>,
 }
 
 impl Axis {
-    /// Time since the beginning, over at least a minute, with at most one tick per `spacing`
-    /// pixels; as the clock shows it if the moment of the beginning is known.
+    /// Time since the start, over at least a minute, with at most one tick per `spacing` pixels.
+    /// Labelled with the time of day if the start time is known.
     pub(super) fn time(
         (first, last): (f64, f64),
         began: Option<i64>,
@@ -57,7 +57,7 @@ impl Axis {
         Self { range, ticks }
     }
 
-    /// Replicas from zero to `largest`, with room above it for a label.
+    /// Replicas from zero to `largest`, with space above for a label.
     pub(super) fn replicas(largest: u32, height: i32) -> Self {
         let largest = f64::from(largest.max(2));
         let step = round_up(largest / f64::from((height / 20).clamp(1, 6))).max(1.0);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn absurd_loads_still_have_an_axis() {
+    fn extreme_loads_have_an_axis() {
         for largest in [0.0, 1e-300, 1e300, 0.01] {
             let axis = Axis::load(largest, &Scale::fitting("%", largest), 200);
             assert!(

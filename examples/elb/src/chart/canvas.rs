@@ -1,4 +1,4 @@
-//! Marks on a drawing: text, rectangles, and panels with axes.
+//! Drawing primitives: text, rectangles, and panels with axes.
 
 use plotters::backend::SVGBackend;
 use plotters::coord::Shift;
@@ -12,7 +12,7 @@ use super::palette::{AXIS, GRID, MUTED};
 
 pub(super) type DrawResult = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
-/// Size of labels, in pixels.
+/// Font size of labels, in pixels.
 pub(super) const SMALL: f64 = 12.0;
 
 /// A drawing in pixels.
@@ -27,7 +27,7 @@ impl<'a> Canvas<'a> {
         self.0.present()
     }
 
-    /// A filled rectangle; one pixel high or wide, it is a crisp line.
+    /// A filled rectangle. With a width or height of one pixel it is a sharp line.
     pub(super) fn fill(
         &self,
         (x, y): (i32, i32),
@@ -75,7 +75,7 @@ impl<'a> Canvas<'a> {
     }
 }
 
-/// About how wide a text is; fonts differ, and this is the width in a wide one.
+/// Estimated width of a text in a wide font; fonts differ.
 pub(super) fn text_width(text: &str, size: f64) -> i32 {
     let ems = |c| match c {
         'i' | 'j' | 'l' | ' ' | '.' | ',' | ':' | '\'' => 0.32,
@@ -88,7 +88,7 @@ pub(super) fn text_width(text: &str, size: f64) -> i32 {
     (text.chars().map(ems).sum::<f64>() * size).ceil() as i32
 }
 
-/// How a name in the legend is marked.
+/// Symbol of a legend entry.
 #[derive(Clone, Copy)]
 pub(super) enum Mark {
     Line(RGBColor),
@@ -124,7 +124,7 @@ pub(super) fn legend_width(entries: &[(Mark, &str)]) -> i32 {
     entries.iter().map(width).sum::<i32>() - 14
 }
 
-/// A part of the drawing with two axes.
+/// A plot area with two axes.
 pub(super) struct Panel<'p, 'c> {
     pub(super) canvas: &'p Canvas<'c>,
     pub(super) x: &'p Axis,
@@ -136,7 +136,7 @@ pub(super) struct Panel<'p, 'c> {
 }
 
 impl Panel<'_, '_> {
-    /// The pixel of a value.
+    /// Pixel coordinates of a value.
     pub(super) fn place(&self, (x, y): (f64, f64)) -> (i32, i32) {
         let along = |value: f64, axis: &Axis| {
             let span = axis.range.end - axis.range.start;
@@ -151,7 +151,7 @@ impl Panel<'_, '_> {
         (x.round() as i32, y.round() as i32)
     }
 
-    /// Grid and labels of the upright axis, and the line of the other one.
+    /// Grid and labels of the vertical axis, and the baseline.
     pub(super) fn frame(&self) -> DrawResult {
         for (value, label) in &self.y.ticks {
             let (_, y) = self.place((self.x.range.start, *value));
@@ -175,7 +175,7 @@ impl Panel<'_, '_> {
         Ok(())
     }
 
-    /// A stretch of time, over the whole height.
+    /// Shades a time range over the whole height.
     pub(super) fn stretch(&self, (begin, end): (f64, f64), color: RGBColor) -> DrawResult {
         let ((left, _), (right, _)) = (self.place((begin, 0.0)), self.place((end, 0.0)));
         self.canvas.fill(
@@ -185,7 +185,7 @@ impl Panel<'_, '_> {
         )
     }
 
-    /// A range of values, over the whole width.
+    /// Shades a range of values over the whole width.
     pub(super) fn band(&self, (low, high): (f64, f64), color: RGBColor) -> DrawResult {
         let ((_, bottom), (_, top)) = (self.place((0.0, low)), self.place((0.0, high)));
         self.canvas.fill(
@@ -222,7 +222,7 @@ impl Panel<'_, '_> {
         self.canvas.0.draw(&Polygon::new(path, color.filled()))
     }
 
-    /// The area between two lines: along the axis, the lower and the upper value.
+    /// The area between two lines. Each point: x, lower value, upper value.
     pub(super) fn between(&self, points: &[(f64, f64, f64)], color: RGBColor) -> DrawResult {
         let upper = points.iter().map(|(at, _, upper)| (*at, *upper));
         let lower = points.iter().rev().map(|(at, lower, _)| (*at, *lower));

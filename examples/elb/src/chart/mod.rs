@@ -1,7 +1,7 @@
-//! Pictures of a service's past as SVG: for the live page, for the README and for reports.
+//! Charts of a service's history as SVG: for the page, the README and reports.
 //!
-//! A picture is a light card that is complete in itself: no script, no style sheet, no font of
-//! its own. The same input yields the same bytes.
+//! A chart is complete: it needs no script, style sheet or font. The same input yields the same
+//! bytes.
 
 mod axis;
 mod canvas;
@@ -16,10 +16,10 @@ pub use self::palette::night_rules;
 
 use self::note::notes;
 use self::picture::{Limits, Picture};
-use self::series::{Change, Past};
+use self::series::{Change, Series};
+use crate::format::{clock, duration};
 use crate::policy::SubjectKind;
 use crate::view::{DecisionView, Point, ServiceView};
-use crate::words::{clock, duration};
 
 /// Size of a chart on a desktop, in pixels.
 pub const WIDE: (u32, u32) = (880, 400);
@@ -28,7 +28,7 @@ pub const NARROW: (u32, u32) = (400, 420);
 /// Size of a comparison, in pixels.
 pub const COMPARISON: (u32, u32) = (880, 470);
 
-/// A change that is known by its effect alone.
+/// A change of replicas without a known decision.
 fn done(change: &Change) -> DecisionView {
     DecisionView {
         at: change.at,
@@ -39,50 +39,50 @@ fn done(change: &Change) -> DecisionView {
     }
 }
 
-/// A service's recent past: load per container with its thresholds, from the least to the most
-/// loaded one, and the replicas wanted and running over the same time. Decisions are marked, and
-/// say why; where no load is known there is none.
+/// Recent history of a service: load per container with its thresholds, the range from the least to
+/// the most loaded container, and the desired and running replicas. Decisions are marked with their
+/// reasons. Gaps in the load are left blank.
 #[derive(Clone, Copy, Debug)]
 pub struct Live<'a> {
-    /// The service, or a pool of machines in this form.
+    /// The service, or a pool in the same form.
     pub service: &'a ServiceView,
-    /// Which of them it is.
+    /// Whether it is a service or a pool.
     pub kind: SubjectKind,
-    /// The decisions about it, oldest first.
+    /// Decisions about it, oldest first.
     pub decisions: &'a [DecisionView],
-    /// When the loop began, in seconds since 1970, if its time is that of the clock.
+    /// Start of the loop in Unix seconds; `None` if the loop does not run by the wall clock.
     pub began: Option<i64>,
 }
 
 impl Live<'_> {
-    /// As a picture of its own.
+    /// The chart as a separate file.
     ///
-    /// Below 360 × 300 pixels there is no room for the labels: such a size is raised to that.
+    /// Sizes below 360 × 300 pixels are raised to that size, which the labels need.
     pub fn file(&self, size: (u32, u32)) -> String {
         let signal = self.service.signals.first();
         let metric = signal.map_or("", |signal| signal.metric.as_str());
         self.draw(&self.service.name, metric, size, None)
     }
 
-    /// As part of a page that has said the name already. The mark of the decision number 7 leads
-    /// to `#decision-7` of the page at the address `list`, which is percent-encoded.
+    /// The chart as part of a page, without a title. The mark of decision 7 links to `#decision-7`
+    /// of the page at `list`, which is percent-encoded.
     pub fn part(&self, size: (u32, u32), list: &str) -> String {
         self.draw("", "", size, Some(list))
     }
 
     fn draw(&self, title: &str, subtitle: &str, size: (u32, u32), page: Option<&str>) -> String {
         let service = self.service;
-        let past = Past::new(&service.past);
+        let series = Series::new(&service.past);
         let signal = service.signals.first();
-        let most = past.most_replicas();
-        // A far maximum would flatten the stairs.
+        let most = series.most_replicas();
+        // A far maximum would flatten the line.
         let far = service.bounds.1 > most.saturating_mul(3).max(10);
         let time = |decision: &DecisionView| match self.began {
             Some(_) => clock((decision.time.as_nanos() / 1_000_000_000) as i64),
             None => duration(decision.at),
         };
-        let span = past.span().unwrap_or((0.0, 0.0));
-        let notes = notes(self.decisions, &past.changes(), span, time);
+        let span = series.span().unwrap_or((0.0, 0.0));
+        let notes = notes(self.decisions, &series.changes(), span, time);
         let advised = notes.iter().map(|note| note.to).max().unwrap_or(0);
         let picture = Picture {
             about: &service.name,
@@ -96,7 +96,7 @@ impl Live<'_> {
             } else {
                 most.max(advised).max(service.bounds.1)
             },
-            with: &past,
+            with: &series,
             without: None,
             notes: &notes,
             page,
@@ -106,10 +106,10 @@ impl Live<'_> {
     }
 }
 
-/// The same load with and without the balancer: mean load per container against the `upper`
-/// threshold, and the replicas over the same time.
+/// Compares the load with and without the balancer: mean load per container with the `upper`
+/// threshold, and the replicas.
 ///
-/// `unit` is that of the loads and of `upper` (`B/s`, `%`).
+/// `unit` is the unit of the loads and of `upper` (`B/s`, `%`).
 pub fn comparison(
     title: &str,
     with: &[Point],
@@ -117,7 +117,7 @@ pub fn comparison(
     upper: f64,
     unit: &str,
 ) -> String {
-    let (with, without) = (Past::new(with), Past::new(without));
+    let (with, without) = (Series::new(with), Series::new(without));
     let span = with.span().unwrap_or((0.0, 0.0));
     let changes: Vec<DecisionView> = with.changes().iter().map(done).collect();
     let changes = notes(&changes, &[], span, |change| duration(change.at));
@@ -176,7 +176,7 @@ mod tests {
         }
     }
 
-    /// The texts of a drawing; panics unless every element is closed and every `&` an entity.
+    /// The texts of a drawing; panics if an element is not closed or a `&` is not escaped.
     fn texts(svg: &str) -> Vec<&str> {
         let (mut open, mut texts) = (Vec::new(), Vec::new());
         for piece in svg.split('<').skip(1) {
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_live_chart_says_what_it_shows() {
+    fn live_chart_labels_axes_and_gaps() {
         let svg = live(&service("apache"), WIDE);
         let texts = texts(&svg);
         for expected in [
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_cuts_the_line() {
+    fn gap_splits_the_line() {
         let mut whole = service("apache");
         whole.past.retain(|point| point.load.is_some());
         let lines = |service| live(service, WIDE).matches("<polyline").count();
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_others_do_no_harm() {
+    fn untrusted_names_are_escaped() {
         let name = "</svg><script>alert('x')</script>\"&\u{1b}[31m";
         let svg = live(&service(name), WIDE) + &comparison(name, &[], &[], 1.0, name);
         assert!(!svg.contains("<script") && !svg.contains('\u{1b}'));
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn absurd_values_are_drawn_within_the_card() {
+    fn extreme_values_stay_within_the_chart() {
         let mut odd = service("x");
         odd.bounds = (0, u32::MAX);
         odd.signals[0].upper = f64::INFINITY;

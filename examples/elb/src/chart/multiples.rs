@@ -1,4 +1,5 @@
-//! Small multiples: how several policies followed several loads, each load in a panel.
+//! Small multiples: the replicas of several policies under several workloads, one panel per
+//! workload.
 
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
@@ -7,22 +8,22 @@ use super::axis::Axis;
 use super::canvas::{Canvas, DrawResult, Mark, Panel};
 use super::palette::{CARD, EDGE, INK, LOAD, MUTED, WITHOUT};
 use super::picture::described;
-use super::series::Past;
+use super::series::Series;
+use crate::format::shortened;
 use crate::view::Point;
-use crate::words::shortened;
 
 /// One panel.
 #[derive(Clone, Debug)]
 pub struct Multiple {
-    /// Its name.
+    /// Title of the panel.
     pub title: String,
-    /// What happens in it.
+    /// Description of the workload.
     pub about: String,
-    /// For each policy, its past; the load, the same for all, in replicas that can just carry it.
+    /// History of each policy. The load is the same for all, in replicas that can just serve it.
     pub pasts: Vec<Vec<Point>>,
 }
 
-/// The replicas of each policy over the load, panel by panel. The first policy is drawn on top.
+/// The replicas of each policy and the load, panel by panel. The first policy is drawn on top.
 pub fn multiples(title: &str, policies: &[&str], panels: &[Multiple]) -> String {
     let mut svg = String::new();
     match draw(&mut svg, title, policies, panels) {
@@ -40,11 +41,11 @@ const HEADER: i32 = 74;
 const FOOTER: i32 = 30;
 const PANEL: i32 = 210;
 const MARGIN: i32 = 16;
-/// Room for the labels of the upright axis.
+/// Space for the labels of the vertical axis.
 const LABELS: i32 = 30;
 
 const SHAPE: RGBColor = RGBColor(0xE1, 0xE5, 0xEA);
-/// One for each policy, in order; those after the last are as the last.
+/// Colours of the policies, in order. Further policies have the last colour.
 const COLORS: [RGBColor; 6] = [
     LOAD,
     RGBColor(0x1F, 0x9E, 0x8F),
@@ -89,7 +90,11 @@ fn draw_panel(
 ) -> DrawResult {
     canvas.title(&multiple.title, (left, top + 8), 13.0, INK)?;
     canvas.text(&multiple.about, (left, top + 26), HPos::Left, MUTED)?;
-    let pasts: Vec<Past> = multiple.pasts.iter().map(|past| Past::new(past)).collect();
+    let pasts: Vec<Series> = multiple
+        .pasts
+        .iter()
+        .map(|past| Series::new(past))
+        .collect();
     let Some(first) = pasts.first() else {
         return Ok(());
     };
@@ -97,7 +102,7 @@ fn draw_panel(
     let highest = first.largest_load().min(1_000.0).ceil() as u32;
     let most = pasts
         .iter()
-        .map(Past::most_replicas)
+        .map(Series::most_replicas)
         .fold(highest, u32::max);
     let (top, bottom) = (top + 42, top + PANEL - 36);
     let panel = Panel {

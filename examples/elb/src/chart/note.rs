@@ -1,5 +1,5 @@
-//! What was decided, marked where it took effect: a mark that says when, what and why to who
-//! points at it, and in a page leads to the decision itself.
+//! Marks of decisions in a chart. A mark has a tooltip with time, change and reason; in a page it
+//! links to the decision.
 
 use std::fmt::Write as _;
 
@@ -8,12 +8,12 @@ use plotters::style::RGBColor;
 use super::palette::{FAILED, LOAD, MUTED, SAMPLES};
 use super::picture::escaped;
 use super::series::Change;
+use crate::format::shortened;
 use crate::view::DecisionView;
-use crate::words::shortened;
 
-/// Marks beyond these are left out, the oldest first.
+/// Maximum number of marks; the newest are drawn.
 const MOST: usize = 200;
-/// Words of one mark, in characters.
+/// Maximum length of a tooltip, in characters.
 const LONGEST: usize = 400;
 
 /// One mark.
@@ -23,24 +23,24 @@ pub(super) struct Note {
     pub(super) from: u32,
     pub(super) to: u32,
     pub(super) kind: Kind,
-    /// The decision's number; `None` of a change that no decision is known of.
+    /// Number of the decision; `None` for a change without a known decision.
     id: Option<u64>,
-    words: String,
+    message: String,
 }
 
-/// What came of it, and from what it was seen.
+/// Outcome of the decision and the kind of signal that it used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Done, because counters said so.
+    /// Applied, based on counters.
     Counters,
-    /// Done, because packet samples showed what counters did not show yet.
+    /// Applied, based on packet samples.
     Samples,
-    /// Only told.
+    /// Recommended only.
     Advised,
-    /// The orchestrator did not do it.
+    /// Refused by the orchestrator.
     Failed,
-    /// A change that no decision is known of.
-    Others,
+    /// A change without a known decision.
+    External,
 }
 
 impl Kind {
@@ -49,17 +49,17 @@ impl Kind {
         Self::Samples,
         Self::Advised,
         Self::Failed,
-        Self::Others,
+        Self::External,
     ];
 
-    /// As the legend has it; nothing for what is usual.
+    /// Name in the legend; `None` for the usual kind.
     pub(super) const fn name(self) -> Option<&'static str> {
         match self {
             Self::Counters => None,
-            Self::Samples => Some("by packet samples"),
+            Self::Samples => Some("packet samples"),
             Self::Advised => Some("advised"),
             Self::Failed => Some("failed"),
-            Self::Others => Some("by others"),
+            Self::External => Some("external"),
         }
     }
 
@@ -68,17 +68,18 @@ impl Kind {
             Self::Counters | Self::Advised => LOAD,
             Self::Samples => SAMPLES,
             Self::Failed => FAILED,
-            Self::Others => MUTED,
+            Self::External => MUTED,
         }
     }
 
-    /// Whether the replicas became what it says.
+    /// Whether the number of replicas was changed.
     pub(super) const fn is_change(self) -> bool {
         !matches!(self, Self::Advised | Self::Failed)
     }
 }
 
-/// A mark for each decision to change a number or a machine, and for each change besides, in order of time.
+/// A mark for each decision that changes a number or a machine, and for each other change, in order
+/// of time.
 pub(super) fn notes(
     decisions: &[DecisionView],
     changes: &[Change],
@@ -86,22 +87,22 @@ pub(super) fn notes(
     time: impl Fn(&DecisionView) -> String,
 ) -> Vec<Note> {
     let is_change = |it: &&DecisionView| it.from != it.to || !it.machines.is_empty();
-    let told = decisions.iter().filter(is_change);
-    let told = told.filter(|it| (first..=last).contains(&it.at));
-    let mut notes: Vec<Note> = told
+    let changing = decisions.iter().filter(is_change);
+    let changing = changing.filter(|it| (first..=last).contains(&it.at));
+    let mut notes: Vec<Note> = changing
         .map(|decision| Note::of(decision, &time(decision)))
         .collect();
-    let others = changes.iter().filter(|change| {
+    let external = changes.iter().filter(|change| {
         let is_same = |note: &Note| note.to == change.to && (note.at - change.at).abs() < 0.5;
         !notes.iter().any(is_same)
     });
-    let others: Vec<Note> = others.map(Note::of_others).collect();
-    notes.extend(others);
+    let external: Vec<Note> = external.map(Note::external).collect();
+    notes.extend(external);
     notes.sort_by(|a, b| a.at.total_cmp(&b.at));
     notes.split_off(notes.len().saturating_sub(MOST))
 }
 
-/// The kinds that there are among these.
+/// The kinds among these marks.
 pub(super) fn kinds(notes: &[Note]) -> impl Iterator<Item = Kind> {
     let there = |kind: &Kind| notes.iter().any(|note| note.kind == *kind);
     Kind::ALL.into_iter().filter(there)
@@ -125,34 +126,33 @@ impl Note {
             to,
             kind,
             id: (decision.id > 0).then_some(decision.id),
-            words: match from == to {
+            message: match from == to {
                 true => format!("{time}: {}. {why}", decision.machines.join("; ")),
                 false => format!("{time}: {from} → {to}{came}. {why}"),
             },
         }
     }
 
-    fn of_others(change: &Change) -> Self {
+    fn external(change: &Change) -> Self {
         let (from, to) = (change.from, change.to);
         Self {
             at: change.at,
             from,
             to,
-            kind: Kind::Others,
+            kind: Kind::External,
             id: None,
-            words: format!("{from} → {to}: not by a decision that is kept"),
+            message: format!("{from} → {to}: no decision is known"),
         }
     }
 
-    /// The mark as SVG, around a place in pixels; it leads to the decision on a page that lists
-    /// it.
+    /// The mark as SVG at a pixel position. It links to the decision if the page lists it.
     pub(super) fn draw(&self, svg: &mut String, (x, y): (i32, i32), page: Option<&str>) {
         let color = self.kind.color();
         let RGBColor(r, g, b) = color;
         let color = format!("#{r:02X}{g:02X}{b:02X}");
-        let words = escaped(&shortened(&self.words, LONGEST));
+        let message = escaped(&shortened(&self.message, LONGEST));
         let link = page.zip(self.id);
-        // What reads the page aloud finds the same in the list.
+        // Screen readers find the same text in the list.
         let (open, close) = match link {
             Some((page, id)) => (
                 format!("<a class=\"note\" href=\"{page}#decision-{id}\" tabindex=\"-1\">"),
@@ -177,14 +177,14 @@ impl Note {
                      stroke=\"{color}\" stroke-width=\"2\"/>"
                 )
             }
-            Kind::Counters | Kind::Others => {
+            Kind::Counters | Kind::External => {
                 format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"4\" fill=\"{color}\"/>")
             }
         };
-        // A finger needs more room than an eye.
+        // A larger target for touch.
         let _ = writeln!(
             svg,
-            "{open}<title>{words}</title><circle cx=\"{x}\" cy=\"{y}\" r=\"12\" \
+            "{open}<title>{message}</title><circle cx=\"{x}\" cy=\"{y}\" r=\"12\" \
              fill=\"#FFFFFF\" fill-opacity=\"0\"/>{shape}{close}"
         );
     }
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn every_change_is_marked_once_and_a_hold_is_not() {
+    fn each_change_has_one_mark() {
         let decisions = [
             decision(1, 2.0, (1, 2), "done"),
             decision(2, 4.0, (2, 2), "kept"),
@@ -233,13 +233,13 @@ mod tests {
                 Kind::Advised,
                 Kind::Samples,
                 Kind::Failed,
-                Kind::Others
+                Kind::External
             ]
         );
     }
 
     #[test]
-    fn a_mark_says_why_and_leads_to_its_decision_in_a_page_only() {
+    fn mark_has_reason_and_links_to_decision_on_page() {
         let decisions = [decision(7, 2.0, (1, 2), "done")];
         let notes = notes(&decisions, &[], (0.0, 9.0), |_| "0:02".to_owned());
         let drawn = |page| {
@@ -248,8 +248,8 @@ mod tests {
             svg
         };
         for svg in [drawn(Some("/a")), drawn(None)] {
-            let words = "<title>0:02: 1 → 2. b is above &lt;a&gt;</title>";
-            assert!(svg.contains(words), "{svg}");
+            let message = "<title>0:02: 1 → 2. b is above &lt;a&gt;</title>";
+            assert!(svg.contains(message), "{svg}");
         }
         assert!(drawn(Some("/a")).contains("href=\"/a#decision-7\""));
         assert!(!drawn(None).contains("href"));

@@ -1,37 +1,37 @@
-//! The few colours of the charts, and what each becomes on a dark page.
+//! Colours of the charts, and their replacements on a dark page.
 
 use plotters::style::RGBColor;
 
-/// The card.
+/// Background.
 pub(super) const CARD: RGBColor = RGBColor(0xFF, 0xFF, 0xFF);
-/// Its edge.
+/// Border.
 pub(super) const EDGE: RGBColor = RGBColor(0xD8, 0xDE, 0xE4);
 /// Titles.
 pub(super) const INK: RGBColor = RGBColor(0x1F, 0x29, 0x33);
 /// Labels.
 pub(super) const MUTED: RGBColor = RGBColor(0x5B, 0x67, 0x74);
-/// Lines of the grid.
+/// Grid.
 pub(super) const GRID: RGBColor = RGBColor(0xEA, 0xED, 0xF0);
-/// The axis of time, and the moments of changes.
+/// Time axis, and markers of changes.
 pub(super) const AXIS: RGBColor = RGBColor(0xC3, 0xCA, 0xD2);
-/// Where nothing is known.
+/// Time ranges without data.
 pub(super) const UNKNOWN: RGBColor = RGBColor(0xF3, 0xF4, 0xF6);
-/// Between the thresholds.
+/// Range between the thresholds.
 pub(super) const CALM: RGBColor = RGBColor(0xE6, 0xF4, 0xEA);
 /// The thresholds.
 pub(super) const LIMIT: RGBColor = RGBColor(0x3B, 0x74, 0x50);
-/// Load, or what the balancer has done to it.
+/// Load, and changes by the balancer.
 pub(super) const LOAD: RGBColor = RGBColor(0x1D, 0x63, 0xD8);
-/// Running replicas, beneath the wanted ones.
+/// Running replicas, drawn below the desired replicas.
 pub(super) const RUNNING: RGBColor = RGBColor(0xD3, 0xE2, 0xFA);
-/// What happens without the balancer.
+/// The series without the balancer.
 pub(super) const WITHOUT: RGBColor = RGBColor(0xD0, 0x6A, 0x1B);
 
-/// Between the least and the most loaded container.
+/// Range from the least to the most loaded container.
 pub(super) const SPREAD: RGBColor = RGBColor(0xDD, 0xE8, 0xFB);
-/// Decisions by packet samples.
+/// Decisions based on packet samples.
 pub(super) const SAMPLES: RGBColor = RGBColor(0x8A, 0x3F, 0xC4);
-/// Decisions that were not carried out.
+/// Decisions that were not applied.
 pub(super) const FAILED: RGBColor = RGBColor(0xB3, 0x26, 0x1E);
 
 const AT_NIGHT: [(RGBColor, &str); 14] = [
@@ -51,10 +51,10 @@ const AT_NIGHT: [(RGBColor, &str); 14] = [
     (FAILED, "#FF8A80"),
 ];
 
-/// Style rules that repaint a chart inside an element with class `chart` for a dark page.
+/// CSS rules that recolour a chart inside an element with class `chart` for a dark page.
 ///
-/// A chart carries its colours in attributes, so that it is complete as a file; rules of a
-/// page that embeds it take precedence over those.
+/// A chart has its colours in attributes, so that it is complete as a file; the CSS of a page takes
+/// precedence over attributes.
 pub fn night_rules() -> String {
     let rule = |(day, night): &(RGBColor, &str)| {
         let RGBColor(r, g, b) = day;

@@ -1,4 +1,4 @@
-//! The picture of a load and its replicas: two panels, one above the other, over one time.
+//! A chart with two panels over the same time: load, and replicas.
 
 use plotters::style::text_anchor::HPos;
 
@@ -8,11 +8,11 @@ use super::note::{self, Note};
 use super::palette::{
     CALM, CARD, EDGE, GRID, INK, LIMIT, LOAD, MUTED, RUNNING, SPREAD, UNKNOWN, WITHOUT,
 };
-use super::series::{LARGEST_LOAD, Past};
+use super::series::{LARGEST_LOAD, Series};
+use crate::format::{Scale, shortened};
 use crate::policy::SubjectKind;
-use crate::words::{Scale, shortened};
 
-/// What the load is compared with.
+/// Reference values of the load.
 #[derive(Clone, Copy)]
 pub(super) enum Limits {
     None,
@@ -46,28 +46,28 @@ impl Limits {
     }
 }
 
-/// Two panels, one above the other, over the same time.
+/// A chart with two panels over the same time.
 pub(super) struct Picture<'a> {
-    /// What it is about, for those who do not see it.
+    /// Subject of the accessible description.
     pub(super) about: &'a str,
-    /// Whether it is of containers or of machines.
+    /// Whether the subject is a service or a pool.
     pub(super) kind: SubjectKind,
-    /// The line above it; none if empty.
+    /// Title; empty for none.
     pub(super) title: &'a str,
     pub(super) subtitle: &'a str,
     pub(super) unit: &'a str,
     pub(super) limits: Limits,
-    /// What the axis of replicas has room for.
+    /// Maximum of the replicas axis.
     pub(super) most_replicas: u32,
-    pub(super) with: &'a Past,
-    /// What was decided, in order of time.
+    pub(super) with: &'a Series,
+    /// Marks in order of time.
     pub(super) notes: &'a [Note],
-    /// The address of a page that lists the decisions, percent-encoded.
+    /// Address of the page that lists the decisions, percent-encoded.
     pub(super) page: Option<&'a str>,
-    /// When its time begins, in seconds since 1970, where that is known.
+    /// Start of the time axis in Unix seconds, if known.
     pub(super) began: Option<i64>,
-    /// The same time without the balancer; with it, gaps are not shaded.
-    pub(super) without: Option<&'a Past>,
+    /// The series without the balancer. If present, gaps are not shaded.
+    pub(super) without: Option<&'a Series>,
 }
 
 impl Picture<'_> {
@@ -80,7 +80,8 @@ impl Picture<'_> {
                 &format!("{marks}</svg>"),
                 1,
             ),
-            // Writing to a string does not fail; should it, the page says so and lives on.
+            // Writing to a string does not fail. If it did, the page would show an error instead of
+            // the chart.
             Err(error) => described(
                 "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"360\" height=\"300\"></svg>",
                 &format!("The chart could not be drawn: {error}"),
@@ -88,7 +89,7 @@ impl Picture<'_> {
         }
     }
 
-    /// Draws it, and the marks that come on top.
+    /// Draws the chart, and the marks that are placed on top.
     fn draw_into(&self, svg: &mut String, marks: &mut String, size: (u32, u32)) -> DrawResult {
         let canvas = Canvas::new(svg, size);
         let layout = Layout::new(size, self.title.is_empty());
@@ -98,10 +99,10 @@ impl Picture<'_> {
 
         let largest = self
             .pasts()
-            .map(Past::largest_load)
+            .map(Series::largest_load)
             .fold(self.limits.highest() * 1.25, f64::max);
         let scale = Scale::fitting(&shortened(self.unit, 12), largest);
-        let spans = self.pasts().filter_map(Past::span);
+        let spans = self.pasts().filter_map(Series::span);
         let (first, last) = spans
             .reduce(|(a, b), (c, d)| (a.min(c), b.max(d)))
             .unwrap_or((0.0, 0.0));
@@ -143,7 +144,7 @@ impl Picture<'_> {
         canvas.finish()
     }
 
-    fn pasts(&self) -> impl Iterator<Item = &Past> {
+    fn pasts(&self) -> impl Iterator<Item = &Series> {
         [Some(self.with), self.without].into_iter().flatten()
     }
 
@@ -152,11 +153,11 @@ impl Picture<'_> {
         if self.title.is_empty() {
             return Ok(());
         }
-        let room = layout.width - 2 * MARGIN;
+        let available = layout.width - 2 * MARGIN;
         // Bold text is wider.
-        let title = fitting(self.title, room, SIZE * 1.15);
+        let title = fitting(self.title, available, SIZE * 1.15);
         canvas.title(&title, (MARGIN, layout.title), SIZE, INK)?;
-        let rest = room - text_width(&title, SIZE * 1.15) - 24;
+        let rest = available - text_width(&title, SIZE * 1.15) - 24;
         let subtitle = fitting(self.subtitle, rest, canvas::SMALL);
         if rest > 60 && !subtitle.is_empty() {
             canvas.text(
@@ -251,7 +252,7 @@ impl Picture<'_> {
         legend
     }
 
-    /// The lines of the thresholds, with their names in the margin.
+    /// The threshold lines, with their names in the margin.
     fn draw_limits(&self, panel: &Panel<'_, '_>) -> DrawResult {
         const LINE_HEIGHT: i32 = 13;
         let mut lowest_label = i32::MIN;
@@ -295,7 +296,7 @@ impl Picture<'_> {
         self.label_changes(panel)
     }
 
-    /// At each change of the replicas the new number, where there is room.
+    /// Labels each change of the replicas with the new number, where space permits.
     fn label_changes(&self, panel: &Panel<'_, '_>) -> DrawResult {
         let mut free_from = panel.left;
         let changes = self.notes.iter().filter(|note| note.kind.is_change());
@@ -303,7 +304,7 @@ impl Picture<'_> {
             let (x, y) = panel.place((change.at, f64::from(change.to)));
             let label = change.to.to_string();
             let half = text_width(&label, canvas::SMALL) / 2;
-            // A step down has its riser above the mark.
+            // The vertical line of a decrease is above the mark.
             let middle = if change.to < change.from {
                 x + half + 6
             } else {
@@ -319,7 +320,7 @@ impl Picture<'_> {
         Ok(())
     }
 
-    /// The least and the most loaded container, where one picture shows one past.
+    /// The range from the least to the most loaded container, if there is only one series.
     fn spread(&self) -> Vec<Vec<(f64, f64, f64)>> {
         match self.without {
             Some(_) => Vec::new(),
@@ -328,15 +329,15 @@ impl Picture<'_> {
     }
 }
 
-/// More marks than these have no lines in the panel of the load: they would hide the rest.
+/// Maximum number of marks with vertical lines in the load panel; more would hide the load.
 const MANY: usize = 40;
 const MARGIN: i32 = 16;
-/// Room for the labels of the upright axes.
+/// Space for the labels of the vertical axes.
 const LEFT: i32 = 44;
-/// Room for the names of the thresholds.
+/// Space for the names of the thresholds.
 const RIGHT: i32 = 42;
 
-/// Where things stand, in pixels.
+/// Positions in pixels.
 struct Layout {
     width: i32,
     height: i32,
@@ -380,10 +381,11 @@ impl Layout {
 }
 
 const HEADING: i32 = 20;
-/// From this width on, a panel's heading and its legend share a line.
+/// From this width, the heading of a panel and its legend are on the same line.
 const SINGLE_LINE_WIDTH: i32 = 640;
 
-/// A panel's name on the left and its legend on the right, or below it if there is no room.
+/// Draws the heading on the left and the legend on the right, or below it if the width is
+/// insufficient.
 fn heading(panel: &Panel<'_, '_>, name: &str, legend: &[(Mark, String)], y: i32) -> DrawResult {
     let edge = panel.left - LEFT;
     panel.canvas.title(name, (edge, y), canvas::SMALL, INK)?;
@@ -403,7 +405,7 @@ fn heading(panel: &Panel<'_, '_>, name: &str, legend: &[(Mark, String)], y: i32)
         .legend(&legend, edge + legend_width(&legend), y + HEADING)
 }
 
-/// The text, shortened to a width.
+/// The text, truncated to a width.
 fn fitting(text: &str, width: i32, size: f64) -> String {
     let mut limit = text.chars().take(200).count();
     loop {
@@ -415,14 +417,14 @@ fn fitting(text: &str, width: i32, size: f64) -> String {
     }
 }
 
-/// The drawing, with words for those who do not see it.
-pub(super) fn described(svg: &str, words: &str) -> String {
-    let words = escaped(&shortened(words, 200));
-    let opening = format!("<svg role=\"img\" aria-label=\"{words}\" stroke-linejoin=\"round\" ");
+/// Adds an accessible description to the drawing.
+pub(super) fn described(svg: &str, message: &str) -> String {
+    let message = escaped(&shortened(message, 200));
+    let opening = format!("<svg role=\"img\" aria-label=\"{message}\" stroke-linejoin=\"round\" ");
     svg.replacen("<svg ", &opening, 1)
 }
 
-/// Text as it may stand in an element or an attribute.
+/// Text, escaped for an element or an attribute.
 pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,15 +1,15 @@
-//! A service's past, cut into what can be drawn.
+//! Splits a service's history into drawable series.
 
 use crate::view::Point;
 
-/// Above this a load or a threshold is a mistake, and cannot be placed on an axis.
+/// Loads and thresholds above this are invalid and cannot be drawn.
 pub(crate) const LARGEST_LOAD: f64 = 1e18;
 const LONGEST_TIME: f64 = 1e12;
 
-/// Points in order of time, without what no axis has room for.
-pub(crate) struct Past(Vec<Point>);
+/// Points in order of time, without values that cannot be drawn.
+pub(crate) struct Series(Vec<Point>);
 
-impl Past {
+impl Series {
     pub(crate) fn new(points: &[Point]) -> Self {
         let in_time = |point: &&Point| point.at.abs() <= LONGEST_TIME;
         let mut points: Vec<Point> = points.iter().filter(in_time).copied().collect();
@@ -26,7 +26,7 @@ impl Past {
         Self(points)
     }
 
-    /// The first and the last moment.
+    /// First and last time.
     pub(crate) fn span(&self) -> Option<(f64, f64)> {
         Some((self.0.first()?.at, self.0.last()?.at))
     }
@@ -47,15 +47,15 @@ impl Past {
             .unwrap_or(0)
     }
 
-    /// The load as runs without a gap.
+    /// The load as segments without gaps.
     pub(crate) fn load(&self) -> Vec<Vec<(f64, f64)>> {
         let runs = self.0.chunk_by(|a, b| a.load.is_some() == b.load.is_some());
         let known = runs.map(|run| run.iter().filter_map(|p| Some((p.at, p.load?))).collect());
         known.filter(|run: &Vec<_>| !run.is_empty()).collect()
     }
 
-    /// The least and the most loaded container over time, as runs without a gap: time, least,
-    /// most. Nothing where they are the same throughout.
+    /// The least and the most loaded container as segments without gaps: time, least, most. Empty
+    /// if both are equal throughout.
     pub(crate) fn spread(&self) -> Vec<Vec<(f64, f64, f64)>> {
         let both = |point: &Point| Some((point.least?, point.most?));
         let runs = self
@@ -68,14 +68,14 @@ impl Past {
             });
             points.collect()
         });
-        let says_something = |run: &Vec<(f64, f64, f64)>| {
+        let is_informative = |run: &Vec<(f64, f64, f64)>| {
             let mut points = run.iter();
             run.len() > 1 && points.any(|(_, least, most)| most > least)
         };
-        known.filter(says_something).collect()
+        known.filter(is_informative).collect()
     }
 
-    /// The stretches in which no load is known.
+    /// Time ranges without a known load.
     pub(crate) fn gaps(&self) -> Vec<(f64, f64)> {
         let Some((first, last)) = self.span() else {
             return Vec::new();
@@ -93,7 +93,7 @@ impl Past {
         gaps
     }
 
-    /// A number of replicas as stairs: it holds from its point to the next.
+    /// A number of replicas as steps: it holds from its point to the next.
     pub(crate) fn stairs(&self, replicas: impl Fn(&Point) -> u32) -> Vec<(f64, f64)> {
         let mut stairs: Vec<(f64, f64)> = Vec::new();
         for point in &self.0 {
@@ -112,7 +112,7 @@ impl Past {
         stairs
     }
 
-    /// When the number of wanted replicas changed.
+    /// Changes of the desired replicas.
     pub(crate) fn changes(&self) -> Vec<Change> {
         let pairs = self.0.windows(2).filter_map(|pair| match pair {
             [before, after] if before.wanted != after.wanted => Some(Change {
@@ -126,7 +126,7 @@ impl Past {
     }
 }
 
-/// A change of the number of wanted replicas.
+/// A change of the desired replicas.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Change {
     pub(crate) at: f64,
@@ -149,8 +149,8 @@ mod tests {
     }
 
     #[test]
-    fn missing_values_cut_the_load_and_are_no_zeros() {
-        let past = Past::new(&[
+    fn missing_values_split_the_load() {
+        let series = Series::new(&[
             point(0.0, None, 1),
             point(2.0, Some(1.0), 1),
             point(4.0, Some(2.0), 1),
@@ -160,45 +160,45 @@ mod tests {
             point(12.0, None, 1),
         ]);
         assert_eq!(
-            past.load(),
+            series.load(),
             [vec![(2.0, 1.0), (4.0, 2.0)], vec![(10.0, 3.0)]]
         );
-        assert_eq!(past.gaps(), [(0.0, 2.0), (4.0, 10.0), (10.0, 12.0)]);
+        assert_eq!(series.gaps(), [(0.0, 2.0), (4.0, 10.0), (10.0, 12.0)]);
     }
 
     #[test]
-    fn containers_that_are_alike_have_no_spread() {
+    fn equal_containers_have_no_spread() {
         let of = |at: f64, least: f32, most: f32| Point {
             least: Some(least),
             most: Some(most),
             ..point(at, Some(1.0), 1)
         };
-        let alike = Past::new(&[of(0.0, 1.0, 1.0), of(2.0, 1.0, 1.0)]);
+        let alike = Series::new(&[of(0.0, 1.0, 1.0), of(2.0, 1.0, 1.0)]);
         assert!(alike.spread().is_empty());
-        let past = Past::new(&[
+        let series = Series::new(&[
             of(0.0, 1.0, 1.0),
             of(2.0, 0.5, 3.0),
             point(4.0, None, 1),
             of(6.0, 1.0, f32::INFINITY),
         ]);
-        assert_eq!(past.spread(), [vec![(0.0, 1.0, 1.0), (2.0, 0.5, 3.0)]]);
-        assert_eq!(past.largest_load(), 3.0);
+        assert_eq!(series.spread(), [vec![(0.0, 1.0, 1.0), (2.0, 0.5, 3.0)]]);
+        assert_eq!(series.largest_load(), 3.0);
     }
 
     #[test]
     fn stairs_step_where_the_number_changes() {
-        let past = Past::new(&[
+        let series = Series::new(&[
             point(0.0, None, 1),
             point(2.0, None, 1),
             point(4.0, None, 3),
             point(6.0, None, 3),
         ]);
         assert_eq!(
-            past.stairs(|p| p.wanted),
+            series.stairs(|p| p.wanted),
             [(0.0, 1.0), (4.0, 1.0), (4.0, 3.0), (6.0, 3.0)]
         );
         assert_eq!(
-            past.changes(),
+            series.changes(),
             [Change {
                 at: 4.0,
                 from: 1,
@@ -208,13 +208,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_drawn_of_nothing() {
-        let past = Past::new(&[point(f64::NAN, Some(1.0), 1)]);
-        assert_eq!(past.span(), None);
+    fn empty_history_has_no_series() {
+        let series = Series::new(&[point(f64::NAN, Some(1.0), 1)]);
+        assert_eq!(series.span(), None);
         assert!(
-            past.load().is_empty()
-                && past.gaps().is_empty()
-                && past.stairs(|p| p.wanted).is_empty()
+            series.load().is_empty()
+                && series.gaps().is_empty()
+                && series.stairs(|p| p.wanted).is_empty()
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What was found out, before anybody judges it.
+//! Facts about an installation, from which findings are derived.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -7,136 +7,138 @@ use std::time::Duration;
 
 use sflow_metrics::AgentKey;
 
-use crate::config::{Config, ConfigError, ServiceSettings as Wish};
+use crate::config::{Config, ConfigError, ServiceSettings};
 use crate::docker::{About, Member};
 use crate::orchestrator::{Census, Labelled, NodeAddresses, Service, Task};
 use crate::policy::Signal;
 use sflow_autoscale::observe::{MAX_NAME_LENGTH, NodeReport, RefusedSender};
 
-/// Everything that was found out.
+/// All facts.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// The configuration, or why there is none; then nothing else was looked at.
+    /// The configuration, or why it is invalid; then there are no other facts.
     pub configuration: Result<Config, ConfigError>,
-    /// Where the configuration is.
+    /// Path of the configuration.
     pub path: String,
-    /// What the engines said.
+    /// Answers of the engines.
     pub engines: EngineFacts,
-    /// What was heard of the agents; `None` if nobody listened.
-    pub heard: Option<Result<Heard, NotListening>>,
+    /// Received telemetry; `None` if listening was disabled.
+    pub telemetry: Option<Result<TelemetryFacts, NotListening>>,
 }
 
-/// What the engines said.
+/// Answers of the engines.
 #[derive(Clone, Debug, Default)]
 pub struct EngineFacts {
-    /// Each endpoint of the configuration, in its order.
+    /// Each endpoint in the order of the configuration.
     pub managers: Vec<ManagerFacts>,
-    /// The nodes, or why no manager could tell; `None` if none was asked.
+    /// The nodes, or why no manager listed them; `None` if no manager was queried.
     pub members: Option<Result<Vec<Member>, String>>,
-    /// The services that ask by their labels to be balanced, or why they could not be read.
+    /// Services with the label `elb.enabled`, or why they could not be read.
     pub labelled: Option<Result<Vec<Labelled>, String>>,
-    /// The services that are to be balanced, or why they could not be read.
+    /// Services that are configured or labelled, or why they could not be read.
     pub services: Option<Result<Vec<Service>, String>>,
-    /// The addresses that the orchestrator has for the nodes.
+    /// Addresses of the nodes according to the orchestrator.
     pub addresses: Vec<NodeAddresses>,
-    /// All of the cluster, or why it could not be read; `None` if no pool of machines asks for it.
+    /// Nodes and resource demands of the cluster, or why they could not be read; `None` without
+    /// node pools.
     pub census: Option<Result<Census, String>>,
-    /// What is found where the programs of hooks should be.
+    /// State of each configured hook program.
     pub programs: BTreeMap<PathBuf, Program>,
 }
 
-/// What is found where a program should be.
+/// State of a configured hook program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// A program.
+    /// An executable file.
     Fine,
-    /// Nothing.
+    /// The file does not exist.
     Missing,
-    /// Something that cannot be executed.
+    /// The file is not executable.
     NotExecutable,
 }
 
 impl EngineFacts {
-    /// The services that are to be balanced: those of the file, then those that ask for it by
-    /// their labels and are not in the file.
-    pub fn wishes(&self, config: &Config) -> Vec<Wish> {
-        let mut wishes = config.services.clone();
+    /// Services to balance: those of the configuration file, then those with labels that are not in
+    /// the file.
+    pub fn managed_services(&self, config: &Config) -> Vec<ServiceSettings> {
+        let mut managed = config.services.clone();
         for labelled in self.labelled.iter().flatten().flatten() {
             let labels = &config.discovery.labels;
-            let is_known = wishes.iter().any(|wish| wish.name == labelled.name);
-            if !is_known && let Ok(Some(wish)) = labels.service(&labelled.name, &labelled.labels) {
-                wishes.push(wish);
+            let is_known = managed.iter().any(|entry| entry.name == labelled.name);
+            if !is_known && let Ok(Some(entry)) = labels.service(&labelled.name, &labelled.labels) {
+                managed.push(entry);
             }
         }
-        wishes
+        managed
     }
 }
 
-/// One endpoint.
+/// Result of querying one endpoint.
 #[derive(Clone, Debug)]
 pub struct ManagerFacts {
-    /// As the configuration has it.
+    /// Endpoint as configured.
     pub endpoint: String,
-    /// What it said.
+    /// Answer of the engine.
     pub answer: Result<About, Unreachable>,
 }
 
-/// Why an engine could not be asked.
+/// Why an engine could not be queried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unreachable {
-    /// The endpoint or what it needs (certificates) cannot be used as it is configured.
+    /// The endpoint or its certificates cannot be used as configured.
     Unusable(String),
-    /// The system forbids it.
+    /// The permission is missing.
     Forbidden,
-    /// There is no such socket.
+    /// The socket does not exist.
     Missing,
-    /// Nobody listens.
+    /// The connection was refused.
     Refused,
-    /// Nobody answered in time.
+    /// The time limit was exceeded.
     Silent,
-    /// Something else, in the words of who said it.
+    /// Another error, as reported.
     Other(String),
 }
 
-/// Why nobody could listen for telemetry.
+/// Why no telemetry could be received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotListening {
-    /// Where it was tried.
+    /// The address that could not be opened.
     pub address: SocketAddr,
-    /// Whether somebody else listens there.
+    /// Whether the address is in use by another process.
     pub is_in_use: bool,
-    /// What the system said.
+    /// Error of the system.
     pub error: String,
 }
 
-/// What was heard of the agents.
+/// Received telemetry.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Heard {
-    /// Where.
+pub struct TelemetryFacts {
+    /// Local address.
     pub address: SocketAddr,
-    /// For how long.
+    /// Duration of listening.
     pub listened: Duration,
-    /// All datagrams.
+    /// Datagrams received.
     pub datagrams: u64,
-    /// Those that could not be used, by cause.
+    /// Datagrams that were discarded, by cause.
     pub refused: BTreeMap<String, u64>,
-    /// Datagrams that `collector.agents` does not allow, by sender; of 64 senders at most.
+    /// Datagrams from senders that `collector.agents` does not allow, by sender; at most 64
+    /// senders.
     pub turned_away: BTreeMap<IpAddr, u64>,
     /// Senders of sFlow datagrams that `collector.agents` does not allow.
     pub refused_senders: Vec<RefusedSender>,
-    /// Which agent reports for which node.
+    /// The agent of each node.
     pub reports: Vec<NodeReport>,
-    /// Those that the kernel dropped for lack of room, if it says so.
+    /// Datagrams dropped by the kernel because the receive buffer was full, if known.
     pub dropped: Option<u64>,
     /// The agents.
     pub agents: Vec<AgentFacts>,
     /// The containers.
     pub containers: Vec<ContainerFacts>,
-    /// For each service, what is known of the metrics of its rule.
+    /// Values of the metrics of each service's rule.
     pub signals: BTreeMap<String, Vec<Signal>>,
 }
 
-impl Default for Heard {
+impl Default for TelemetryFacts {
     fn default() -> Self {
         Self {
             address: ([0, 0, 0, 0], 6343).into(),
@@ -154,60 +156,60 @@ impl Default for Heard {
     }
 }
 
-/// One agent.
+/// Facts about one agent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AgentFacts {
-    /// Which.
+    /// Identity of the agent.
     pub key: AgentKey,
-    /// What it calls the hosts that it reports; usually one.
+    /// Names of the hosts that it reports; usually one.
     pub hosts: Vec<String>,
-    /// Datagrams that came.
+    /// Datagrams received.
     pub received: u64,
-    /// Datagrams that are missing between those.
+    /// Datagrams lost, according to the sequence numbers.
     pub lost: u64,
-    /// Times that it began anew.
+    /// Number of restarts.
     pub restarts: u64,
-    /// Whether another sender, or a second sequence of datagrams, has its identity.
+    /// Whether another sender or a second sequence of datagrams has the same identity.
     pub is_contested: bool,
-    /// From one counters sample of its containers (or of itself) to the next, the longest; `None`
-    /// until one has come twice.
+    /// The longest interval between two counter samples of a container (or of the host); `None`
+    /// before the second sample.
     pub interval: Option<Duration>,
-    /// Packet samples that came.
+    /// Packet samples received.
     pub packet_samples: u64,
-    /// Packet samples among those that do not say how many packets they stand for.
+    /// Packet samples without a sampling rate.
     pub unscaled_samples: u64,
-    /// Packet samples among those that name the container at an end (`extended_entities`).
+    /// Packet samples that name a container (`extended_entities`).
     pub named_samples: u64,
-    /// How its uptime goes; `None` until it was heard for some seconds.
+    /// Rate of the agent's uptime; `None` during the first seconds.
     pub uptime: Option<Pace>,
 }
 
-/// How a clock that counts milliseconds goes.
+/// Rate of a clock that counts milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pace {
-    /// Seconds that it counted for each second that passed; 1 is right.
+    /// Seconds counted per elapsed second; 1 is correct.
     pub rate: f64,
-    /// Whether it went back while the numbers of datagrams went on.
+    /// Whether it went back although the sequence numbers of datagrams increased.
     pub is_backwards: bool,
 }
 
-/// One container that an agent reports.
+/// Facts about one container that an agent reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerFacts {
-    /// Its name.
+    /// Name of the container.
     pub name: String,
-    /// The first half of its id.
+    /// First half of its id.
     pub uuid: Option<[u8; 16]>,
-    /// What its agent calls the host that it is on.
+    /// Host name according to its agent.
     pub host: Option<String>,
-    /// Who reports it.
+    /// The agent that reports it.
     pub agent: AgentKey,
-    /// Whether its agent says which MAC addresses it has.
+    /// Whether its agent reports its MAC addresses.
     pub has_adapter: bool,
 }
 
 impl ContainerFacts {
-    /// Whether it is that of a task. A name that was cut does not tell, if the id is known.
+    /// Whether it is the container of a task. A truncated name is not compared if the id is known.
     pub fn is_of(&self, task: &Task) -> bool {
         match (task.container.get(..MAX_NAME_LENGTH), task.uuid) {
             (None, _) => self.name == task.container,

@@ -1,4 +1,4 @@
-//! One judgement each, in a line that says what to do.
+//! Findings: one line each, with advice.
 
 use std::fmt;
 
@@ -6,20 +6,20 @@ use serde::Serialize;
 
 use untrusted::printable;
 
-/// How bad it is.
+/// Severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
-    /// As it should be.
+    /// Correct.
     Ok,
-    /// It works, but not as well as it could, or not as one might think.
+    /// Works, but with a limitation.
     Note,
-    /// It does not work.
+    /// Does not work.
     Wrong,
 }
 
 impl Level {
-    /// The word that a line begins with.
+    /// First word of a line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -29,24 +29,24 @@ impl Level {
     }
 }
 
-/// One judgement.
+/// One finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// How bad it is.
+    /// Severity.
     pub level: Level,
-    /// What kind of finding it is, for programs: `service-missing`.
+    /// Machine-readable kind, such as `service-missing`.
     pub id: &'static str,
-    /// What it is about: `service apache`.
+    /// Subject: `service apache`.
     pub about: String,
-    /// What is the case.
+    /// Description of the finding.
     pub what: String,
-    /// What to do about it.
+    /// Recommended action.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
 }
 
 impl fmt::Display for Finding {
-    /// One line. Much in it was written by others: what would steer a terminal is replaced.
+    /// One line. Control characters of external text are replaced.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { about, what, .. } = self;
         let level = self.level.name();
@@ -58,19 +58,18 @@ impl fmt::Display for Finding {
     }
 }
 
-/// All judgements, in the order in which one would look: configuration, managers, services,
-/// telemetry.
+/// All findings in order: configuration, managers, services, telemetry.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
-    /// The judgements.
+    /// The findings.
     pub fn iter(&self) -> impl Iterator<Item = &Finding> {
         self.0.iter()
     }
 
-    /// How many there are of this level.
+    /// Number of findings of a severity.
     pub fn count(&self, level: Level) -> usize {
         self.0
             .iter()
@@ -110,7 +109,7 @@ impl Findings {
         what: String,
         advice: Option<String>,
     ) {
-        // Errors of parsers are drawings of several lines; a finding is one.
+        // Parser errors have several lines; a finding has one.
         let one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
         self.0.push(Finding {
             level,

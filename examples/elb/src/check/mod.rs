@@ -1,20 +1,20 @@
-//! What is wrong with an installation, and what to do about it.
+//! Diagnoses an installation and recommends actions.
 //!
 //! ```text
 //! configuration, engines, datagrams ─► [`Facts`] ─► [`Findings`]
 //! ```
 //!
-//! Collecting and judging are apart: [`Findings::of`] asks nobody and knows no clock, so that
-//! every judgement can be tried on facts that are written down.
+//! Collecting facts and deriving findings are separate: [`Findings::of`] performs no I/O and uses
+//! no clock, so that every rule can be tested with constructed facts.
 
 mod collect;
 mod facts;
 mod finding;
-mod judge;
+mod rules;
 
 pub use self::collect::{Listening, Progress, ask_engines};
 pub use self::facts::{
-    AgentFacts, ContainerFacts, EngineFacts, Facts, Heard, ManagerFacts, NotListening, Pace,
-    Program, Unreachable,
+    AgentFacts, ContainerFacts, EngineFacts, Facts, ManagerFacts, NotListening, Pace, Program,
+    TelemetryFacts, Unreachable,
 };
 pub use self::finding::{Finding, Findings, Level};

@@ -9,17 +9,18 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::{Log, end_requested, runtime};
 use crate::check::{
-    EngineFacts, Facts, Findings, Heard, Level, Listening, NotListening, Progress, ask_engines,
+    EngineFacts, Facts, Findings, Level, Listening, NotListening, Progress, TelemetryFacts,
+    ask_engines,
 };
 use crate::config::Config;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The configuration.
+    /// Path of the configuration.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 
-    /// How long to listen to the agents at most, as in `30s` or `1m`; 0 s for not at all.
+    /// Maximum time to listen for agents, such as `30s` or `1m`; 0s disables listening.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     listen_for: Duration,
 
@@ -36,8 +37,8 @@ impl Args {
         self.print(&findings, &facts)?;
         match findings.count(Level::Wrong) {
             0 => Ok(()),
-            1 => bail!("1 thing is wrong"),
-            wrong => bail!("{wrong} things are wrong"),
+            1 => bail!("1 problem found"),
+            wrong => bail!("{wrong} problems found"),
         }
     }
 
@@ -46,10 +47,13 @@ impl Args {
         if !self.json {
             return write!(out, "{findings}");
         }
-        let heard = facts.heard.as_ref().and_then(|heard| heard.as_ref().ok());
+        let telemetry = facts
+            .telemetry
+            .as_ref()
+            .and_then(|telemetry| telemetry.as_ref().ok());
         let whole = json!({
             "ok": findings.count(Level::Wrong) == 0,
-            "listened": heard.map(|heard| heard.listened.as_secs_f64()),
+            "listened": telemetry.map(|telemetry| telemetry.listened.as_secs_f64()),
             "findings": findings,
         });
         let whole = untrusted::json::to_string_pretty(&whole)?;
@@ -65,25 +69,25 @@ impl Args {
                     configuration: Err(error),
                     path,
                     engines: EngineFacts::default(),
-                    heard: None,
+                    telemetry: None,
                 };
             }
         };
-        let (engines, heard) = look(&config, self.listen_for).await;
+        let (engines, telemetry) = gather(&config, self.listen_for).await;
         Facts {
             configuration: Ok(config),
             path,
             engines,
-            heard,
+            telemetry,
         }
     }
 }
 
-type MaybeHeard = Option<Result<Heard, NotListening>>;
+type MaybeTelemetry = Option<Result<TelemetryFacts, NotListening>>;
 
-/// Listens while the engines are asked, and on until all is seen, the time is over, or somebody
-/// has enough.
-async fn look(config: &Config, listen_for: Duration) -> (EngineFacts, MaybeHeard) {
+/// Listens while the engines are queried, until all expected data was received, the time is over,
+/// or Ctrl-C.
+async fn gather(config: &Config, listen_for: Duration) -> (EngineFacts, MaybeTelemetry) {
     if listen_for.is_zero() {
         return (ask_engines(config).await, None);
     }
@@ -101,16 +105,17 @@ async fn look(config: &Config, listen_for: Duration) -> (EngineFacts, MaybeHeard
     loop {
         tokio::select! {
             received = listening.receive() => {
-                // A socket that fails once may work again; one that does not ends with the time.
+                // A temporary socket error must not end the check; a permanent one ends it with the
+                // time limit.
                 if received.is_err() {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             }
             engines = &mut asking, if answer.is_none() => answer = Some(engines),
             _ = tick.tick() => {
-                let heard = heard(&listening, config, answer.as_ref());
-                let progress = answer.as_ref().map(|engines| Progress::of(&heard, engines));
-                bar.draw(begun.elapsed(), &heard, progress);
+                let telemetry = telemetry_facts(&listening, config, answer.as_ref());
+                let progress = answer.as_ref().map(|engines| Progress::of(&telemetry, engines));
+                bar.draw(begun.elapsed(), &telemetry, progress);
                 let is_over = begun.elapsed() >= listen_for && answer.is_some();
                 if is_over || progress.is_some_and(Progress::is_complete) {
                     break;
@@ -121,17 +126,21 @@ async fn look(config: &Config, listen_for: Duration) -> (EngineFacts, MaybeHeard
     }
     bar.clear();
     drop(asking);
-    let heard = heard(&listening, config, answer.as_ref());
-    (answer.unwrap_or_default(), Some(Ok(heard)))
+    let telemetry = telemetry_facts(&listening, config, answer.as_ref());
+    (answer.unwrap_or_default(), Some(Ok(telemetry)))
 }
 
-/// What was heard so far of what is known so far to be asked for.
-fn heard(listening: &Listening, config: &Config, engines: Option<&EngineFacts>) -> Heard {
-    let wishes = engines.map(|engines| engines.wishes(config));
-    listening.heard(now(), &wishes.unwrap_or_default(), engines)
+/// Facts about the telemetry received so far, for the services known so far.
+fn telemetry_facts(
+    listening: &Listening,
+    config: &Config,
+    engines: Option<&EngineFacts>,
+) -> TelemetryFacts {
+    let managed = engines.map(|engines| engines.managed_services(config));
+    listening.facts(now(), &managed.unwrap_or_default(), engines)
 }
 
-/// Says on a terminal how far it is; elsewhere nothing.
+/// Draws a progress bar if standard error is a terminal.
 struct Bar {
     listen_for: Duration,
     is_terminal: bool,
@@ -145,9 +154,9 @@ impl Bar {
         }
     }
 
-    fn draw(&self, passed: Duration, heard: &Heard, progress: Option<Progress>) {
+    fn draw(&self, passed: Duration, telemetry: &TelemetryFacts, progress: Option<Progress>) {
         if self.is_terminal {
-            let line = line(passed, self.listen_for, heard, progress);
+            let line = line(passed, self.listen_for, telemetry, progress);
             eprint!("\r{line}\x1b[K");
             io::stderr().flush().ok();
         }
@@ -164,7 +173,7 @@ impl Bar {
 fn line(
     passed: Duration,
     listen_for: Duration,
-    heard: &Heard,
+    telemetry: &TelemetryFacts,
     progress: Option<Progress>,
 ) -> String {
     const WIDTH: usize = 20;
@@ -172,9 +181,9 @@ fn line(
     let full = ((part * WIDTH as f64) as usize).min(WIDTH);
     let bar = format!("{}{}", "#".repeat(full), "-".repeat(WIDTH - full));
     let left = listen_for.saturating_sub(passed).as_secs();
-    let (agents, datagrams) = (heard.agents.len(), heard.datagrams);
+    let (agents, datagrams) = (telemetry.agents.len(), telemetry.datagrams);
     let seen = progress.map_or_else(
-        || "asking the managers".to_owned(),
+        || "querying the managers".to_owned(),
         |seen| {
             format!(
                 "nodes {}/{}, containers {}/{}",
@@ -185,7 +194,7 @@ fn line(
     format!("[{bar}] {left} s left: {agents} agents, {datagrams} datagrams; {seen}")
 }
 
-/// A length of time as the configuration has it.
+/// Parses a duration in the configuration's format.
 pub(super) fn time(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.'));
     let (number, unit) = text.split_at(digits.unwrap_or(text.len()));
@@ -193,13 +202,13 @@ pub(super) fn time(text: &str) -> Result<Duration, String> {
         "ms" => 0.001,
         "s" => 1.0,
         "m" => 60.0,
-        _ => return Err("write a number and ms, s or m, as in 30s".to_owned()),
+        _ => return Err("expected a number with the unit ms, s or m, such as 30s".to_owned()),
     };
     let seconds = number.parse::<f64>().map(|number| number * factor);
     let seconds = seconds.map_err(|error| error.to_string())?;
     match Duration::try_from_secs_f64(seconds) {
         Ok(time) if time <= Duration::from_secs(3600) => Ok(time),
-        _ => Err("an hour is the longest".to_owned()),
+        _ => Err("the maximum is one hour".to_owned()),
     }
 }
 
@@ -224,9 +233,9 @@ mod tests {
 
     #[test]
     fn progress_is_one_short_line() {
-        let heard = Heard {
+        let telemetry = TelemetryFacts {
             datagrams: 57,
-            ..Heard::default()
+            ..TelemetryFacts::default()
         };
         let progress = Progress {
             nodes: 2,
@@ -237,9 +246,11 @@ mod tests {
         };
         let thirty = Duration::from_secs(30);
         assert_eq!(
-            line(Duration::from_secs(12), thirty, &heard, Some(progress)),
+            line(Duration::from_secs(12), thirty, &telemetry, Some(progress)),
             "[########------------] 18 s left: 0 agents, 57 datagrams; nodes 2/3, containers 5/6"
         );
-        assert!(line(thirty * 2, thirty, &heard, None).starts_with("[####################] 0 s"));
+        assert!(
+            line(thirty * 2, thirty, &telemetry, None).starts_with("[####################] 0 s")
+        );
     }
 }

@@ -10,20 +10,20 @@ use crate::compare::{Grid, Options, compare};
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(super) struct Args {
-    /// Chance: the same number gives the same bytes.
+    /// Seed of the random numbers: the same seed gives the same result.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 
-    /// How many runs, each with the next seed, are averaged.
+    /// Number of runs to average; each uses the next seed.
     #[arg(long, value_name = "N", default_value_t = 5, conflicts_with = "grid",
         value_parser = clap::value_parser!(u32).range(1..=1_000))]
     seeds: u32,
 
-    /// The part of its capacity that a replica is to be loaded with, by ours and by HPA.
+    /// Target load per replica as a fraction of its capacity, for elb and HPA.
     #[arg(long, value_name = "PART", default_value_t = 0.8, value_parser = part)]
     target: f64,
 
-    /// Try gains and delays with each other instead, and tell what swings.
+    /// Compare combinations of gains and delays instead, and list those that oscillate.
     #[arg(long)]
     grid: bool,
 
@@ -31,7 +31,7 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Where the chart is written.
+    /// File for the chart.
     #[arg(
         long,
         value_name = "FILE",
@@ -43,30 +43,30 @@ pub(super) struct Args {
 
 const HELP: &str = "\
 Policies:
-  elb         ours, with every default: decides every 2 s, shrinks after 5 minutes
-  elb-minute  ours, but shrinks after one minute: what the window costs
-  article     the article's rule: one more above 100 %, one fewer below 50 %
-  hpa         Kubernetes' autoscaler: every 15 s, tolerance 10 %, grows by 100 % or
-              4 pods in 15 s, shrinks after 5 minutes
-  fixed-peak  as many replicas as can just carry the highest load, always
-  fixed-mean  as many as can just carry the mean load, always
+  elb         elb with default settings: every 2 s, scales down after 5 minutes
+  elb-minute  elb, but scales down after one minute
+  article     two thresholds: one more above 100 %, one fewer below 50 %
+  hpa         Kubernetes' autoscaler: every 15 s, tolerance 10 %, scales up by 100 % or
+              4 pods in 15 s, scales down after 5 minutes
+  fixed-peak  constant: the replicas that can just serve the highest load
+  fixed-mean  constant: the replicas that can just serve the mean load
 
 Columns:
-  overload s  seconds in which the replicas that ran could not carry the load
-  replica s   replicas ordered, times how long: what it costs
-  changes     how often their number was changed
-  settling s  from when the load rests to the last change or overload
-  overshoot   replicas above those that the highest load takes at the target
+  overload s  seconds in which the running replicas could not serve the load
+  replica s   desired replicas integrated over time: the cost
+  changes     number of changes of the size
+  settling s  time from a steady load to the last change or overload
+  overshoot   replicas above the number that the highest load needs at the target
 
-Everybody reads the same telemetry: counters every 10 s, one datagram of a hundred
-lost; a container takes 3 to 8 s to start. It takes about 3 s, the grid about 5
-(built with --release).
+All policies use the same telemetry: counters every 10 s, 1 % of the datagrams
+lost; a container takes 3 to 8 s to start. The comparison takes about 3 s, the grid
+about 5 s (built with --release).
 
 Examples:
   elb compare                       the table, and the chart in elb-compare.svg
-  elb compare --seeds 50            the same, with less chance in it
-  elb compare --target 0.6 --json   more in reserve, for a program to read
-  elb compare --grid                does anything oscillate?";
+  elb compare --seeds 50            the same, averaged over more runs
+  elb compare --target 0.6 --json   more reserve, as JSON
+  elb compare --grid                list combinations that oscillate";
 
 impl Args {
     pub(super) fn run(self, log: &Log) -> anyhow::Result<()> {
@@ -85,7 +85,7 @@ impl Args {
             .with_context(|| format!("cannot write the chart to {}", self.out.display()))?;
         self.print(&comparison, &comparison.to_string())?;
         if !self.json {
-            say!("The chart is in {}.", self.out.display())?;
+            say!("Chart written to {}", self.out.display())?;
         }
         Ok(())
     }
@@ -100,7 +100,7 @@ impl Args {
     }
 }
 
-/// A part of the whole that leaves something to do and something in reserve.
+/// A target that leaves a reserve.
 fn part(text: &str) -> Result<f64, String> {
     let part: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if (0.3..=1.0).contains(&part) {

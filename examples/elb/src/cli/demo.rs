@@ -15,36 +15,36 @@ use tracing::subscriber::NoSubscriber;
 
 use super::{Log, PolicyName, end_requested, runtime, say};
 use crate::balancer::Balancer;
-use crate::board::About;
 use crate::chart;
 use crate::config::{Config, ControlSettings};
+use crate::experiment;
 use crate::handle::{Handle, Requests};
 use crate::policy::Mode;
 use crate::simulator::{NodeAddress, Scenario, Simulation};
+use crate::status::About;
 use crate::terminal::{self, Input, Plain, Screen};
-use crate::trial;
 use crate::view::Snapshot;
 use crate::web::Site;
-use crate::{web, words};
+use crate::{format, web};
 
-/// How much faster `--fast` is.
+/// Time factor of `--fast`.
 const FAST: f64 = 10.0;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Ten times as fast as the clock.
+    /// Run ten times as fast as real time.
     #[arg(long)]
     fast: bool,
 
-    /// Which rule decides.
+    /// Scaling policy.
     #[arg(long, value_enum, default_value = "two-threshold")]
     policy: PolicyName,
 
-    /// Chance: the same number gives the same cluster and load.
+    /// Seed of the random numbers: the same seed gives the same cluster and load.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 
-    /// The folder that the chart (and, under a full-screen view, the log) is written to.
+    /// Folder for the chart and, with the full-screen view, the log.
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     out: PathBuf,
 }
@@ -85,7 +85,7 @@ impl Args {
             ..scenario
         };
         let services = self.policy.services(&part, Mode::Advise);
-        let without = trial::run(&part, self.seed, Timestamp::ZERO, control, &services)
+        let without = experiment::run(&part, self.seed, Timestamp::ZERO, control, &services)
             .with_subscriber(NoSubscriber::default())
             .await?;
         let path = self.out.join("elb-demo.svg");
@@ -101,12 +101,12 @@ impl Args {
                 .with_context(|| format!("cannot write the chart to {}", path.display()))?;
         }
         summarise(&snapshot)?;
-        say!("The chart is in {}.", path.display())?;
+        say!("Chart written to {}", path.display())?;
         Ok(())
     }
 }
 
-/// The scenario `article`, with foreign traffic on the port.
+/// The scenario `article` with foreign traffic on the port.
 fn scenario() -> anyhow::Result<Scenario> {
     let foreign_traffic = Event::ForeignTraffic {
         interval: Duration::from_millis(2_300),
@@ -132,16 +132,16 @@ fn summarise(snapshot: &Snapshot) -> anyhow::Result<()> {
             "{}: {} changes in {}, up to {most} replicas, {} now.",
             service.name,
             changes.count(),
-            words::duration(snapshot.elapsed),
-            words::number(service.wanted),
+            format::duration(snapshot.elapsed),
+            format::number(service.wanted),
         )?;
     }
     let refused: u64 = snapshot.intake.refused.values().sum();
     say!(
-        "{} datagrams from {} agents; {} could not be used{}",
-        words::count(snapshot.intake.datagrams),
+        "{} datagrams from {} agents; {} ignored{}",
+        format::count(snapshot.intake.datagrams),
         snapshot.intake.agents,
-        words::count(refused),
+        format::count(refused),
         if refused == 0 { "." } else { ":" },
     )?;
     for (cause, count) in &snapshot.intake.refused {
@@ -150,7 +150,7 @@ fn summarise(snapshot: &Snapshot) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The clock of the loop: the machine's, possibly sped up.
+/// The clock of the loop: the wall clock, possibly accelerated.
 #[derive(Clone, Copy, Debug)]
 struct Clock {
     begin: Instant,
@@ -172,7 +172,7 @@ impl Clock {
         self.start + self.begin.elapsed().mul_f64(self.speed)
     }
 
-    /// How long, by the machine's clock, until `then`.
+    /// Real time until `then`.
     fn until(&self, then: Timestamp) -> tokio::time::Instant {
         let at = (then - self.start).div_f64(self.speed);
         tokio::time::Instant::from_std(self.begin + at)
@@ -183,7 +183,7 @@ impl Clock {
     }
 }
 
-/// Everything that the demonstration starts.
+/// State of the demonstration.
 struct Demo {
     clock: Clock,
     interval: Duration,
@@ -228,7 +228,7 @@ impl Demo {
 
         let (handle, requests) = Handle::new(
             balancer.telemetry().clone(),
-            balancer.board().clone(),
+            balancer.status().clone(),
             Config::article(),
         );
         let (stop, stopped) = oneshot::channel::<()>();
@@ -267,8 +267,8 @@ impl Demo {
         let mut end_requested = std::pin::pin!(end_requested);
         loop {
             let due = self.balancer.orchestrator_mut().next_due();
-            // However late the machine is, nothing happens after a round that was due before it:
-            // what is sent, received and decided depends on the simulated time alone.
+            // Events after the next round are not simulated before it, however late the machine is:
+            // what is sent, received and decided depends on the simulated time only.
             let clock = self.clock;
             tokio::select! {
                 received = self.receiver.receive() => {
@@ -295,7 +295,7 @@ impl Demo {
                     face.draw(&self.handle.snapshot())?;
                 }
                 (request, answer) = self.requests.next() => {
-                    answer.send(self.balancer.obey(&request)).ok();
+                    answer.send(self.balancer.apply(&request)).ok();
                     self.publish();
                 }
                 () = face.quit() => return Ok(()),
@@ -304,8 +304,8 @@ impl Demo {
         }
     }
 
-    /// Lets the simulated time catch up, but not beyond the next round, and sends what its agents
-    /// send: over loopback, in datagrams that are no different from a real agent's.
+    /// Advances the simulated time, at most to the next round, and sends the datagrams of its
+    /// agents over loopback.
     async fn send(&mut self, tick: Timestamp) -> anyhow::Result<()> {
         let mut datagrams = Vec::new();
         let now = self.clock.now().min(tick);
@@ -325,7 +325,7 @@ impl Demo {
             .orchestrator()
             .truth(&self.service);
         let load = truth.map(|truth| {
-            let load = words::quantity(Some(truth.offered_bytes), "B/s");
+            let load = format::quantity(Some(truth.offered_bytes), "B/s");
             format!("simulated load: {load}")
         });
         let about = About {
@@ -334,7 +334,7 @@ impl Demo {
             speed: self.clock.speed,
             load,
         };
-        self.balancer.board().lock().tell(now, about);
+        self.balancer.status().lock().set_context(now, about);
     }
 
     async fn stop(self) -> anyhow::Result<Snapshot> {
@@ -345,7 +345,7 @@ impl Demo {
     }
 }
 
-/// What the loop is shown on.
+/// Output of the loop.
 enum Face {
     Screen(Screen, mpsc::Receiver<Input>),
     Plain(Plain<io::Stdout>),
@@ -368,7 +368,7 @@ impl Face {
         }
     }
 
-    /// Returns when a key says so; never where there are none.
+    /// Waits for a key that ends the program; never returns without a screen.
     async fn quit(&mut self) {
         match self {
             Self::Screen(_, inputs) => while let Some(Input::Redraw) = inputs.recv().await {},

@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-/// The container's own health check: an image without anything else has no `curl`.
+/// Health check for containers: a minimal image contains no `curl`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Where its page is served.
+    /// Address of the page.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8008")]
     address: SocketAddr,
 
-    /// Ask whether it has all that it needs to decide, not only whether it runs.
+    /// Check readiness (/readyz) instead of liveness (/healthz).
     #[arg(long)]
     ready: bool,
 }
 
-/// How long anything of it may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// Timeout of each step.
+const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Bytes that are read of an answer.
+/// Maximum size of the response, in bytes.
 const ANSWER: u64 = 16 * 1024;
 
 impl Args {
@@ -30,8 +30,8 @@ impl Args {
             if self.ready { "/readyz" } else { "/healthz" },
         );
         let answer = ask(address, path).with_context(|| format!("http://{address}{path}"))?;
-        let (status, words) = read(&answer).context("no answer in HTTP")?;
-        for line in words.lines() {
+        let (status, text) = read(&answer).context("invalid HTTP response")?;
+        for line in text.lines() {
             say!("{}", untrusted::printable(line))?;
         }
         if status != 200 {
@@ -42,17 +42,17 @@ impl Args {
 }
 
 fn ask(address: SocketAddr, path: &str) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    // HTTP/1.0, so that the end of the answer is the end of the connection.
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    // With HTTP/1.0 the response ends when the connection is closed.
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.take(ANSWER).read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-/// Status and body of an answer.
+/// Status and body of a response.
 fn read(answer: &str) -> Option<(u16, &str)> {
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.strip_prefix("HTTP/1.")?.split(' ').nth(1)?;

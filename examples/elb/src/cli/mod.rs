@@ -1,4 +1,4 @@
-//! The command line: one file for each sub-command.
+//! The command line: one file per subcommand.
 
 #[cfg(target_os = "linux")]
 mod agent;
@@ -32,19 +32,19 @@ use crate::simulator::Scenario;
 /// Prints a line. A closed output is not an error.
 macro_rules! say {
     () => { $crate::cli::put(format_args!("\n")) };
-    ($($words:tt)*) => { $crate::cli::put(format_args!("{}\n", format_args!($($words)*))) };
+    ($($message:tt)*) => { $crate::cli::put(format_args!("{}\n", format_args!($($message)*))) };
 }
 
-/// Prints a part of a line, like `say!`.
+/// Prints part of a line.
 macro_rules! say_part {
-    ($($words:tt)*) => { $crate::cli::put(format_args!($($words)*)) };
+    ($($message:tt)*) => { $crate::cli::put(format_args!($($message)*)) };
 }
 
 use {say, say_part};
 
 /// Writes to standard output. A closed output is not an error.
-fn put(words: std::fmt::Arguments<'_>) -> anyhow::Result<()> {
-    match io::stdout().write_fmt(words) {
+fn put(message: std::fmt::Arguments<'_>) -> anyhow::Result<()> {
+    match io::stdout().write_fmt(message) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(error).context("cannot write to standard output")
         }
@@ -65,16 +65,16 @@ fn is_closed(error: &anyhow::Error) -> bool {
 
 /// Elastic load balancing for Docker swarm, driven by sFlow telemetry.
 ///
-/// sFlow agents report what every container uses; elb keeps the picture, decides how many
-/// replicas each service should have, says why, and tells Docker.
+/// sFlow agents report the resource usage of all containers. elb decides how many replicas each
+/// service should have, explains the decision, and scales the service through Docker.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
 pub struct Cli {
-    /// What the log tells, as in `elb=debug` or `warn`; otherwise what suits the command.
+    /// Log filter, such as `elb=debug` or `warn`; the default depends on the command.
     #[arg(long, global = true, value_name = "FILTER", env = "ELB_LOG")]
     log: Option<String>,
 
-    /// How the log is written: for people, or a JSON object on each line for what collects it.
+    /// Log format: text, or one JSON object per line.
     #[arg(
         long,
         global = true,
@@ -91,63 +91,64 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show the whole loop on this machine, with nothing else installed.
+    /// Demonstrate the control loop on this machine, without Docker.
     ///
     /// A simulated swarm sends real sFlow datagrams over loopback to the real receiver and is
-    /// scaled by the real controller, live in the terminal and on a page. Ends by itself, or
-    /// with Ctrl-C; then it prints a summary and writes the chart.
+    /// scaled by the real controller, shown in the terminal and on a page. Ends after a minute or
+    /// with Ctrl-C, prints a summary and writes the chart.
     Demo(demo::Args),
-    /// Balance the services of a cluster.
+    /// Scale the services of a cluster.
     ///
-    /// Advises by default: decisions are made and shown, nothing is changed. It acts where the
-    /// configuration contains `mode = "act"` twice: under `[control]` and for the service (in its
-    /// policy or by its label `elb.mode`). SIGHUP reads the configuration again; a
-    /// configuration with an error changes nothing.
+    /// The default mode is `advise`: decisions are made and shown, nothing is changed. elb acts if
+    /// the configuration contains `mode = "act"` twice: under `[control]` and for the service (in
+    /// its policy or by its label `elb.mode`). SIGHUP reloads the configuration; an invalid
+    /// configuration is not applied.
     Run(run::Args),
-    /// Check an installation, and show what to do about each fault.
+    /// Check an installation and recommend corrections.
     ///
-    /// Reads the configuration, asks every manager and listens to the agents for a while; changes
-    /// nothing. Shows which services would act. One line for each finding: ok, note or wrong. Ends
-    /// early when all has been seen; Ctrl-C prints what is known so far. Fails if anything is wrong.
+    /// Reads the configuration, queries every manager and listens to the agents for a while.
+    /// Changes nothing. Prints one line per finding: ok, note or wrong, and which services elb
+    /// would change. Ends early when all expected data was received; Ctrl-C prints the findings so
+    /// far. Fails if anything is wrong.
     Check(check::Args),
-    /// Ask an elb that runs whether it is well, for a container's health check.
+    /// Query the health of a running elb, for a container's health check.
     Health(health::Args),
-    /// Tell a collector what this host and its containers use.
+    /// Report the resource usage of this host and its containers to a collector.
     ///
-    /// A small sFlow agent, for hosts without Host sFlow: counters of the host, its interfaces
-    /// and its containers, and samples of the packets of the containers. One on each host;
-    /// needs the engine's socket, and for the packets the capability CAP_NET_RAW. Ctrl-C ends it.
+    /// A small sFlow agent for hosts without Host sFlow: counters of the host, its interfaces and
+    /// its containers, and packet samples of the containers. Run one per host. It needs access to
+    /// the engine's socket, and the capability CAP_NET_RAW for packet samples. Ctrl-C ends it.
     #[cfg(target_os = "linux")]
     Agent(agent::Args),
-    /// Play a capture through the same decisions, as JSON lines.
+    /// Replay a capture through the controller and print the decisions as JSON lines.
     ///
-    /// One object for each decision tick, in the capture's own time, and service. Nothing is
-    /// scaled: what would have been decided is told beside what was seen.
+    /// One object per decision interval and service, in the capture's time. Nothing is scaled; each
+    /// line contains the decision and the observed values.
     Replay(replay::Args),
-    /// Try a policy against a load, in virtual time.
+    /// Simulate a policy under a workload, in virtual time.
     ///
     /// Prints a timeline and writes a chart of the load per container with and without the
-    /// balancer. The same seed gives the same run, bit for bit.
+    /// balancer. The same seed gives the same result.
     Simulate(simulate::Args),
-    /// Compare policies with each other on six loads, in virtual time.
-    ///
-    /// Ours, the article's rule, Kubernetes' autoscaler and fixed sizes: who is overloaded for
+    /// Compare scaling policies on six workloads, in virtual time.
+    /// elb, a rule with two thresholds, Kubernetes' autoscaler and fixed sizes: overload, cost, and
+    /// number of changes. The same seed gives the same result.
     /// how long, at what cost, and how calmly. The same seed gives the same bytes.
     Compare(compare::Args),
 }
 
-/// Which rule decides.
+/// The scaling policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum PolicyName {
-    /// One more above an upper threshold, one fewer below a lower one: the article's rule.
+    /// Thresholds: one replica more above the upper threshold, one fewer below the lower one.
     TwoThreshold,
-    /// As many as bring the load per container to a target.
+    /// Target: the number of replicas that brings the load per container to a target.
     Target,
 }
 
 impl PolicyName {
-    /// The services of a scenario, balanced this way: the article's thresholds, or as target
-    /// nine tenths of its upper ones.
+    /// The services of a scenario with this policy. Targets are nine tenths of the scenario's upper
+    /// thresholds.
     fn services(self, scenario: &Scenario, mode: Mode) -> Vec<ServiceSettings> {
         let article = Config::article();
         let Some(like) = article.services.first() else {
@@ -187,8 +188,8 @@ impl PolicyName {
     }
 }
 
-/// Leaves the CPU threshold out for a service whose requests cost so much of it that it would
-/// be above at all times: what it carries is then measured in bytes alone.
+/// Omits the CPU threshold of a service whose requests need so much CPU time that it would always
+/// be exceeded; such a service is scaled by bytes alone.
 fn only_fitting(metrics: &mut Vec<Thresholds>, service: &ServiceSpec) {
     let upper = |name: &str| {
         let metric = metrics.iter().find(|metric| metric.metric.contains(name));
@@ -204,7 +205,7 @@ fn only_fitting(metrics: &mut Vec<Thresholds>, service: &ServiceSpec) {
 }
 
 impl Cli {
-    /// Runs the command; errors go to standard error, with what to do about them.
+    /// Runs the command. Errors are printed to standard error.
     pub fn run(self) -> ExitCode {
         let log = Log {
             filter: self.log,
@@ -213,26 +214,26 @@ impl Cli {
         match self.command.run(&log) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                log.last_words(&error);
+                log.print_error(&error);
                 ExitCode::FAILURE
             }
         }
     }
 }
 
-/// What the user wants to be told, if the user said so, and how.
+/// Log filter and format, if given by the user.
 #[derive(Debug)]
 struct Log {
     filter: Option<String>,
     format: LogFormat,
 }
 
-/// How the log is written.
+/// Log format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
-    /// For people.
+    /// Text.
     Text,
-    /// An object on each line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -251,7 +252,7 @@ impl<'w, M: MakeWriter<'w>> MakeWriter<'w> for Escaping<M> {
 }
 
 impl Log {
-    /// The user's filter, or the command's own.
+    /// The user's filter, or the default of the command.
     fn filter(&self, otherwise: &str) -> anyhow::Result<EnvFilter> {
         let directives = self.filter.as_deref().unwrap_or(otherwise);
         EnvFilter::try_new(directives).with_context(|| format!("--log {directives}"))
@@ -263,7 +264,7 @@ impl Log {
         self.begin(otherwise, io::stderr, is_ansi)
     }
 
-    /// Log lines to a file, while the terminal is taken.
+    /// Log to a file while a full-screen view uses the terminal.
     fn to_file(&self, otherwise: &str, path: &Path) -> anyhow::Result<()> {
         let file = File::create(path)
             .with_context(|| format!("cannot write the log to {}", path.display()))?;
@@ -292,14 +293,14 @@ impl Log {
         Ok(())
     }
 
-    /// Why the program ends: a line like all others where lines are for a program.
-    fn last_words(&self, error: &anyhow::Error) {
+    /// Prints the error that ends the program, in the log format.
+    fn print_error(&self, error: &anyhow::Error) {
         match self.format {
             LogFormat::Json if tracing::dispatcher::has_been_set() => {
                 tracing::error!("{error:#}");
             }
             LogFormat::Text | LogFormat::Json => {
-                // Errors of parsers have several lines.
+                // Parser errors have several lines.
                 let error = format!("elb: {error:#}");
                 for line in error.lines() {
                     eprintln!("{}", printable(line));
@@ -325,15 +326,15 @@ impl Command {
     }
 }
 
-/// One thread is enough: the work of the loop is small, and needs no locks this way.
+/// A single-threaded runtime: the loop needs little CPU time and no locks.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?)
 }
 
-/// Is ready when the user or the system asks the program to end. From the call on, and not only
-/// once it is waited for, that is a request and does not kill.
+/// Completes when the user or the system requests the program to end. The signals are caught from
+/// the call on, not from the first poll.
 fn end_requested() -> impl Future<Output = ()> {
     #[cfg(unix)]
     let signals = {

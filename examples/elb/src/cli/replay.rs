@@ -11,19 +11,19 @@ use crate::replay::replay;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The capture, pcap or pcapng, also compressed with gzip, zstd, xz, bzip2 or LZ4; or a
+    /// Capture file (pcap or pcapng, also compressed with gzip, zstd, xz, bzip2 or LZ4), or a
     /// directory of captures, which are read in the order of their names.
     file: PathBuf,
 
-    /// Only this service (may be given several times); otherwise all that are seen.
+    /// Only this service (repeatable); default: all services in the capture.
     #[arg(long, value_name = "NAME")]
     service: Vec<String>,
 
-    /// The configuration to decide by; otherwise the article's.
+    /// Configuration of the policies; default: two thresholds.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Seconds between decisions.
+    /// Interval between decisions, in seconds.
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
     every: Duration,
 }
@@ -33,7 +33,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .parse()
         .map_err(|_| "not a number of seconds".to_owned())?;
     if !(0.1..=86_400.0).contains(&seconds) {
-        return Err("between 0.1 and 86400 seconds".to_owned());
+        return Err("must be between 0.1 and 86400 seconds".to_owned());
     }
     Ok(Duration::from_secs_f64(seconds))
 }
@@ -61,7 +61,7 @@ impl Args {
             &mut write,
         ));
         match played.and_then(|()| Ok(out.flush()?)) {
-            // Who reads no further has seen enough.
+            // A closed output ends the replay.
             Err(error) if is_closed(&error) => Ok(()),
             result => result,
         }

@@ -11,34 +11,34 @@ use tracing::{info, warn};
 
 use super::{Log, runtime, say, say_part};
 use crate::balancer::Balancer;
-use crate::board::About;
 use crate::config::{Collector, Config, ConfigError, EXAMPLE, acting, mode_summary};
+use crate::coverage::{Coverage, GapLog};
 use crate::docker::Docker;
+use crate::format::counted;
 use crate::handle::{Handle, Refusal, Request};
 use crate::notices;
-use crate::presence::{MissingLog, Presence};
 use crate::shared::Shared;
+use crate::status::About;
 use crate::web::{Access, Server, Site};
-use crate::words::counted;
 use sflow_autoscale::observe::Telemetry;
 
-/// How long hooks are waited for at the end: less than who ends a container waits.
+/// Maximum time to wait for hooks at the end. Shorter than the usual grace period of a container.
 const HOOKS: Duration = Duration::from_secs(8);
 
-/// How long clients are waited for at the end.
+/// Maximum time to wait for HTTP clients at the end.
 const CLIENTS: Duration = Duration::from_millis(500);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The configuration.
+    /// Path of the configuration.
     #[arg(long, value_name = "FILE", required_unless_present = "example")]
     config: Option<PathBuf>,
 
-    /// Print a configuration to begin with, which advises, and end.
+    /// Print an example configuration (mode `advise`) and exit.
     #[arg(long)]
     example: bool,
 
-    /// Only read the configuration and say whether it is right.
+    /// Validate the configuration and exit.
     #[arg(long)]
     validate: bool,
 }
@@ -53,7 +53,7 @@ impl Args {
         let config = Config::load(&path).with_context(|| path.display().to_string())?;
         if self.validate {
             say!(
-                "{}: {} and {}, all well",
+                "{}: valid: {} and {}",
                 path.display(),
                 counted(config.services.len(), "service"),
                 counted(config.pools.len(), "pool")
@@ -66,7 +66,7 @@ impl Args {
         log.to_stderr("info")?;
         let runtime = runtime()?;
         let result = runtime.block_on(balance(&path, config));
-        // Work that still waits for a file or another host is not waited for.
+        // Blocking work that waits for a file or another host is abandoned.
         runtime.shutdown_background();
         result
     }
@@ -77,11 +77,11 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
     let mut reloads = Reloads::new(path)?;
     let docker = Docker::connect(&config.docker)?;
     let mut asked = Docker::connect(&config.docker)?;
-    // Everything else starts before a manager has answered.
+    // Telemetry and page start before a manager has answered.
     tokio::spawn(async move {
         match asked.version().await {
             Ok(version) => info!(endpoint = asked.endpoint(), "Docker {version}"),
-            Err(error) => warn!("{error}; decisions wait until a manager answers"),
+            Err(error) => warn!("{error}; no decisions until a manager answers"),
         }
     });
     let mut balancer = Balancer::new(now(), docker, config.control, &config.services)?;
@@ -113,9 +113,9 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
         speed: 1.0,
         load: None,
     };
-    balancer.board().lock().tell(now(), about);
-    let (telemetry, board) = (balancer.telemetry().clone(), balancer.board().clone());
-    let (handle, mut requests) = Handle::new(telemetry, board, config);
+    balancer.status().lock().set_context(now(), about);
+    let (telemetry, status) = (balancer.telemetry().clone(), balancer.status().clone());
+    let (handle, mut requests) = Handle::new(telemetry, status, config);
     let site = Site::new(handle.clone()).with_access(access);
     let server = Server::start(listener, site)?;
 
@@ -125,12 +125,12 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
     };
     if handle.config().lock().collector.agents.is_empty() {
         warn!(
-            "collector.agents is empty: datagrams of every sender are accepted; name the addresses \
-             or networks of the agents"
+            "collector.agents is empty: datagrams of every sender are accepted; set it to the \
+             addresses or networks of the agents"
         );
     }
     balancer.report_mode(now());
-    let mut gaps = MissingLog::default();
+    let mut gaps = GapLog::default();
     let mut logged: Option<tokio::time::Instant> = None;
     let mut next = tokio::time::Instant::now();
     loop {
@@ -140,26 +140,26 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
             }
             () = tokio::time::sleep_until(next) => {
                 let begun = now();
-                // A request under way when the end is requested may be carried out or not.
+                // A request in progress at the end may or may not be applied.
                 let again = tokio::select! {
                     round = balancer.round(begun) => round.again,
                     () = &mut end => break,
                 };
                 next = tokio::time::Instant::now() + (again - now()).min(again - begun);
-                if logged.is_none_or(|logged| logged.elapsed() >= MissingLog::EVERY) {
+                if logged.is_none_or(|logged| logged.elapsed() >= GapLog::EVERY) {
                     logged = Some(tokio::time::Instant::now());
-                    gaps.log(handle.now(), &Presence::look(&handle).missing);
+                    gaps.log(handle.now(), &Coverage::of(&handle).missing);
                 }
             }
             () = events.changed() => balancer.controller_mut().discover_soon(),
             (request, answer) = requests.next() => {
-                answer.send(obey(&mut balancer, &handle, &request)).ok();
+                answer.send(apply(&mut balancer, &handle, &request)).ok();
             }
             loaded = reloads.next() => reload(&mut balancer, &handle, loaded),
             () = &mut end => break,
         }
     }
-    info!("ending; the services stay as they are, and so do the machines");
+    info!("shutting down; services and machines are not changed");
     if let Some(pools) = balancer.pools_mut() {
         let mut again = std::pin::pin!(super::end_requested());
         let has_answered = tokio::select! {
@@ -167,18 +167,20 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
             () = &mut again => false,
         };
         if !has_answered {
-            warn!("a hook has not answered and is ended; its order may be carried out or not");
+            warn!(
+                "a hook did not answer in time and is stopped; its order may or may not be executed"
+            );
         }
     }
     receiving.abort();
-    // A client that reads slowly is not waited for longer than this.
+    // Slow clients are disconnected after this time.
     match tokio::time::timeout(CLIENTS, server.stop()).await {
         Ok(stopped) => Ok(stopped?),
         Err(_) => Ok(()),
     }
 }
 
-/// Configurations read again on SIGHUP, one at a time, outside the control loop.
+/// Reloads the configuration on SIGHUP, one at a time, outside the control loop.
 struct Reloads {
     path: PathBuf,
     #[cfg(unix)]
@@ -197,11 +199,11 @@ impl Reloads {
         })
     }
 
-    /// The next configuration that was read.
+    /// The next reloaded configuration.
     async fn next(&mut self) -> anyhow::Result<Config> {
         if self.reading.is_none() {
             self.requested().await;
-            info!("SIGHUP: reading {} again", self.path.display());
+            info!("SIGHUP: reloading {}", self.path.display());
             let path = self.path.clone();
             self.reading = Some(tokio::task::spawn_blocking(move || Config::load(&path)));
         }
@@ -227,40 +229,40 @@ impl Reloads {
     }
 }
 
-/// Applies a configuration that was read again; one that is wrong changes nothing.
+/// Applies a reloaded configuration. An invalid one is not applied.
 fn reload(balancer: &mut Balancer<Docker>, handle: &Handle, loaded: anyhow::Result<Config>) {
     let result = loaded.and_then(|config| {
         let request = Request::Configure(Box::new(config));
-        Ok(obey(balancer, handle, &request)?)
+        Ok(apply(balancer, handle, &request)?)
     });
     match result {
-        Ok(()) => info!("SIGHUP: the new configuration is in use"),
-        Err(error) => warn!("SIGHUP: the configuration is unchanged: {error:#}"),
+        Ok(()) => info!("SIGHUP: configuration reloaded"),
+        Err(error) => warn!("SIGHUP: configuration not changed: {error:#}"),
     }
 }
 
-/// Does what somebody asks of the loop. What it listens on cannot change while it runs.
-fn obey(
+/// Applies a request of a client. Addresses cannot change while the loop runs.
+fn apply(
     balancer: &mut Balancer<Docker>,
     handle: &Handle,
     request: &Request,
 ) -> Result<(), Refusal> {
     let Request::Configure(new) = request else {
-        return balancer.obey(request);
+        return balancer.apply(request);
     };
     if let Some(key) = handle.config().lock().fixed_change(new) {
-        let problem = format!("{key} cannot change while elb runs: start it again");
+        let problem = format!("{key} cannot change while elb runs; restart elb");
         return Err(Refusal::Impossible(problem));
     }
     let docker =
         Docker::connect(&new.docker).map_err(|error| Refusal::Impossible(error.to_string()))?;
-    balancer.obey(request)?;
+    balancer.apply(request)?;
     *balancer.orchestrator_mut() = docker;
     handle.config().lock().clone_from(new);
     Ok(())
 }
 
-/// Receives in a task of its own, so that an engine that does not answer costs no telemetry.
+/// Receives in a separate task, so that no telemetry is lost while an engine does not answer.
 async fn receive(
     mut receiver: AsyncUdpReceiver,
     telemetry: Shared<Telemetry>,

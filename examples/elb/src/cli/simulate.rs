@@ -9,34 +9,34 @@ use sflow_simulator::{ServiceSpec, Workload};
 use super::{Log, PolicyName, runtime, say, say_part};
 use crate::chart::{self, Multiple};
 use crate::config::{Config, ControlSettings, ServiceSettings};
+use crate::experiment::{Outcome, PoolOutcome, ServiceOutcome, run};
+use crate::format;
 use crate::policy::Mode;
 use crate::simulator::Scenario;
 use crate::terminal::set_replicas;
-use crate::trial::{Outcome, PoolOutcome, ServiceOutcome, run};
 use crate::view::Point;
-use crate::words;
 use untrusted::printable;
 
-/// Simulated time begins when the article's log does: 2016-09-24T00:57:10Z.
+/// Start of the simulated time: 2016-09-24T00:57:10Z.
 const BEGINNING: u64 = 1_474_678_630;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = scenarios())]
 pub(super) struct Args {
-    /// What happens.
+    /// Name of the scenario.
     #[arg(long, value_name = "NAME", default_value = "article")]
     scenario: String,
 
-    /// Which rule decides.
+    /// Scaling policy.
     #[arg(long, value_enum, default_value = "target")]
     policy: PolicyName,
 
-    /// A recorded workload for the scenario's first service, in place of its own: a text file with
-    /// one number per line, for each second the requests per second. The simulation is as long.
+    /// Recorded workload for the scenario's first service: a text file with one number per line,
+    /// the requests per second in each second. It also sets the duration of the simulation.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
 
-    /// Factor on the numbers of the recorded workload.
+    /// Factor for the numbers of the recorded workload.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "trace")]
     trace_factor: f64,
 
@@ -44,16 +44,16 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
 
-    /// Where the chart is written; otherwise `elb-SCENARIO.svg` here.
+    /// File for the chart; default: `elb-SCENARIO.svg` in the current directory.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// Print the reasons of each change as well.
+    /// Also print the reasons of each change.
     #[arg(long)]
     reasons: bool,
 }
 
-/// The scenarios, for the help.
+/// List of scenarios for `--help`.
 fn scenarios() -> String {
     let lines = Scenario::NAMES
         .iter()
@@ -74,12 +74,12 @@ impl Args {
             ..Config::article().control
         };
         let start = Timestamp::from_secs(BEGINNING);
-        let trial = |mode: Mode| {
+        let simulate = |mode: Mode| {
             let services = self.policy.services(&scenario, mode);
             runtime()?.block_on(run(&scenario, self.seed, start, control, &services))
         };
-        let with = trial(Mode::Act)?;
-        let without = trial(Mode::Advise)?;
+        let with = simulate(Mode::Act)?;
+        let without = simulate(Mode::Advise)?;
 
         for change in &with.changes {
             let unix = i64::try_from(change.at.as_nanos() / 1_000_000_000).unwrap_or(i64::MAX);
@@ -92,7 +92,7 @@ impl Args {
         if let Some(pool) = &with.pool {
             for event in &pool.events {
                 let at = (event.at - start).as_secs_f64();
-                say!("{} {}", words::duration(at), printable(&event.words))?;
+                say!("{} {}", format::duration(at), printable(&event.words))?;
             }
         }
         summarise(&with, &without)?;
@@ -102,12 +102,12 @@ impl Args {
             .unwrap_or_else(|| PathBuf::from(format!("elb-{}.svg", scenario.name)));
         fs::write(&path, picture(&scenario, self.policy, &with, &without))
             .with_context(|| format!("cannot write the chart to {}", path.display()))?;
-        say!("The chart is in {}.", path.display())?;
+        say!("Chart written to {}", path.display())?;
         Ok(())
     }
 }
 
-/// Replaces the workload of the first service, and the duration, by those of a file.
+/// Replaces workload and duration of the first service by those of a file.
 fn use_trace(scenario: &mut Scenario, path: &Path, factor: f64) -> anyhow::Result<()> {
     let text = fs::read_to_string(path)?;
     let workload = Workload::from_lines(text.lines())?.scaled(factor);
@@ -134,20 +134,18 @@ fn summarise(with: &Outcome, without: &Outcome) -> anyhow::Result<()> {
     }
     if let (Some(with), Some(without)) = (&with.pool, &without.pool) {
         say!(
-            "machines: {:.0} machine seconds instead of {:.0}; ends with {} that take tasks.",
+            "machines: {:.0} machine seconds instead of {:.0}; ends with {} active.",
             with.machine_seconds,
             without.machine_seconds,
-            with.standing.serving,
+            with.status.serving,
         )?;
     }
-    say!(
-        "{} datagrams went through the decoder.",
-        words::count(with.datagrams)
-    )?;
+    say!("{} datagrams decoded.", format::count(with.datagrams))?;
     Ok(())
 }
 
-/// Of one service, the article's chart; of several, the replicas of each over what it needs.
+/// With one service, a chart of load and replicas; with several, the replicas of each service and
+/// its demand.
 pub(super) fn picture(
     scenario: &Scenario,
     policy: PolicyName,
@@ -191,14 +189,14 @@ fn side_by_side(scenario: &Scenario, policy: PolicyName, with: &Outcome) -> Stri
     let mut panels: Vec<Multiple> = services.map(panel).collect();
     panels.extend(with.pool.as_ref().map(machines));
     let title = match scenario.budget {
-        Some(budget) => format!("Replicas of each service, {budget} together"),
-        None if with.pool.is_some() => "Replicas, and the machines that they run on".to_owned(),
+        Some(budget) => format!("Replicas of each service, budget {budget}"),
+        None if with.pool.is_some() => "Replicas and machines".to_owned(),
         None => "Replicas of each service".to_owned(),
     };
     chart::multiples(&title, &["replicas"], &panels)
 }
 
-/// The machines over those that would be at their target.
+/// The machines, and the number that would be at the target.
 fn machines(outcome: &PoolOutcome) -> Multiple {
     let (lower, upper) = outcome.pool.settings.rule.band(0).unwrap_or((1.0, 1.0));
     let target = f64::midpoint(lower, upper);
@@ -210,7 +208,7 @@ fn machines(outcome: &PoolOutcome) -> Multiple {
         most: None,
         ..*point
     };
-    let (least, most) = (outcome.standing.min, outcome.standing.max);
+    let (least, most) = (outcome.status.min, outcome.status.max);
     Multiple {
         title: "machines".to_owned(),
         about: format!("{least} to {most}, at {target:.0} % CPU"),
@@ -218,7 +216,7 @@ fn machines(outcome: &PoolOutcome) -> Multiple {
     }
 }
 
-/// The article's chart.
+/// Load and replicas of a single service.
 fn alone(scenario: &Scenario, policy: PolicyName, with: &Outcome, without: &Outcome) -> String {
     let (Some(balanced), Some(alone)) = (with.services.first(), without.services.first()) else {
         return String::new();

@@ -4,73 +4,72 @@ use std::time::Duration;
 use serde::Serialize;
 use sflow_simulator::Delay;
 
-use super::contender::{Contender, need};
-use super::course::{CAPACITY, cluster, step};
+use super::candidate::{Candidate, need};
 use super::drive;
 use super::trace::Trace;
+use super::workload::{CAPACITY, cluster, step};
 use crate::policy::{Pace, Select};
 
-/// Gains and delays that are tried with each other.
+/// Parameters whose combinations are tried.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Grid {
-    /// Chance.
+    /// Seed of the random numbers.
     pub seed: u64,
-    /// The part of its capacity that a replica is to be loaded with.
+    /// Target load per replica as a fraction of its capacity.
     pub target: f64,
-    /// How much of the replicas may be added or taken away in 15 s, in percent; `None` for as
-    /// much as the load asks for.
+    /// Maximum change in 15 s, in percent of the replicas; `None` for no limit.
     pub gains: Vec<Option<f64>>,
-    /// Over how many seconds shrinking takes the largest recommendation.
+    /// Stabilisation windows for scaling down, in seconds.
     pub windows: Vec<u64>,
-    /// Seconds from one counters sample of a container to the next.
+    /// Polling intervals of the counters, in seconds.
     pub polling: Vec<u64>,
-    /// Seconds that a container takes to start.
+    /// Start-up times of a container, in seconds.
     pub start_up: Vec<u64>,
-    /// Requests per second that 200 become, and stay.
+    /// Loads after the step from 200 requests per second.
     pub loads: Vec<f64>,
 }
 
-/// What became of a grid.
+/// Results of a grid.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Grown {
-    /// What was tried.
+    /// The parameters.
     #[serde(flatten)]
     pub grid: Grid,
-    /// Every combination.
+    /// Result of every combination.
     pub cells: Vec<Cell>,
 }
 
-/// How calm one combination was; of several loads, the least calm.
+/// Oscillation of one combination; the worst value of all loads.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Cell {
-    /// Percent in 15 s, or no limit.
+    /// Maximum change in percent per 15 s; `None` for no limit.
     pub gain: Option<f64>,
-    /// Seconds of the window.
+    /// Stabilisation window, in seconds.
     pub window: u64,
-    /// Seconds from one counters sample to the next.
+    /// Polling interval, in seconds.
     pub polling: u64,
-    /// Seconds to start.
+    /// Start-up time, in seconds.
     pub start_up: u64,
-    /// How often growing and shrinking took turns after the step.
+    /// Changes of direction after the step.
     pub turns: usize,
-    /// Seconds from the first to the last change that took turns with the one before.
+    /// Time from the first to the last change of direction, in seconds.
     pub swinging: f64,
-    /// How often they took turns once the policy has had [`Grid::SETTLED`] to settle.
+    /// Changes of direction after the settling time [`Grid::SETTLED`].
     pub steady_turns: usize,
-    /// Seconds in which the replicas that ran could not carry the load.
+    /// Time in which the running replicas could not serve the load, in seconds.
     pub overload_seconds: f64,
 }
 
 impl Grid {
-    /// The step comes then.
+    /// Time of the step.
     const STEP: Duration = Duration::from_secs(67);
-    /// So long after the step, the policy has settled or does not.
+    /// Settling time after the step.
     pub const SETTLED: Duration = Duration::from_secs(900);
-    /// So long the load stays steady after that.
+    /// Duration of the steady load after the settling time.
     pub const STEADY: Duration = Duration::from_secs(900);
 
-    /// Three gains, three windows, three ways to sense and four to start: from quick to much
-    /// slower than the two seconds between decisions.
+    /// Three gains, three windows, three polling intervals and four start-up times, from short to
+    /// much longer than the decision interval of two seconds.
     pub fn full(seed: u64, target: f64) -> Self {
         Self {
             seed,
@@ -83,11 +82,11 @@ impl Grid {
         }
     }
 
-    /// Tries every combination.
+    /// Runs every combination.
     ///
     /// # Errors
     ///
-    /// If the policy cannot be configured so: a target that is none.
+    /// If the target is not positive.
     pub async fn run(self) -> anyhow::Result<Grown> {
         let mut cells = Vec::new();
         for &gain in &self.gains {
@@ -114,7 +113,7 @@ impl Grid {
 
     async fn fill(&self, mut cell: Cell) -> anyhow::Result<Cell> {
         const BEFORE: f64 = 200.0;
-        let (control, mut service) = Contender::Elb.service(self.target)?;
+        let (control, mut service) = Candidate::Elb.service(self.target)?;
         let pace = |stabilise| Pace {
             percent: cell.gain,
             tasks: cell.gain.map(|_| 1),
@@ -147,21 +146,20 @@ impl Grid {
 }
 
 impl Cell {
-    /// There and back again in a load that has been steady for long: what has not ended by then
-    /// has no reason to end.
+    /// Whether it oscillates permanently: a change in both directions after a long steady load.
     pub const fn is_sustained(&self) -> bool {
         self.steady_turns > 1
     }
 
-    /// Takes the worse of what is known and of this run.
+    /// Adds the result of a run; the worse values are kept.
     fn add(&mut self, trace: &Trace, from: Duration, settled: Duration) {
-        let turns: Vec<Duration> = trace.turns().filter(|at| *at >= from).collect();
-        let swinging = match turns.as_slice() {
+        let reversals: Vec<Duration> = trace.reversals().filter(|at| *at >= from).collect();
+        let swinging = match reversals.as_slice() {
             [first, .., last] => (*last - *first).as_secs_f64(),
             _ => 0.0,
         };
-        let steady = turns.iter().filter(|at| **at >= settled).count();
-        self.turns = self.turns.max(turns.len());
+        let steady = reversals.iter().filter(|at| **at >= settled).count();
+        self.turns = self.turns.max(reversals.len());
         self.swinging = self.swinging.max(swinging);
         self.steady_turns = self.steady_turns.max(steady);
         let overload = trace.score(None, 0).overload_seconds;
@@ -170,7 +168,7 @@ impl Cell {
 }
 
 impl Grown {
-    /// The combination that swung for longest.
+    /// The combination with the longest oscillation.
     pub fn longest(&self) -> Option<&Cell> {
         self.cells
             .iter()
@@ -182,9 +180,9 @@ impl fmt::Display for Grown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "Changes of direction after 200 requests/s became {} at once (in parentheses: of \
-             those, how many\ncame later than {} s after it): for each time that containers \
-             take to start, one column.\n",
+            "Changes of direction after a step from 200 to {} requests/s (in parentheses: \
+             changes later\nthan {} s after the step), one column per container \
+             start-up time.\n",
             self.grid
                 .loads
                 .iter()
@@ -216,18 +214,26 @@ impl fmt::Display for Grown {
         }
         writeln!(f)?;
         match self.longest().filter(|cell| cell.swinging > 0.0) {
-            None => writeln!(f, "Nothing swung.")?,
+            None => writeln!(f, "No oscillation.")?,
             Some(cell) => writeln!(
                 f,
-                "The longest swing went on for {:.0} s: polling every {} s, {} s to start, a \
-                 window of {} s.",
+                "The longest oscillation lasted {:.0} s: polling every {} s, start-up {} s, \
+                 window {} s.",
                 cell.swinging, cell.polling, cell.start_up, cell.window,
             )?,
         }
         let sustained = self.cells.iter().filter(|cell| cell.is_sustained()).count();
         match sustained {
-            0 => writeln!(f, "None of {} combinations swings on.", self.cells.len()),
-            some => writeln!(f, "{some} of {} combinations swing on.", self.cells.len()),
+            0 => writeln!(
+                f,
+                "None of {} combinations oscillates permanently.",
+                self.cells.len()
+            ),
+            some => writeln!(
+                f,
+                "{some} of {} combinations oscillate permanently.",
+                self.cells.len()
+            ),
         }
     }
 }

@@ -1,15 +1,15 @@
-//! Policies against each other: the same loads, the same late and lossy sensing, the same
-//! slow containers; and what each makes of them.
+//! Compares scaling policies under the same workloads, with delayed and lossy telemetry and slow
+//! container starts.
 //!
-//! Everybody is simulated by the same engine and reads the same telemetry through the real
-//! decoder; what is measured is what really was the case. Nothing depends on the clock.
+//! All policies use the same simulator and the real decoder. Scores are computed from the real
+//! state of the simulation. Results do not depend on the wall clock.
 
-mod contender;
-mod course;
+mod candidate;
 mod grid;
+mod summary;
 mod table;
 mod trace;
-mod verdict;
+mod workload;
 
 use std::time::Duration;
 
@@ -17,84 +17,85 @@ use anyhow::Context as _;
 use serde::Serialize;
 use sflow_metrics::Timestamp;
 
-pub use contender::Contender;
-pub use course::{CAPACITY, Course, MOST};
+pub use candidate::Candidate;
 pub use grid::{Cell, Grid, Grown};
 pub use trace::{Moment, Score, Settling, Trace};
+pub use workload::{CAPACITY, MOST, NamedWorkload};
 
 use crate::balancer::Balancer;
 use crate::chart::{Multiple, multiples};
 use crate::config::{ControlSettings, ServiceSettings};
+use crate::experiment::deliver;
 use crate::simulator::{Scenario, Simulation};
-use crate::trial::deliver;
-use contender::need;
+use candidate::need;
 
-/// What is compared.
+/// Settings of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Options {
-    /// The first seed.
+    /// First seed.
     pub seed: u64,
-    /// How many seeds, one after the other, are averaged.
+    /// Number of consecutive seeds to average.
     pub seeds: u32,
-    /// The part of its capacity that a replica is to be loaded with.
+    /// Target load per replica as a fraction of its capacity.
     pub target: f64,
 }
 
-/// How everybody did.
+/// Result of a comparison.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {
-    /// What was compared.
+    /// The settings.
     pub options: Options,
-    /// For each load, how everybody followed it.
-    pub courses: Vec<CourseResult>,
+    /// Results for each workload.
+    #[serde(rename = "courses")]
+    pub workloads: Vec<WorkloadResult>,
 }
 
-/// How everybody followed a load.
+/// Results for one workload.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct CourseResult {
-    /// The load's name.
+pub struct WorkloadResult {
+    /// Name of the workload.
     pub name: &'static str,
-    /// What happens.
+    /// Description of the workload.
     pub about: &'static str,
-    /// Everybody, ours first.
+    /// Result of each policy, elb first.
     pub results: Vec<PolicyResult>,
-    /// Where ours did not win, and why.
+    /// Explanations of the cases in which elb is not best.
     pub why: Vec<String>,
 }
 
-/// How one policy followed a load.
+/// Result of one policy under one workload.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PolicyResult {
-    /// Which policy.
-    pub policy: Contender,
-    /// How well, on average.
+    /// The policy.
+    pub policy: Candidate,
+    /// Mean score.
     #[serde(flatten)]
     pub score: Score,
-    /// What happened with the first seed.
+    /// Trace of the run with the first seed.
     #[serde(skip)]
     pub trace: Trace,
 }
 
-/// Lets everybody follow every load.
+/// Simulates every policy under every workload.
 ///
 /// # Errors
 ///
-/// If a policy cannot be configured so: a target that is none.
+/// If the target is not positive.
 pub async fn compare(options: Options) -> anyhow::Result<Comparison> {
-    let mut courses = Vec::new();
-    for (place, course) in Course::all(options.seed).iter().enumerate() {
+    let mut workloads = Vec::new();
+    for (place, workload) in NamedWorkload::all(options.seed).iter().enumerate() {
         let mut results = Vec::new();
-        for policy in Contender::ALL {
+        for policy in Candidate::ALL {
             let mut scores = Vec::new();
             let mut first = None;
             for seed in options.seed..options.seed.saturating_add(options.seeds.into()) {
-                let Some(course) = Course::all(seed).into_iter().nth(place) else {
+                let Some(workload) = NamedWorkload::all(seed).into_iter().nth(place) else {
                     continue;
                 };
-                let scenario = course.scenario(policy.replicas(&course, options.target))?;
+                let scenario = workload.scenario(policy.replicas(&workload, options.target))?;
                 let (control, service) = policy.service(options.target)?;
                 let trace = drive(&scenario, seed, control, &service).await?;
-                scores.push(trace.score(course.rest, need(course.peak(), options.target)));
+                scores.push(trace.score(workload.rest, need(workload.peak(), options.target)));
                 first.get_or_insert(trace);
             }
             results.push(PolicyResult {
@@ -103,43 +104,43 @@ pub async fn compare(options: Options) -> anyhow::Result<Comparison> {
                 trace: first.context("--seeds: at least one")?,
             });
         }
-        courses.push(CourseResult {
-            name: course.name,
-            about: course.about,
-            why: verdict::why(&results, options.target),
+        workloads.push(WorkloadResult {
+            name: workload.name,
+            about: workload.about,
+            why: summary::why(&results, options.target),
             results,
         });
     }
-    Ok(Comparison { options, courses })
+    Ok(Comparison { options, workloads })
 }
 
 impl Comparison {
-    /// The load and everybody's replicas over time, with the first seed, as SVG.
+    /// Load and replicas of all policies over time, for the first seed, as SVG.
     pub fn chart(&self) -> String {
-        // More points than pixels would only make the file larger.
+        // More points than pixels would only enlarge the file.
         const POINTS: usize = 450;
-        let panel = |course: &CourseResult| Multiple {
-            title: course.name.to_owned(),
-            about: course.about.to_owned(),
-            pasts: course
+        let panel = |workload: &WorkloadResult| Multiple {
+            title: workload.name.to_owned(),
+            about: workload.about.to_owned(),
+            pasts: workload
                 .results
                 .iter()
                 .map(|result| result.trace.past(POINTS))
                 .collect(),
         };
-        let panels: Vec<Multiple> = self.courses.iter().map(panel).collect();
-        let names = Contender::ALL.map(Contender::name);
-        multiples("Replicas ordered by each policy", &names, &panels)
+        let panels: Vec<Multiple> = self.workloads.iter().map(panel).collect();
+        let names = Candidate::ALL.map(Candidate::name);
+        multiples("Desired replicas of each policy", &names, &panels)
     }
 }
 
-/// What really is the case is looked at so often.
+/// Sampling interval of the real state.
 const EVERY: Duration = Duration::from_millis(500);
-/// When simulated time begins; no result depends on it.
+/// Start of the simulated time; results do not depend on it.
 const START: Timestamp = Timestamp::from_secs(1_474_678_630);
 
-/// One run. Where in its interval a policy first decides depends on the seed, so that a load
-/// does not always change just before.
+/// One run. The time of the first decision within the interval depends on the seed, so that changes
+/// of the load do not always precede a decision.
 async fn drive(
     scenario: &Scenario,
     seed: u64,

@@ -1,12 +1,12 @@
 use std::fmt;
 
-use super::contender::Contender;
+use super::candidate::Candidate;
+use super::summary::Difference;
 use super::trace::{Score, Settling};
-use super::verdict::Difference;
-use super::{Comparison, CourseResult, PolicyResult};
-use crate::words;
+use super::{Comparison, PolicyResult, WorkloadResult};
+use crate::format;
 
-/// The columns, each with the width that its largest number takes.
+/// Columns and their widths.
 const COLUMNS: [(&str, usize); 5] = [
     ("overload s", 10),
     ("replica s", 9),
@@ -22,26 +22,26 @@ impl fmt::Display for Comparison {
             write!(f, " {name:>width$} ")?;
         }
         writeln!(f)?;
-        for course in &self.courses {
-            writeln!(f, "{}: {}", course.name, course.about)?;
-            for result in &course.results {
-                course.row(f, result)?;
+        for workload in &self.workloads {
+            writeln!(f, "{}: {}", workload.name, workload.about)?;
+            for result in &workload.results {
+                workload.row(f, result)?;
             }
-            if !course.why.is_empty() {
-                writeln!(f, "  where elb does not win on both overload and cost:")?;
+            if !workload.why.is_empty() {
+                writeln!(f, "  where elb is not better in both overload and cost:")?;
             }
-            for line in &course.why {
+            for line in &workload.why {
                 wrapped(f, line)?;
             }
             writeln!(f)?;
         }
         writeln!(
             f,
-            "* best of those that are not told the load beforehand, as the fixed sizes are.\n\
+            "* best of the policies without prior knowledge of the load (fixed sizes have it).\n\
              Means of {} runs.",
             self.options.seeds
         )?;
-        for rival in Contender::ALL
+        for rival in Candidate::ALL
             .into_iter()
             .filter(|policy| policy.is_rival())
         {
@@ -52,11 +52,16 @@ impl fmt::Display for Comparison {
 }
 
 impl Comparison {
-    /// How often ours won against a rival.
-    fn tally(&self, f: &mut fmt::Formatter<'_>, rival: Contender) -> fmt::Result {
-        let differences = self.courses.iter().filter_map(|course| {
-            let of = |policy| course.results.iter().find(|result| result.policy == policy);
-            Some(Difference::between(of(Contender::Elb)?, of(rival)?))
+    /// Number of workloads in which elb is better than another policy.
+    fn tally(&self, f: &mut fmt::Formatter<'_>, rival: Candidate) -> fmt::Result {
+        let differences = self.workloads.iter().filter_map(|workload| {
+            let of = |policy| {
+                workload
+                    .results
+                    .iter()
+                    .find(|result| result.policy == policy)
+            };
+            Some(Difference::between(of(Candidate::Elb)?, of(rival)?))
         });
         let (mut calmer, mut cheaper, mut both) = (0, 0, 0);
         for difference in differences {
@@ -70,12 +75,12 @@ impl Comparison {
             "elb against {:<11} less overloaded in {calmer}, cheaper in {cheaper}, both in {both} \
              of {} loads",
             format!("{}:", rival.name()),
-            self.courses.len(),
+            self.workloads.len(),
         )
     }
 }
 
-impl CourseResult {
+impl WorkloadResult {
     fn row(&self, f: &mut fmt::Formatter<'_>, result: &PolicyResult) -> fmt::Result {
         write!(f, "  {:<10}", result.policy.name())?;
         for (place, (_, width)) in COLUMNS.iter().enumerate() {
@@ -94,7 +99,7 @@ impl CourseResult {
     }
 }
 
-/// What each column shows, and by what it is compared: as it is shown.
+/// Displayed values of the columns, and the value that is compared.
 fn cells(score: &Score) -> [(String, f64); 5] {
     let tenth = |value: f64| (format!("{value:.1}"), (value * 10.0).round());
     let settling = match score.settling {
@@ -105,14 +110,14 @@ fn cells(score: &Score) -> [(String, f64); 5] {
     let cost = score.replica_seconds.round();
     [
         tenth(score.overload_seconds),
-        (words::count(cost as u64), cost),
+        (format::count(cost as u64), cost),
         tenth(score.changes),
         settling,
         tenth(score.overshoot),
     ]
 }
 
-/// A remark, in lines of a width that any terminal has.
+/// Wraps a remark to the width of a terminal.
 fn wrapped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     const WIDTH: usize = 78;
     let mut line = String::from("  -");

@@ -4,59 +4,59 @@ use serde::Serialize;
 
 use crate::view::Point;
 
-/// What really was the case, every so often, whatever telemetry made of it.
+/// Samples of the real state of a simulation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trace {
-    /// From one moment to the next.
+    /// Sampling interval.
     pub every: Duration,
-    /// The moments; the first is one such step after the start.
+    /// Samples; the first is one interval after the start.
     pub moments: Vec<Moment>,
 }
 
-/// One moment.
+/// One sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moment {
-    /// The load, as the replicas that can just carry it.
+    /// The load, in replicas that can just serve it.
     pub load: f64,
-    /// Replicas that are ordered: what is paid for.
+    /// Desired replicas, which determine the cost.
     pub wanted: u32,
-    /// Replicas that run: what carries the load.
+    /// Running replicas.
     pub running: u32,
 }
 
-/// How well a load was followed; of several runs, the mean.
+/// Score of a policy under a workload, or the mean of several runs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Score {
-    /// Seconds in which the replicas that ran could not carry the load.
+    /// Seconds in which the running replicas could not serve the load.
     pub overload_seconds: f64,
-    /// Replicas ordered, times how long.
+    /// Desired replicas integrated over time.
     pub replica_seconds: f64,
-    /// How often their number was changed.
+    /// Number of changes.
     pub changes: f64,
-    /// How long it took to come to rest once the load had.
+    /// Settling time after the load became constant.
     pub settling: Settling,
-    /// Replicas above those that the highest load takes at the target.
+    /// Replicas above the number that the highest load needs at the target.
     pub overshoot: f64,
 }
 
-/// How long it took to come to rest once the load had.
+/// Settling time after the load became constant.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Settling {
-    /// The load never rests, so nothing else has to.
+    /// The load is never constant.
     Restless,
-    /// After so many seconds, there was neither a change nor an overload until the end.
+    /// Seconds until the last change or overload.
     After(f64),
-    /// There were changes, or an overload, to the end.
+    /// Changes or overloads continued to the end.
     Never,
 }
 
-/// Without a change and an overload for so long, at the end, it has come to rest.
+/// Time without changes and overloads at the end that counts as settled.
 const REST: Duration = Duration::from_secs(60);
 
 impl Trace {
-    /// Measures it. The load rests from `rest` on, if it does; the highest takes `need`
-    /// replicas at the target.
+    /// Computes the score. The load is constant from `rest` on; its maximum needs `need` replicas
+    /// at the target.
     pub fn score(&self, rest: Option<Duration>, need: u32) -> Score {
         let step = self.every.as_secs_f64();
         let overloads = self.moments.iter().filter(|moment| moment.is_overloaded());
@@ -71,7 +71,7 @@ impl Trace {
         }
     }
 
-    /// For each change of the number of replicas, when it was and whether it was a growth.
+    /// Time of each change of the replicas, and whether it was an increase.
     pub fn changes(&self) -> impl Iterator<Item = (Duration, bool)> {
         let pairs = self.moments.iter().zip(self.moments.iter().skip(1));
         pairs.zip(2_u32..).filter_map(|((before, after), place)| {
@@ -80,9 +80,8 @@ impl Trace {
         })
     }
 
-    /// When growing and shrinking took turns: each change in the other direction than the one
-    /// before it.
-    pub fn turns(&self) -> impl Iterator<Item = Duration> {
+    /// Times of changes of direction.
+    pub fn reversals(&self) -> impl Iterator<Item = Duration> {
         let mut before = None;
         self.changes().filter_map(move |(at, grew)| {
             let turned = before.replace(grew).is_some_and(|before| before != grew);
@@ -90,8 +89,7 @@ impl Trace {
         })
     }
 
-    /// What a chart shows of it, in about so many points; no change between them is lost, but
-    /// it may be drawn a little late.
+    /// Points for a chart, about `points`. No change is lost, but it may be drawn slightly late.
     pub(super) fn past(&self, points: usize) -> Vec<Point> {
         let stride = self.moments.len().div_ceil(points.max(1)).max(1);
         let moments = self.moments.iter().zip(1_u32..).step_by(stride);
@@ -125,14 +123,14 @@ impl Trace {
 }
 
 impl Moment {
-    /// Whether there is more load than what runs can carry; a hair more is not.
+    /// Whether the load exceeds the capacity of the running replicas by more than rounding errors.
     pub fn is_overloaded(&self) -> bool {
         self.load > f64::from(self.running) + 1e-9
     }
 }
 
 impl Score {
-    /// The mean of the scores of several runs; what once never settled does not settle.
+    /// Mean of several scores. If one run did not settle, the mean did not either.
     pub fn mean(scores: &[Self]) -> Option<Self> {
         let first = scores.first()?;
         let mean = |of: fn(&Self) -> f64| scores.iter().map(of).sum::<f64>() / scores.len() as f64;

@@ -1,4 +1,4 @@
-//! The file as it is written, and its way to a [`Config`].
+//! The format of the configuration file, and its conversion to a [`Config`].
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -20,7 +20,7 @@ use crate::docker;
 use crate::policy::Mode;
 use sflow_autoscale::observe::NodeSenders;
 
-/// The most services of one configuration.
+/// Maximum number of services.
 const MOST_SERVICES: usize = 20_000;
 
 pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
@@ -29,7 +29,7 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
     policy::check("defaults", &file.defaults)?;
     if file.service.len() > MOST_SERVICES {
         let problem = format!(
-            "{} services are too many: at most {MOST_SERVICES}",
+            "{} services, the maximum is {MOST_SERVICES}",
             file.service.len()
         );
         return Err(wrong("service", &problem));
@@ -39,13 +39,10 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
     for (place, service) in file.service.into_iter().enumerate() {
         let key = format!("service[{place}]");
         if service.name.trim().is_empty() {
-            return Err(wrong(&format!("{key}.name"), "a service needs its name"));
+            return Err(wrong(&format!("{key}.name"), "the name is missing"));
         }
         if !names.insert(service.name.clone()) {
-            return Err(wrong(
-                &format!("{key}.name"),
-                "this service is configured twice",
-            ));
+            return Err(wrong(&format!("{key}.name"), "duplicate service"));
         }
         let key = format!("{key}.policy");
         policy::check(&key, &service.policy)?;
@@ -64,7 +61,7 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
         changes_per_minute: file.control.changes_per_minute,
     };
     if control.changes_per_minute == Some(0) {
-        let problem = "0 changes are none: say mode = \"advise\" instead";
+        let problem = "must be at least 1; use mode = \"advise\" to change nothing";
         return Err(wrong("control.changes_per_minute", problem));
     }
     let least = services
@@ -74,7 +71,7 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
     if control.budget.is_some_and(|budget| budget < least) {
         return Err(wrong(
             "control.budget",
-            &format!("less than the {least} replicas that the services keep at least"),
+            &format!("less than {least}, the sum of the services' minimum replicas"),
         ));
     }
     let (token, token_file) = token::given(
@@ -84,9 +81,9 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
         file.http.token_file,
     )?;
     if !file.http.names.is_empty() && token.is_none() && token_file.is_none() {
-        let problem = "a name means that clients reach elb through a proxy, and elb cannot tell \
-                       which of them are on this machine: set http.token or http.token_file as \
-                       well, or remove http.names";
+        let problem = "with a name, clients may connect through a proxy, and elb cannot determine \
+                       which clients are on this machine: also set http.token or http.token_file, \
+                       or remove http.names";
         return Err(wrong("http.names", problem));
     }
     let (pools, hook_files) = pool::read(file.pool)?;
@@ -122,12 +119,12 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
     })
 }
 
-/// The senders of each node.
+/// Allowed senders of each node.
 fn node_senders(given: &BTreeMap<String, Vec<String>>) -> Result<NodeSenders, ConfigError> {
     let senders = |(node, given): (&String, &Vec<String>)| {
         let key = format!("collector.nodes.{node}");
         if given.is_empty() {
-            let problem = "name at least one address or network that its agent sends from";
+            let problem = "at least one address or network of the node's agent is required";
             return Err(wrong(&key, problem));
         }
         Ok((node.clone(), networks(&key, given)?))
@@ -135,12 +132,12 @@ fn node_senders(given: &BTreeMap<String, Vec<String>>) -> Result<NodeSenders, Co
     given.iter().map(senders).collect()
 }
 
-/// Networks that agents are in, or single addresses.
+/// Parses networks and addresses.
 fn networks(key: &str, given: &[String]) -> Result<Vec<IpNet>, ConfigError> {
     let network = |(place, text): (usize, &String)| {
         let alone = || text.parse::<IpAddr>().map(IpNet::from);
         text.parse().or_else(|_| alone()).map_err(|_| {
-            let problem = format!("{text:?} is neither an address nor a network like 10.0.0.0/8");
+            let problem = format!("{text:?} is not an address or a network such as 10.0.0.0/8");
             wrong(&format!("{key}[{place}]"), &problem)
         })
     };
@@ -150,7 +147,10 @@ fn networks(key: &str, given: &[String]) -> Result<Vec<IpNet>, ConfigError> {
 fn endpoints(given: Option<Vec<String>>) -> Result<Vec<String>, ConfigError> {
     let endpoints = given.unwrap_or_else(|| vec!["unix:///var/run/docker.sock".to_owned()]);
     if endpoints.is_empty() {
-        return Err(wrong("docker.endpoints", "name at least one manager"));
+        return Err(wrong(
+            "docker.endpoints",
+            "at least one manager is required",
+        ));
     }
     for (place, endpoint) in endpoints.iter().enumerate() {
         docker::check_endpoint(endpoint)
@@ -206,7 +206,7 @@ struct DockerFile {
     tls: Option<TlsFile>,
 }
 
-/// A folder with Docker's names, or each file by itself.
+/// A folder with Docker's file names, or the path of each file.
 #[derive(Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 enum TlsFile {
@@ -240,7 +240,7 @@ struct ControlFile {
     owner: Option<String>,
 }
 
-/// The policy has a table of its own: serde's `flatten` and `deny_unknown_fields` exclude each
+/// The policy is a separate table because serde's `flatten` and `deny_unknown_fields` exclude each
 /// other.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,4 +1,4 @@
-//! Labels on a service that carry its own policy.
+//! Policies in the labels of services.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +9,16 @@ use super::policy::{self, Policy};
 use super::value::wrong;
 use super::{ConfigError, ServiceSettings};
 
-/// The prefix of the names of all labels of elb.
+/// Prefix of all labels of elb.
 pub(crate) const LABEL_PREFIX: &str = "elb.";
 
-/// The label by which a service asks to be balanced.
+/// Label of services that elb scales.
 pub const ENABLED: &str = "elb.enabled";
 
-/// The label that contains the name of the elb that a service belongs to.
+/// Label with the name of the elb instance that a service belongs to.
 pub const OWNER: &str = "elb.owner";
 
-/// The name of an elb whose configuration does not set another.
+/// Default name of an elb instance.
 pub const DEFAULT_OWNER: &str = "elb";
 
 /// Short names of metrics, for labels.
@@ -30,10 +30,10 @@ const SHORT: [(&str, &str); 5] = [
     ("packets", "vir_pkts_in+vir_pkts_out"),
 ];
 
-/// What can be said of a metric.
+/// Settings of a metric.
 const OF_A_METRIC: [&str; 3] = ["target", "lower", "upper"];
 
-/// What labels are read by: where they are silent, the file's defaults apply.
+/// Parses labels. Settings without a label have the defaults of the file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Labels {
     defaults: Policy,
@@ -54,15 +54,16 @@ impl Labels {
         Self { defaults }
     }
 
-    /// The service that labels describe; `None` if they say that it is not to be balanced.
+    /// The service that the labels describe; `None` if it is not to be scaled.
     ///
-    /// `elb.enabled`, `elb.priority` and `elb.owner` stand for themselves. `elb.cpu.target`,
-    /// `elb.bytes.upper`, `elb.metric.NAME.lower` and their like are metrics. All others are the
+    /// `elb.enabled`, `elb.priority` and `elb.owner` are separate settings. `elb.cpu.target`,
+    /// `elb.bytes.upper`, `elb.metric.NAME.lower` and similar labels are metrics. All others are
     /// keys of `[service.policy]`: `elb.max`, `elb.warm-up`, `elb.down.stabilise`.
     ///
     /// # Errors
     ///
-    /// The label that is wrong, what it says, and what would be right. Then none of them counts.
+    /// If a label is invalid, with its name, its value and the expected value. Then all labels are
+    /// ignored.
     pub fn service(
         &self,
         name: &str,
@@ -72,7 +73,7 @@ impl Labels {
             Some("true" | "1" | "yes") => {}
             None | Some("false" | "0" | "no") => return Ok(None),
             Some(other) => {
-                let problem = format!("{other:?} is neither true nor false");
+                let problem = format!("{other:?} is not true or false");
                 return Err(wrong(ENABLED, &problem));
             }
         }
@@ -97,8 +98,8 @@ impl Labels {
                             .trim()
                             .parse()
                             .map_err(|_| wrong(label, &format!("{value:?} is not a number")))?;
-                        let said = metrics.entry(metric).or_default();
-                        said.insert(what.to_owned(), Value::Float(number));
+                        let settings = metrics.entry(metric).or_default();
+                        settings.insert(what.to_owned(), Value::Float(number));
                     }
                     None => {
                         let alone = Table::from_iter([entry(key, value)]);
@@ -111,9 +112,9 @@ impl Labels {
             }
         }
         if !metrics.is_empty() {
-            let metric = |(name, mut said): (String, Table)| {
-                said.insert("name".to_owned(), Value::String(name));
-                Value::Table(said)
+            let metric = |(name, mut settings): (String, Table)| {
+                settings.insert("name".to_owned(), Value::String(name));
+                Value::Table(settings)
             };
             let metrics = metrics.into_iter().map(metric).collect();
             policy.insert("metric".to_owned(), Value::Array(metrics));
@@ -130,7 +131,7 @@ impl Labels {
     }
 }
 
-/// The metric that a label is about, and what it says of it.
+/// The metric that a label configures, and the setting.
 fn metric(key: &str) -> Option<(String, &str)> {
     let (metric, what) = key.rsplit_once('.')?;
     if !OF_A_METRIC.contains(&what) {
@@ -143,7 +144,7 @@ fn metric(key: &str) -> Option<(String, &str)> {
     Some((metric.to_owned(), what))
 }
 
-/// What a label would be in the file: `down.stabilise` is a key in a table.
+/// The label as an entry of a TOML table: `down.stabilise` is a key in a table.
 fn entry(key: &str, value: &str) -> (String, Value) {
     let (first, rest) = match key.split_once('.') {
         Some((first, rest)) => (first, Some(rest)),
@@ -156,7 +157,7 @@ fn entry(key: &str, value: &str) -> (String, Value) {
     (first.replace('-', "_"), value)
 }
 
-/// A label is text; what is meant by it shows.
+/// The type of a value is derived from the text of the label.
 fn literal(text: &str) -> Value {
     if let Ok(number) = text.parse::<i64>() {
         return Value::Integer(number);
@@ -189,7 +190,7 @@ fn unknown(label: &str, value: &str, why: &str) -> ConfigError {
     let what = OF_A_METRIC.join(", ");
     let mut problem = format!("{value:?}: {why}");
     if why.starts_with("unknown field") {
-        problem += &format!("; or of a metric ({short}, metric.NAME) its {what}");
+        problem += &format!("; for a metric ({short}, metric.NAME): {what}");
     }
     wrong(label, &problem)
 }
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_say_what_the_file_would() {
+    fn labels_equal_the_settings_of_the_file() {
         let service = read(&[
             ("elb.enabled", "true"),
             ("elb.min", "2"),
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn where_they_are_silent_the_defaults_apply() {
+    fn missing_labels_use_defaults() {
         let service = read(&[("elb.enabled", "yes")]).unwrap().unwrap();
         let expected = Config::from_toml(
             "[[service]]\nname = \"web\"\n[service.policy]\nmax = 7\nmode = \"act\"\n\
@@ -267,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_ask_is_left_alone() {
+    fn service_without_label_is_not_managed() {
         assert_eq!(read(&[("elb.max", "3")]), Ok(None));
         assert_eq!(
             read(&[("elb.enabled", "false"), ("elb.max", "x")]),
@@ -276,12 +277,12 @@ mod tests {
     }
 
     #[test]
-    fn the_label_that_is_wrong_is_named() {
-        for (label, value, words) in [
+    fn error_names_the_invalid_label() {
+        for (label, value, phrase) in [
             (
                 "elb.enabled",
                 "maybe",
-                "elb.enabled: \"maybe\" is neither true nor false",
+                "elb.enabled: \"maybe\" is not true or false",
             ),
             (
                 "elb.max",
@@ -302,14 +303,14 @@ mod tests {
             (
                 "elb.cpu.target",
                 "-1",
-                "elb.metric[0].target: -1 is not above zero",
+                "elb.metric[0].target: -1 is not positive",
             ),
             (
                 "elb.priority",
                 "first",
                 "elb.priority: \"first\" is not a whole number",
             ),
-            ("elb.min", "0", "elb.min: a service without a replica"),
+            ("elb.min", "0", "elb.min: must be at least 1"),
             ("elb.mode", "on", "elb.mode: \"on\": unknown variant `on`"),
             ("elb.metric.vir_cpu.target", "1", "elb.metric[0].name: "),
             (
@@ -322,7 +323,7 @@ mod tests {
             given.retain(|(known, _)| *known != label);
             given.push((label, value));
             let refusal = read(&given).unwrap_err().to_string();
-            assert!(refusal.starts_with(words), "{label}={value}: {refusal}");
+            assert!(refusal.starts_with(phrase), "{label}={value}: {refusal}");
         }
         let refusal = read(&[("elb.enabled", "true"), ("elb.maxx", "3")]).unwrap_err();
         assert!(refusal.to_string().contains("`max`"), "{refusal}");

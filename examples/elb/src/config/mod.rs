@@ -1,4 +1,4 @@
-//! Configuration: a TOML file, refused as a whole when anything in it is wrong.
+//! Configuration: a TOML file, which is rejected as a whole if it contains an error.
 
 mod file;
 mod labels;
@@ -29,53 +29,53 @@ use crate::docker;
 use crate::policy::{Mode, Settings};
 use sflow_autoscale::observe::NodeSenders;
 
-/// A configuration to begin with, with comments for an operator. It advises.
+/// An example configuration with comments, in mode `advise`.
 pub const EXAMPLE: &str = include_str!("../../example.toml");
 
-/// The configuration of the article, for simulations. It acts.
+/// A configuration with two thresholds, for simulations, in mode `act`.
 pub const ARTICLE: &str = include_str!("../../article.toml");
 
-/// What `elb run` is told.
+/// Settings of `elb run`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Config {
-    /// Where datagrams arrive.
+    /// Receiver of sFlow datagrams.
     pub collector: Collector,
-    /// Where the page is served.
+    /// HTTP server.
     pub http: Http,
-    /// How Docker is reached.
+    /// Access to Docker.
     pub docker: docker::Settings,
-    /// How often, and with how much, the loop acts.
+    /// Interval and limits of the control loop.
     pub control: ControlSettings,
-    /// The services.
+    /// Configured services.
     #[serde(rename = "service")]
     pub services: Vec<ServiceSettings>,
-    /// The pools of machines.
+    /// Node pools.
     #[serde(rename = "pool")]
     pub pools: Vec<Pool>,
-    /// Which further services are found, by their labels.
+    /// Discovery of services by their labels.
     pub discovery: Discovery,
-    /// All of it as it was written.
+    /// Text of the configuration file.
     #[serde(skip)]
     pub text: String,
-    /// The files that contain tokens. Parsing reads none of them.
+    /// Files that contain tokens. They are read by [`load`](Self::load), not by parsing.
     #[serde(skip)]
     token_files: Vec<token::TokenFile>,
 }
 
-/// Where datagrams arrive.
+/// Receiver of sFlow datagrams.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Collector {
-    /// Address and port; agents send to 6343 by default.
+    /// Address and port; the default port of sFlow is 6343.
     pub listen: SocketAddr,
-    /// From where datagrams are taken; from everywhere if none is named.
+    /// Networks from which datagrams are accepted; empty for all.
     pub agents: Vec<IpNet>,
-    /// Senders that report for a node beside its own addresses, by the name of the node.
+    /// Additional senders that may report for a node, by node name.
     pub nodes: NodeSenders,
 }
 
 impl Collector {
-    /// The line of the configuration that allows these senders as well. Of a network with many of
-    /// them it names the network (/24 or /64).
+    /// The configuration line that also allows these senders. Many senders of one network are
+    /// combined to a /24 or /64.
     pub fn agents_with(&self, senders: impl IntoIterator<Item = IpAddr>) -> String {
         const FEW: usize = 3;
         let mut networks: BTreeMap<IpNet, Vec<IpAddr>> = BTreeMap::new();
@@ -106,22 +106,22 @@ impl Collector {
         format!("agents = {all:?}")
     }
 
-    /// Whether datagrams from there are taken.
+    /// Whether datagrams from this sender are accepted.
     pub fn takes(&self, sender: IpAddr) -> bool {
         let sender = sender.to_canonical();
         self.agents.is_empty() || self.agents.iter().any(|network| network.contains(&sender))
     }
 }
 
-/// Where the page is served, and who may change anything.
+/// HTTP server and write access.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Http {
     /// Address and port.
     pub listen: SocketAddr,
-    /// Names, beside addresses, by which it may be asked.
+    /// Host names, besides addresses, that requests may use.
     pub names: Vec<String>,
-    /// The token that requests to write contain; without one, only clients on this machine may
-    /// write. Unknown until its file has been read, if it is in one.
+    /// Token for write access. Without a token only clients on this machine have write access.
+    /// `None` until the token file has been read.
     #[serde(skip)]
     pub token: Option<String>,
 }
@@ -136,20 +136,21 @@ impl fmt::Debug for Http {
     }
 }
 
-/// Which services are found by their labels.
+/// Discovery of services by their labels.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Discovery {
-    /// Whether they are looked for.
+    /// Whether discovery is enabled.
     pub enabled: bool,
-    /// Which balancer this is: services whose label `elb.owner` names another are left alone.
+    /// Name of this instance. Services whose label `elb.owner` contains another name are not
+    /// changed.
     pub owner: String,
-    /// What their labels are read by.
+    /// Parser of the labels.
     #[serde(skip)]
     pub labels: Labels,
 }
 
 impl Discovery {
-    /// The label by which services name their owner.
+    /// The label with the owner of a service.
     pub fn ownership(&self) -> Ownership {
         Ownership {
             label: OWNER.to_owned(),
@@ -157,7 +158,7 @@ impl Discovery {
         }
     }
 
-    /// The search for services with the label [`ENABLED`]; `None` if it is switched off.
+    /// The search for services with the label [`ENABLED`]; `None` if discovery is disabled.
     pub fn search(&self) -> Option<controller::Discovery> {
         self.enabled.then(|| controller::Discovery {
             label: ENABLED.to_owned(),
@@ -167,22 +168,22 @@ impl Discovery {
 }
 
 impl Config {
-    /// Parses a configuration; all of it is right, or none of it counts. No file is touched: tokens
-    /// in files of their own are unknown, and [`load`](Self::load) reads them.
+    /// Parses and validates a configuration. Performs no I/O: tokens in files are read by
+    /// [`load`](Self::load).
     ///
     /// # Errors
     ///
-    /// What is wrong, at which line or key, and what would be right.
+    /// If the configuration is invalid: the line or key, the problem and the expected value.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
         file::read(text)
     }
 
-    /// Reads a configuration file of at most 4 MiB, and the files with tokens that it names, of at
-    /// most 4 KiB each. Files that are not regular are refused. Blocks as long as the disk does.
+    /// Reads a configuration file of at most 4 MiB and the token files that it names, of at most 4
+    /// KiB each. Files must be regular. Blocks on file I/O.
     ///
     /// # Errors
     ///
-    /// As [`from_toml`](Self::from_toml), or if a file cannot be read.
+    /// See [`from_toml`](Self::from_toml); also if a file cannot be read.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         const LARGEST: u64 = 4 << 20;
 
@@ -196,9 +197,9 @@ impl Config {
         Ok(config)
     }
 
-    /// The first key in which another configuration differs and that cannot change while the loop
-    /// runs: addresses, tokens, hooks and files. A client that may replace the configuration must
-    /// not be able to run programs or to read files of its choice.
+    /// The first changed key that cannot change while the loop runs: addresses, tokens, hooks and
+    /// files. A client that may replace the configuration must not be able to run programs or to
+    /// read arbitrary files.
     pub fn fixed_change(&self, new: &Self) -> Option<&'static str> {
         let has_new_hook = new.pools.iter().any(|pool| {
             let file = |config: &Self, pool: &Pool| {
@@ -236,37 +237,37 @@ impl Config {
             .map(|(key, _)| key)
     }
 
-    /// The configuration of the article.
+    /// A configuration with two thresholds.
     pub fn article() -> Self {
         Self::from_toml(ARTICLE).expect("the file is part of the program, and a test reads it")
     }
 }
 
-/// Why a configuration is refused.
+/// Why a configuration is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read {path}: {error}", path = path.display())]
     Unreadable {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Error of the system.
         error: String,
     },
-    /// It is no TOML, or has a key or a value that does not belong there.
+    /// Invalid TOML, an unknown key, or a value of the wrong type.
     #[error("{0}")]
     Syntax(String),
-    /// A value that cannot be meant.
+    /// An invalid value.
     #[error("{key}: {problem}")]
     Value {
-        /// Which, as `service[0].policy.max`.
+        /// The key, such as `service[0].policy.max`.
         key: String,
-        /// What is wrong with it, and what would be right.
+        /// The problem and the expected value.
         problem: String,
     },
 }
 
-/// The names of the services and pools whose own mode is `act`.
+/// Names of the services and pools with mode `act`.
 pub fn acting(services: &[ServiceSettings], pools: &[Pool]) -> Vec<String> {
     let acts = |settings: &Settings| settings.mode == Mode::Act;
     let services = services.iter().filter(|it| acts(&it.settings));
@@ -277,11 +278,11 @@ pub fn acting(services: &[ServiceSettings], pools: &[Pool]) -> Vec<String> {
         .collect()
 }
 
-/// States which services and pools would be changed, of those whose own mode is `act`.
+/// Summary of which services and pools with mode `act` would be changed.
 ///
 /// # Errors
 ///
-/// If there are some and `control.mode` is not set: what to write.
+/// If there are any and `control.mode` is not set, with the missing setting.
 pub fn mode_summary(control: &ControlSettings, names: &[String]) -> Result<String, String> {
     let listed = || names.join(", ");
     match (names.is_empty(), control.mode) {
@@ -296,7 +297,7 @@ pub fn mode_summary(control: &ControlSettings, names: &[String]) -> Result<Strin
     }
 }
 
-/// The message where these services and pools would act if `control.mode` were set.
+/// Message if these services and pools would act if `control.mode` were set.
 pub fn mode_unset(names: &[String]) -> String {
     const NAMED: usize = 8;
     let named = names.get(..NAMED).unwrap_or(names).join(", ");
@@ -311,7 +312,7 @@ pub fn mode_unset(names: &[String]) -> String {
     )
 }
 
-/// Loopback, where nothing else was asked for.
+/// Loopback address, the default for listeners.
 const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }

@@ -1,4 +1,4 @@
-//! A policy as an operator writes it: for a service, for all that are silent, for a pool.
+//! Policies of services, defaults and pools in the configuration file.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::policy::{
     Mode, Pace, Rule, Saturation, Schedule, Select, Settings, Target, Thresholds, days,
 };
 
-/// The settings of one service: its own words, else the defaults', else ours.
+/// Settings of one service: its own values, else the defaults of the file, else built-in defaults.
 pub(super) fn settings(
     key: &str,
     defaults: &Policy,
@@ -23,7 +23,7 @@ pub(super) fn settings(
     if min > max {
         return Err(wrong(
             &format!("{key}.min"),
-            &format!("{min} is more than max, {max}"),
+            &format!("{min} is greater than max ({max})"),
         ));
     }
     Ok(Settings {
@@ -43,18 +43,22 @@ pub(super) fn settings(
     })
 }
 
-/// The most metrics and the most schedules of one policy: every service may repeat the defaults.
+/// Maximum number of metrics and of schedules of a policy: each service may repeat the defaults.
 const MOST_METRICS: usize = 16;
 const MOST_SCHEDULES: usize = 16;
 
 fn schedules(key: &str, given: Option<&Vec<ScheduleFile>>) -> Result<Vec<Schedule>, ConfigError> {
-    // The time zones that are part of the program: no file is read.
+    // Time zones are compiled into the program; no file is read.
     let zones = TimeZoneDatabase::bundled();
     let schedule = |(place, given): (usize, &ScheduleFile)| {
         let key = |name: &str| format!("{key}.schedule[{place}].{name}");
         let time = |name: &str, text: &str| {
-            text.parse()
-                .map_err(|_| wrong(&key(name), &format!("{text:?} is no time like \"08:00\"")))
+            text.parse().map_err(|_| {
+                wrong(
+                    &key(name),
+                    &format!("{text:?} is not a time such as \"08:00\""),
+                )
+            })
         };
         let zone = given.zone.as_deref().unwrap_or("UTC");
         if let (Some(min), Some(max)) = (given.min, given.max)
@@ -62,19 +66,20 @@ fn schedules(key: &str, given: Option<&Vec<ScheduleFile>>) -> Result<Vec<Schedul
         {
             return Err(wrong(
                 &key("min"),
-                &format!("{min} is more than max, {max}"),
+                &format!("{min} is greater than max ({max})"),
             ));
         }
         for (name, bound) in [("min", given.min), ("max", given.max)] {
             if bound == Some(0) {
-                let problem = "a service without a replica shows no load";
+                let problem = "must be at least 1: the load of a service without replicas is \
+                               unknown";
                 return Err(wrong(&key(name), problem));
             }
         }
         Ok(Schedule {
             days: days(&given.days).ok_or_else(|| {
                 let problem = format!(
-                    "{:?} are no days like \"mon-fri\", \"sat,sun\" or \"daily\"",
+                    "{:?} is not a range of days such as \"mon-fri\", \"sat,sun\" or \"daily\"",
                     given.days
                 );
                 wrong(&key("days"), &problem)
@@ -82,7 +87,7 @@ fn schedules(key: &str, given: Option<&Vec<ScheduleFile>>) -> Result<Vec<Schedul
             from: time("from", &given.from)?,
             to: time("to", &given.to)?,
             zone: zones.get(zone).map_err(|_| {
-                let problem = format!("{zone:?} is no time zone like \"Europe/Berlin\"");
+                let problem = format!("{zone:?} is not a time zone such as \"Europe/Berlin\"");
                 wrong(&key("zone"), &problem)
             })?,
             min: given.min,
@@ -108,7 +113,7 @@ fn saturation(given: Option<&SaturationFile>) -> Saturation {
 
 fn rule(key: &str, defaults: &Policy, own: &Policy) -> Result<Rule, ConfigError> {
     let Some(metrics) = own.metric.as_ref().or(defaults.metric.as_ref()) else {
-        let problem = "name at least one metric to decide by, such as \
+        let problem = "at least one metric is required, such as \
                        { name = \"vir_cpu_cores\", target = 0.5 }";
         return Err(wrong(&format!("{key}.metric"), problem));
     };
@@ -139,19 +144,19 @@ fn rule(key: &str, defaults: &Policy, own: &Policy) -> Result<Rule, ConfigError>
             (
                 pace.step.is_some(),
                 "step",
-                "a target says itself how many replicas there should be",
+                "the number of replicas is computed from the target",
             )
         } else {
             (
                 pace.tolerance.is_some(),
                 "tolerance",
-                "the thresholds leave room between them",
+                "the distance between the thresholds is the tolerance",
             )
         };
         if unused {
             return Err(wrong(
                 &format!("{key}.{direction}.{what}"),
-                &format!("has no use: {instead}"),
+                &format!("not applicable: {instead}"),
             ));
         }
     }
@@ -184,17 +189,15 @@ fn pace(defaults: &PaceFile, own: &PaceFile, stabilise: Duration) -> Pace {
     }
 }
 
-/// Everything that can be wrong with a policy by itself, wherever it is written.
+/// Validates the parts of a policy that do not depend on other parts of the configuration.
 pub(super) fn check(key: &str, policy: &Policy) -> Result<(), ConfigError> {
     if policy.min == Some(0) {
-        let problem = "a service without a replica shows no load and would never grow again";
+        let problem = "must be at least 1: without replicas the load is unknown and the service \
+                       would never scale up again";
         return Err(wrong(&format!("{key}.min"), problem));
     }
     if policy.max == Some(0) {
-        return Err(wrong(
-            &format!("{key}.max"),
-            "a service that may have no replica cannot grow",
-        ));
+        return Err(wrong(&format!("{key}.max"), "must be at least 1"));
     }
     if let Some(limits) = &policy.saturation {
         for (name, limit) in [
@@ -211,7 +214,7 @@ pub(super) fn check(key: &str, policy: &Policy) -> Result<(), ConfigError> {
         && schedules.len() > MOST_SCHEDULES
     {
         let problem = format!(
-            "{} schedules are too many: at most {MOST_SCHEDULES}",
+            "{} schedules, the maximum is {MOST_SCHEDULES}",
             schedules.len()
         );
         return Err(wrong(&format!("{key}.schedule"), &problem));
@@ -225,13 +228,10 @@ pub(super) fn check(key: &str, policy: &Policy) -> Result<(), ConfigError> {
 
 fn check_metrics(key: &str, metrics: &[MetricFile]) -> Result<(), ConfigError> {
     if metrics.is_empty() {
-        return Err(wrong(key, "name at least one metric to decide by"));
+        return Err(wrong(key, "at least one metric is required"));
     }
     if metrics.len() > MOST_METRICS {
-        let problem = format!(
-            "{} metrics are too many: at most {MOST_METRICS}",
-            metrics.len()
-        );
+        let problem = format!("{} metrics, the maximum is {MOST_METRICS}", metrics.len());
         return Err(wrong(key, &problem));
     }
     let mut names = HashSet::new();
@@ -239,18 +239,18 @@ fn check_metrics(key: &str, metrics: &[MetricFile]) -> Result<(), ConfigError> {
         let key = format!("{key}[{place}]");
         check_name(&key, &metric.name)?;
         if !names.insert(&metric.name) {
-            return Err(wrong(&format!("{key}.name"), "this metric is named twice"));
+            return Err(wrong(&format!("{key}.name"), "duplicate metric"));
         }
         match (metric.target, metric.lower, metric.upper) {
             (Some(target), None, None) => positive(&format!("{key}.target"), target)?,
             (None, Some(lower), Some(upper)) => {
                 positive(&format!("{key}.upper"), upper)?;
                 if !(lower.is_finite() && lower >= 0.0 && lower < upper) {
-                    let problem = format!("{lower} is not between 0 and upper, {upper}");
+                    let problem = format!("{lower} is not between 0 and upper ({upper})");
                     return Err(wrong(&format!("{key}.lower"), &problem));
                 }
             }
-            _ => return Err(wrong(&key, "give either target, or both lower and upper")),
+            _ => return Err(wrong(&key, "set either target, or both lower and upper")),
         }
     }
     let by_target = metrics
@@ -258,7 +258,7 @@ fn check_metrics(key: &str, metrics: &[MetricFile]) -> Result<(), ConfigError> {
         .filter(|metric| metric.target.is_some())
         .count();
     if by_target != 0 && by_target != metrics.len() {
-        let problem = "a service is balanced by targets or by thresholds, not by both";
+        let problem = "targets and thresholds cannot be combined";
         return Err(wrong(key, problem));
     }
     Ok(())
@@ -268,35 +268,25 @@ fn check_pace(key: &str, pace: &PaceFile) -> Result<(), ConfigError> {
     if let Some(tolerance) = pace.tolerance
         && !(0.0..1.0).contains(&tolerance)
     {
-        let problem = format!("{tolerance} is not a part of 1; 0.1 is ten percent");
+        let problem = format!("{tolerance} is not between 0 and 1; 0.1 means 10 %");
         return Err(wrong(&format!("{key}.tolerance"), &problem));
     }
     if let Some(percent) = pace.percent {
         positive(&format!("{key}.percent"), percent)?;
     }
     if pace.step == Some(0) {
-        return Err(wrong(
-            &format!("{key}.step"),
-            "a step of 0 is never a change",
-        ));
+        return Err(wrong(&format!("{key}.step"), "must be at least 1"));
     }
     if pace.tasks == Some(0) {
-        return Err(wrong(
-            &format!("{key}.tasks"),
-            "0 tasks in a period is never a change",
-        ));
+        return Err(wrong(&format!("{key}.tasks"), "must be at least 1"));
     }
     if pace.period.is_some_and(|period| period.0 == Duration::ZERO) {
-        return Err(wrong(
-            &format!("{key}.period"),
-            "a period of 0 s limits nothing",
-        ));
+        return Err(wrong(&format!("{key}.period"), "must be longer than 0 s"));
     }
     Ok(())
 }
 
-/// Metrics are those of the catalogue, what applications report as `custom.NAME`, and sums of
-/// them.
+/// Valid metrics are those of the catalogue, application metrics (`custom.NAME`), and sums of them.
 fn check_name(key: &str, name: &str) -> Result<(), ConfigError> {
     let is_word = |word: &str| {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
@@ -304,15 +294,15 @@ fn check_name(key: &str, name: &str) -> Result<(), ConfigError> {
     };
     if !name.split('+').all(is_word) {
         let problem =
-            format!("{name:?} is neither a metric nor a sum like vir_bytes_in+vir_bytes_out");
+            format!("{name:?} is not a metric or a sum such as vir_bytes_in+vir_bytes_out");
         return Err(wrong(&format!("{key}.name"), &problem));
     }
     sflow_autoscale::observe::MetricQuery::new(&[name])
         .map(|_| ())
         .map_err(|error| {
-            // The rest shows the place in a query that nobody wrote.
-            let words = error.to_string();
-            let problem = words.lines().next().unwrap_or_default();
+            // The rest refers to a position in a generated query.
+            let message = error.to_string();
+            let problem = message.lines().next().unwrap_or_default();
             wrong(&format!("{key}.name"), problem)
         })
 }

@@ -1,4 +1,4 @@
-//! Pools of machines, as they are written, and what they mean.
+//! Node pools in the configuration file.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -17,22 +17,22 @@ use sflow_autoscale::node_pools::PeerSettings;
 use sflow_autoscale::node_pools::{MachineSettings, PoolSettings, Selector};
 use sflow_autoscale::observe::MetricQuery;
 
-/// A pool of machines.
+/// A node pool.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Pool {
-    /// Its name.
+    /// Name of the pool.
     pub name: String,
-    /// Which nodes are of it.
+    /// Selects the nodes of the pool by labels.
     pub nodes: Selector,
-    /// How many there should be.
+    /// Scaling policy.
     pub settings: Settings,
-    /// What adds and removes machines; without one, nothing can be done but to advise.
+    /// Hook that adds and removes machines; without one the pool can only advise.
     pub hook: Option<HookSettings>,
-    /// How long what is asked of machines may take.
+    /// Time limits of machine operations.
     pub machines: MachineSettings,
-    /// When a machine is out of line with its peers.
+    /// Detection of machines with poor performance.
     pub peers: PeerSettings,
-    /// Whether machines that stay out of line are replaced.
+    /// Whether machines with poor performance are replaced.
     pub replace: bool,
 }
 
@@ -81,18 +81,17 @@ struct PoorFile {
     most: Option<f64>,
 }
 
-/// How long the most cautious wish counts where nothing else is said: machines are slower and
-/// dearer than tasks.
+/// Default stabilisation window. Machines start more slowly and cost more than tasks.
 const STABILISE_UP: Duration = Duration::from_secs(60);
 const STABILISE_DOWN: Duration = Duration::from_secs(900);
 
-/// The most pools: each is compared with all others.
+/// Maximum number of pools: each is compared with all others.
 const MOST: usize = 256;
 
-/// The pools, and the files that the tokens of their hooks are in.
+/// The pools and the token files of their hooks.
 pub(super) fn read(given: Vec<PoolFile>) -> Result<(Vec<Pool>, Vec<TokenFile>), ConfigError> {
     if given.len() > MOST {
-        let problem = format!("{} pools are too many: at most {MOST}", given.len());
+        let problem = format!("{} pools, the maximum is {MOST}", given.len());
         return Err(wrong("pool", &problem));
     }
     let mut pools: Vec<Pool> = Vec::new();
@@ -102,18 +101,18 @@ pub(super) fn read(given: Vec<PoolFile>) -> Result<(Vec<Pool>, Vec<TokenFile>), 
         let key = format!("pool[{place}]");
         let name = pool.name.clone();
         if name.trim().is_empty() {
-            return Err(wrong(&format!("{key}.name"), "a pool needs its name"));
+            return Err(wrong(&format!("{key}.name"), "the name is missing"));
         }
         if !names.insert(name) {
-            let problem = "this pool is configured twice";
+            let problem = "duplicate pool";
             return Err(wrong(&format!("{key}.name"), problem));
         }
         let (pool, file) = pool.read(&key)?;
         files.extend(file);
         if let Some(other) = pools.iter().find(|known| known.meets(&pool)) {
             let problem = format!(
-                "a node can be of this pool and of {:?}: give them labels of which one node has \
-                 one",
+                "a node can belong to this pool and to {:?}: use labels that exclude each \
+                 other",
                 other.name
             );
             return Err(wrong(&format!("{key}.labels"), &problem));
@@ -124,7 +123,7 @@ pub(super) fn read(given: Vec<PoolFile>) -> Result<(Vec<Pool>, Vec<TokenFile>), 
 }
 
 impl Pool {
-    /// The settings for the reconciliation, which does not know the hook.
+    /// Settings for the reconciler, which does not use the hook.
     pub fn without_hook(&self) -> PoolSettings {
         PoolSettings {
             name: self.name.clone(),
@@ -137,7 +136,7 @@ impl Pool {
         }
     }
 
-    /// Whether one node can be of both.
+    /// Whether a node can belong to both pools.
     fn meets(&self, other: &Self) -> bool {
         let (ours, theirs) = (&self.nodes.labels, &other.nodes.labels);
         let (few, many) = match ours.len() <= theirs.len() {
@@ -155,7 +154,7 @@ impl PoolFile {
     fn read(self, key: &str) -> Result<(Pool, Option<TokenFile>), ConfigError> {
         for label in self.labels.keys() {
             if label.trim().is_empty() || label.starts_with("elb.") {
-                let problem = format!("{label:?} is no label that an operator gives to a node");
+                let problem = format!("{label:?} is not a node label that an operator can set");
                 return Err(wrong(&format!("{key}.labels"), &problem));
             }
         }
@@ -169,13 +168,13 @@ impl PoolFile {
             None => (None, None),
         };
         if settings.mode == Mode::Act && hook.is_none() {
-            let problem = "a pool that acts needs what adds and removes machines: [pool.hook] \
-                           with a program or a url";
+            let problem = "mode \"act\" requires a hook that adds and removes machines: \
+                           [pool.hook] with a program or a url";
             return Err(wrong(&format!("{key}.hook"), problem));
         }
         let poor = format!("{key}.poor");
         if self.poor.replace == Some(true) && hook.is_none() {
-            let problem = "nothing can be replaced without a hook";
+            let problem = "replacing machines requires a hook";
             return Err(wrong(&format!("{poor}.replace"), problem));
         }
         let time = |name: &str, given, default| {
@@ -203,11 +202,12 @@ impl PoolFile {
     }
 }
 
-/// The policy of a pool: that of a service, on what hosts report.
+/// Policy of a pool: like that of a service, with metrics of hosts.
 fn settings(key: &str, own: Policy) -> Result<Settings, ConfigError> {
     for (name, bound) in [("min", own.min), ("max", own.max)] {
         if bound == Some(0) {
-            let problem = "a pool without a machine shows no load and would never grow again";
+            let problem = "must be at least 1: without machines the load is unknown and the pool \
+                           would never scale up again";
             return Err(wrong(&format!("{key}.{name}"), problem));
         }
     }
@@ -216,7 +216,7 @@ fn settings(key: &str, own: Policy) -> Result<Settings, ConfigError> {
         ("saturation", own.saturation.is_some()),
     ] {
         if is_given {
-            return Err(wrong(&format!("{key}.{name}"), "has no use for a pool"));
+            return Err(wrong(&format!("{key}.{name}"), "not applicable to a pool"));
         }
     }
     policy::check(key, &own)?;
@@ -225,7 +225,7 @@ fn settings(key: &str, own: Policy) -> Result<Settings, ConfigError> {
         let kind = kind.and_then(|question| question.entity_kind(0));
         if !matches!(kind, Some(EntityKind::Host | EntityKind::Interface)) {
             let problem = format!(
-                "{:?} is not of hosts: take cpu_utilization, mem_utilization, cpu_steal, \
+                "{:?} is not a host metric; use cpu_utilization, mem_utilization, cpu_steal, \
                  bytes_in+bytes_out or ifoututilization",
                 metric.name
             );
@@ -255,12 +255,12 @@ impl HookFile {
                     ("token_file", self.token_file.is_some()),
                 ] {
                     if is_given {
-                        let problem = "has no use: a program knows by itself who it is";
+                        let problem = "not applicable to a program";
                         return Err(wrong(&of(name), problem));
                     }
                 }
                 if !program.is_absolute() {
-                    let problem = format!("{} is no path from the root", program.display());
+                    let problem = format!("{} is not an absolute path", program.display());
                     return Err(wrong(&of("program"), &problem));
                 }
                 Call::Program {
@@ -270,14 +270,14 @@ impl HookFile {
             }
             (None, Some(url)) => {
                 if self.arguments.is_some() {
-                    return Err(wrong(&of("arguments"), "has no use: a url has none"));
+                    return Err(wrong(&of("arguments"), "not applicable to a url"));
                 }
                 check_url(&url).map_err(|problem| wrong(&of("url"), &problem))?;
                 let token;
                 (token, file) = token::given(key, owner, self.token, self.token_file)?;
                 Call::Http { url, token }
             }
-            _ => return Err(wrong(key, "give either a program or a url")),
+            _ => return Err(wrong(key, "set either a program or a url")),
         };
         let tries = self.tries.unwrap_or(3);
         if !(1..=100).contains(&tries) {
@@ -307,18 +307,18 @@ impl PoorFile {
             if value < 1.0 {
                 return Ok(value);
             }
-            let problem = format!("{value} is not a part of 1; 0.3 is thirty percent");
+            let problem = format!("{value} is not between 0 and 1; 0.3 means 30 %");
             Err(wrong(&of(name), &problem))
         };
         let population = self.population.unwrap_or(ours.population);
         if population < 3 {
-            let problem = format!("of {population} nobody knows which one is out of line");
+            let problem = format!("{population} machines are too few for a comparison");
             return Err(wrong(&of("population"), &problem));
         }
         let distance = above("distance", self.distance, ours.distance)?;
         let back = above("back", self.back, ours.back.min(distance))?;
         if back > distance {
-            let problem = format!("{back} is more than distance, {distance}");
+            let problem = format!("{back} is greater than distance ({distance})");
             return Err(wrong(&of("back"), &problem));
         }
         Ok(PeerSettings {

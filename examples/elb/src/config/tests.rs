@@ -14,13 +14,13 @@ fn refused(text: &str) -> String {
     Config::from_toml(text).expect_err(text).to_string()
 }
 
-/// What is wrong with a service whose policy has these lines.
+/// The error for a service whose policy has these lines.
 fn policy(lines: &str) -> String {
     refused(&format!("{SERVICE}{lines}"))
 }
 
 #[test]
-fn the_article_means_what_it_says() {
+fn article_configuration_has_documented_values() {
     let article = Config::article();
     assert_eq!(article.collector.listen, "0.0.0.0:6343".parse().unwrap());
     assert_eq!(article.http.listen, "127.0.0.1:8008".parse().unwrap());
@@ -225,8 +225,9 @@ fn the_defaults_apply_where_a_service_is_silent() {
 fn what_is_no_toml_or_no_key_is_shown_with_its_line() {
     assert_eq!(
         refused("[control]\ninterval = \"2s\"\nbugdet = 4\n"),
-        "TOML parse error at line 3, column 1\n  |\n3 | bugdet = 4\n  | ^^^^^^\n\
-         unknown field `bugdet`, expected one of `interval`, `mode`, `budget`, `changes_per_minute`, `discover`, `owner`\n"
+        "TOML parse error at line 3, column 1\n  |\n3 | bugdet = 4\n  | ^^^^^^\nunknown field \
+         `bugdet`, expected one of `interval`, `mode`, `budget`, `changes_per_minute`, `discover`, \
+         `owner`\n"
     );
     assert_eq!(
         policy("max = \"ten\"\n"),
@@ -238,12 +239,13 @@ fn what_is_no_toml_or_no_key_is_shown_with_its_line() {
         (
             "[docker]\ntimeout = \"soon\"\n",
             2,
-            "invalid value: string \"soon\", expected a length of time such as \"10s\", \"500ms\" or \"5m\"",
+            "invalid value: string \"soon\", expected a duration such as \"10s\", \"500ms\" or \
+             \"5m\"",
         ),
         (
             "[docker]\ntimeout = 8\n",
             2,
-            "invalid type: integer `8`, expected a length of time such as \"10s\", \"500ms\" or \"5m\"",
+            "invalid type: integer `8`, expected a duration such as \"10s\", \"500ms\" or \"5m\"",
         ),
         (
             "[docker]\ntimeout = \"-1s\"\n",
@@ -300,118 +302,120 @@ fn a_value_that_cannot_be_meant_is_named_by_its_key() {
     for (lines, message) in [
         (
             format!("min = 3\nmax = 2\n{METRIC}"),
-            "min: 3 is more than max, 2",
+            "min: 3 is greater than max (2)",
         ),
         (
             format!("min = 11\n{METRIC}"),
-            "min: 11 is more than max, 10",
+            "min: 11 is greater than max (10)",
         ),
         (
             format!("min = 0\n{METRIC}"),
-            "min: a service without a replica shows no load and would never grow again",
+            "min: must be at least 1: without replicas the load is unknown and the service would \
+             never scale up again",
         ),
-        (
-            format!("max = 0\n{METRIC}"),
-            "max: a service that may have no replica cannot grow",
-        ),
+        (format!("max = 0\n{METRIC}"), "max: must be at least 1"),
         (
             String::new(),
-            "metric: name at least one metric to decide by, such as { name = \"vir_cpu_cores\", target = 0.5 }",
+            "metric: at least one metric is required, such as { name = \"vir_cpu_cores\", target = \
+             0.5 }",
         ),
         (
             "metric = []\n".to_owned(),
-            "metric: name at least one metric to decide by",
+            "metric: at least one metric is required",
         ),
         (
             metric("name = \"vir_cpu_cores\""),
-            "metric[0]: give either target, or both lower and upper",
+            "metric[0]: set either target, or both lower and upper",
         ),
         (
             metric("name = \"vir_cpu_cores\", lower = 1"),
-            "metric[0]: give either target, or both lower and upper",
+            "metric[0]: set either target, or both lower and upper",
         ),
         (
             metric("name = \"vir_cpu_cores\", target = 1, lower = 1, upper = 2"),
-            "metric[0]: give either target, or both lower and upper",
+            "metric[0]: set either target, or both lower and upper",
         ),
         (
             metric("name = \"vir_cpu_cores\", lower = 2, upper = 2"),
-            "metric[0].lower: 2 is not between 0 and upper, 2",
+            "metric[0].lower: 2 is not between 0 and upper (2)",
         ),
         (
             metric("name = \"vir_cpu_cores\", lower = -1, upper = 2"),
-            "metric[0].lower: -1 is not between 0 and upper, 2",
+            "metric[0].lower: -1 is not between 0 and upper (2)",
         ),
         (
             metric("name = \"vir_cpu_cores\", lower = nan, upper = 2"),
-            "metric[0].lower: NaN is not between 0 and upper, 2",
+            "metric[0].lower: NaN is not between 0 and upper (2)",
         ),
         (
             metric("name = \"vir_cpu_cores\", lower = 0, upper = 0"),
-            "metric[0].upper: 0 is not above zero",
+            "metric[0].upper: 0 is not positive",
         ),
         (
             metric("name = \"vir_cpu_cores\", target = 0"),
-            "metric[0].target: 0 is not above zero",
+            "metric[0].target: 0 is not positive",
         ),
         (
             metric("name = \"vir_cpu_cores\", target = inf"),
-            "metric[0].target: inf is not above zero",
+            "metric[0].target: inf is not positive",
         ),
         (
             metric("name = \"cpu load\", target = 1"),
-            "metric[0].name: \"cpu load\" is neither a metric nor a sum like vir_bytes_in+vir_bytes_out",
+            "metric[0].name: \"cpu load\" is not a metric or a sum such as \
+             vir_bytes_in+vir_bytes_out",
         ),
         (
             metric("name = \"in++out\", target = 1"),
-            "metric[0].name: \"in++out\" is neither a metric nor a sum like vir_bytes_in+vir_bytes_out",
+            "metric[0].name: \"in++out\" is not a metric or a sum such as \
+             vir_bytes_in+vir_bytes_out",
         ),
         (
             metric("name = \"\", target = 1"),
-            "metric[0].name: \"\" is neither a metric nor a sum like vir_bytes_in+vir_bytes_out",
+            "metric[0].name: \"\" is not a metric or a sum such as vir_bytes_in+vir_bytes_out",
         ),
         (
             metric("name = \"vir_bytes_in\", target = 1 }, { name = \"vir_bytes_in\", target = 2"),
-            "metric[1].name: this metric is named twice",
+            "metric[1].name: duplicate metric",
         ),
         (
             metric(
-                "name = \"vir_bytes_in\", target = 1 }, { name = \"vir_bytes_out\", lower = 1, upper = 2",
+                "name = \"vir_bytes_in\", target = 1 }, { name = \"vir_bytes_out\", lower = 1, \
+                 upper = 2",
             ),
-            "metric: a service is balanced by targets or by thresholds, not by both",
+            "metric: targets and thresholds cannot be combined",
         ),
         (
             format!("{METRIC}up = {{ tolerance = 1 }}\n"),
-            "up.tolerance: 1 is not a part of 1; 0.1 is ten percent",
+            "up.tolerance: 1 is not between 0 and 1; 0.1 means 10 %",
         ),
         (
             format!("{METRIC}down = {{ tolerance = -0.1 }}\n"),
-            "down.tolerance: -0.1 is not a part of 1; 0.1 is ten percent",
+            "down.tolerance: -0.1 is not between 0 and 1; 0.1 means 10 %",
         ),
         (
             format!("{METRIC}up = {{ step = 2 }}\n"),
-            "up.step: has no use: a target says itself how many replicas there should be",
+            "up.step: not applicable: the number of replicas is computed from the target",
         ),
         (
             metric("name = \"vir_bytes_in\", lower = 1, upper = 2")
                 + "down = { tolerance = 0.1 }\n",
-            "down.tolerance: has no use: the thresholds leave room between them",
+            "down.tolerance: not applicable: the distance between the thresholds is the tolerance",
         ),
         (
             metric("name = \"vir_bytes_in\", lower = 1, upper = 2") + "up = { step = 0 }\n",
-            "up.step: a step of 0 is never a change",
+            "up.step: must be at least 1",
         ),
         (
             format!("{METRIC}up = {{ percent = 0 }}\n"),
-            "up.percent: 0 is not above zero",
+            "up.percent: 0 is not positive",
         ),
         (
             format!("{METRIC}down = {{ tasks = 0 }}\n"),
-            "down.tasks: 0 tasks in a period is never a change",
+            "down.tasks: must be at least 1",
         ),
         (
             format!("{METRIC}down = {{ period = \"0s\" }}\n"),
-            "down.period: a period of 0 s limits nothing",
+            "down.period: must be longer than 0 s",
         ),
     ] {
         assert_eq!(
@@ -430,46 +434,43 @@ fn metric(content: &str) -> String {
 fn a_mistake_in_the_defaults_is_named_there_and_without_any_service() {
     assert_eq!(
         refused("[defaults.up]\npercent = -1\n"),
-        "defaults.up.percent: -1 is not above zero"
+        "defaults.up.percent: -1 is not positive"
     );
     assert_eq!(
         refused("[defaults]\nmetric = [{ name = \"vir_cpu_cores\" }]\n"),
-        "defaults.metric[0]: give either target, or both lower and upper"
+        "defaults.metric[0]: set either target, or both lower and upper"
     );
     assert_eq!(
         refused("[defaults]\nmin = 5\n[[service]]\nname = \"a\"\n[service.policy]\nmax = 4\n"),
-        "service[0].policy.min: 5 is more than max, 4"
+        "service[0].policy.min: 5 is greater than max (4)"
     );
 }
 
 #[test]
 fn mistakes_outside_of_a_policy() {
     let two = format!("{SERVICE}{METRIC}{SERVICE}{METRIC}");
-    assert_eq!(
-        refused(&two),
-        "service[1].name: this service is configured twice"
-    );
+    assert_eq!(refused(&two), "service[1].name: duplicate service");
     assert_eq!(
         refused("[[service]]\nname = \" \"\n"),
-        "service[0].name: a service needs its name"
+        "service[0].name: the name is missing"
     );
     assert_eq!(
         refused(&format!(
             "[control]\nbudget = 3\n{SERVICE}min = 4\n{METRIC}"
         )),
-        "control.budget: less than the 4 replicas that the services keep at least"
+        "control.budget: less than 4, the sum of the services' minimum replicas"
     );
     assert_eq!(
         refused("[control]\ninterval = \"50ms\"\n"),
-        "control.interval: 0.05 s is too short: at least 0.1 s"
+        "control.interval: 0.05 s is too short, the minimum is 0.1 s"
     );
     assert_eq!(
         refused("[docker]\ntimeout = \"0s\"\n"),
-        "docker.timeout: 0 s is too short: at least 0.1 s"
+        "docker.timeout: 0 s is too short, the minimum is 0.1 s"
     );
     assert_eq!(
         refused("[docker]\nendpoints = []\n"),
-        "docker.endpoints: name at least one manager"
+        "docker.endpoints: at least one manager is required"
     );
     for endpoint in [
         "",
@@ -525,17 +526,17 @@ fn t14_node_senders_are_read() {
     assert_eq!(senders["*"].len(), 1);
     assert_eq!(
         refused("[collector.nodes]\nnode1 = [\"node1.example.org\"]\n"),
-        "collector.nodes.node1[0]: \"node1.example.org\" is neither an address nor a network like \
+        "collector.nodes.node1[0]: \"node1.example.org\" is not an address or a network such as \
          10.0.0.0/8"
     );
     assert_eq!(
         refused("[collector.nodes]\nnode1 = []\n"),
-        "collector.nodes.node1: name at least one address or network that its agent sends from"
+        "collector.nodes.node1: at least one address or network of the node's agent is required"
     );
 }
 
 #[test]
-fn t14_only_senders_of_the_list_are_heard() {
+fn t14_only_listed_senders_are_accepted() {
     let config = Config::from_toml(
         "[collector]\nagents = [\"10.0.0.0/8\", \"192.0.2.7\", \"2001:db8::/32\"]\n",
     )
@@ -556,12 +557,12 @@ fn t14_only_senders_of_the_list_are_heard() {
     assert!(!Config::article().collector.takes([203, 0, 113, 9].into()));
     assert_eq!(
         refused("[collector]\nagents = [\"10.0.0.0/33\"]\n"),
-        "collector.agents[0]: \"10.0.0.0/33\" is neither an address nor a network like 10.0.0.0/8"
+        "collector.agents[0]: \"10.0.0.0/33\" is not an address or a network such as 10.0.0.0/8"
     );
 }
 
 #[test]
-fn line_that_allows_senders_keeps_the_others_and_names_networks_of_many() {
+fn suggested_line_keeps_senders_and_combines_networks() {
     let line = |agents: &str, senders: &[&str]| {
         let config = Config::from_toml(&format!("[collector]\nagents = [{agents}]\n")).unwrap();
         let senders = senders.iter().map(|sender| sender.parse().unwrap());
@@ -610,13 +611,13 @@ fn d18_parsing_touches_no_file() {
     let text = format!("[http]\ntoken_file = {token:?}\n");
     std::fs::write(&path, &text).unwrap();
     let error = Config::load(&path).unwrap_err().to_string();
-    assert!(error.contains("can be guessed"), "{error}");
+    assert!(error.contains("at least 16 characters"), "{error}");
     assert!(!error.contains("short"), "{error}");
     std::fs::write(&token, "0123456789abcdef\n").unwrap();
     let mut config = Config::load(&path).unwrap();
     assert_eq!(config.http.token.as_deref(), Some("0123456789abcdef"));
 
-    // The same text, from elsewhere: the token stays, and nothing is read.
+    // The same text from another source: the token is kept, and no file is read.
     std::fs::remove_file(&token).unwrap();
     let mut same = Config::from_toml(&text).unwrap();
     same.keep_tokens(&mut config);
@@ -637,7 +638,7 @@ fn names_need_a_token() {
     let error = Config::from_toml(names).unwrap_err().to_string();
     assert!(error.starts_with("http.names: "), "{error}");
     assert!(
-        error.contains("set http.token or http.token_file"),
+        error.contains("also set http.token or http.token_file"),
         "{error}"
     );
     for token in [
@@ -656,10 +657,10 @@ fn what_every_service_repeats_is_bounded() {
     Config::from_toml(&text(16)).unwrap();
     assert_eq!(
         refused(&text(17)),
-        "defaults.metric: 17 metrics are too many: at most 16"
+        "defaults.metric: 17 metrics, the maximum is 16"
     );
     let pools: String = (0..257)
         .map(|number| format!("[[pool]]\nname = \"{number}\"\n"))
         .collect();
-    assert_eq!(refused(&pools), "pool: 257 pools are too many: at most 256");
+    assert_eq!(refused(&pools), "pool: 257 pools, the maximum is 256");
 }

@@ -1,4 +1,4 @@
-//! Tokens: in the configuration, or in files of their own.
+//! Tokens, in the configuration or in separate files.
 
 use std::path::PathBuf;
 
@@ -7,9 +7,9 @@ use super::{Config, ConfigError};
 use crate::bounded_file;
 use crate::pool::hook::Call;
 
-/// A shorter token to write can be guessed.
+/// Minimum length of a write token; shorter ones can be guessed.
 const SHORTEST: usize = 16;
-/// The largest file with a token, in bytes.
+/// Maximum size of a token file, in bytes.
 const FILE_BYTES: u64 = 4096;
 
 /// A file that contains a token.
@@ -29,7 +29,7 @@ pub(super) enum Owner {
     Hook(String),
 }
 
-/// The token in the configuration and the file that is named instead; nothing is read.
+/// The token in the configuration, and the file that is named instead. Reads no file.
 pub(super) fn given(
     table: &str,
     owner: Owner,
@@ -38,7 +38,7 @@ pub(super) fn given(
 ) -> Result<(Option<String>, Option<TokenFile>), ConfigError> {
     match (token, file) {
         (Some(_), Some(_)) => {
-            let problem = "give either the token or the file that it is in";
+            let problem = "set either the token or the token file";
             Err(wrong(&format!("{table}.token_file"), problem))
         }
         (Some(token), None) => {
@@ -55,11 +55,11 @@ pub(super) fn given(
 
 fn check(key: &str, owner: &Owner, token: &str) -> Result<(), ConfigError> {
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let problem = "a token has no spaces and no letters beyond ASCII";
+        let problem = "a token must consist of ASCII characters without spaces";
         return Err(wrong(key, problem));
     }
     if *owner == Owner::Http && token.len() < SHORTEST {
-        let problem = format!("a token of less than {SHORTEST} characters can be guessed");
+        let problem = format!("a token must have at least {SHORTEST} characters");
         return Err(wrong(key, &problem));
     }
     Ok(())
@@ -83,7 +83,7 @@ impl Config {
         Ok(())
     }
 
-    /// Takes tokens from files over from a configuration that has read the same files.
+    /// Copies tokens from a configuration that has read the same token files.
     pub(crate) fn keep_tokens(&mut self, running: &mut Self) {
         for file in self.token_files.clone() {
             let is_known = |known: &TokenFile| known.path == file.path && known.owner == file.owner;
@@ -109,7 +109,7 @@ impl Config {
         }
     }
 
-    /// The file with the token of a pool's hook, or of the HTTP interface.
+    /// The token file of a pool's hook, or of the HTTP server.
     pub(super) fn token_file(&self, owner: &Owner) -> Option<&TokenFile> {
         self.token_files.iter().find(|file| file.owner == *owner)
     }

@@ -1,4 +1,4 @@
-//! Single values as an operator writes them, and what is wrong with them.
+//! Parsing and validation of single values.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,7 +12,7 @@ pub(super) fn positive(key: &str, value: f64) -> Result<(), ConfigError> {
     if value.is_finite() && value > 0.0 {
         Ok(())
     } else {
-        Err(wrong(key, &format!("{value} is not above zero")))
+        Err(wrong(key, &format!("{value} is not positive")))
     }
 }
 
@@ -26,7 +26,10 @@ pub(super) fn at_least(
     if span < Duration::from_secs_f64(least) {
         return Err(wrong(
             key,
-            &format!("{} s is too short: at least {least} s", span.as_secs_f64()),
+            &format!(
+                "{} s is too short, the minimum is {least} s",
+                span.as_secs_f64()
+            ),
         ));
     }
     Ok(span)
@@ -39,7 +42,7 @@ pub(super) fn wrong(key: &str, problem: &str) -> ConfigError {
     }
 }
 
-/// A length of time as an operator writes it: `"500ms"`, `"10s"`, `"5m"`, `"1h"`.
+/// A duration in the file format: `"500ms"`, `"10s"`, `"5m"`, `"1h"`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Span(pub(super) Duration);
 
@@ -51,7 +54,7 @@ impl<'de> Deserialize<'de> for Span {
             type Value = Span;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a length of time such as \"10s\", \"500ms\" or \"5m\"")
+                f.write_str("a duration such as \"10s\", \"500ms\" or \"5m\"")
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Span, E> {

@@ -1,4 +1,4 @@
-//! What an engine says about itself and its swarm, for who looks for mistakes.
+//! Version, swarm state and nodes of an engine, for diagnosis.
 
 use serde::Deserialize;
 
@@ -7,55 +7,55 @@ use super::answer::Answer;
 use super::list::{Entry, List};
 use crate::orchestrator::OrchestratorError;
 
-/// An engine and its part in a swarm.
+/// An engine and its role in a swarm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
     /// Version of the engine.
     pub engine: String,
-    /// The newest version of its interface.
+    /// Newest supported API version.
     pub api: String,
-    /// The oldest version of its interface that it still answers, if it says so.
+    /// Oldest supported API version, if reported.
     pub oldest_api: Option<String>,
-    /// Its name among the nodes.
+    /// Name of the node.
     pub name: String,
     /// `active`, `inactive`, `pending`, `locked` or `error`.
     pub swarm: String,
     /// Whether it is a manager.
     pub is_manager: bool,
-    /// What it says is wrong with the swarm; empty if nothing is.
+    /// Error of the swarm according to the engine; empty for none.
     pub problem: String,
 }
 
 /// A node of the swarm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Member {
-    /// Its name.
+    /// Name of the node.
     pub name: String,
     /// `ready`, `down`, `unknown` or `disconnected`.
     pub state: String,
     /// `active`, `pause` or `drain`.
     pub availability: String,
-    /// Version of its engine.
+    /// Version of the engine.
     pub engine: String,
-    /// Of a manager: whether it leads, and whether the others reach it.
+    /// State of the manager; `None` for a worker.
     pub manager: Option<Manager>,
 }
 
-/// What a manager is among the managers.
+/// State of a manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Manager {
-    /// Whether it is the one that decides.
+    /// Whether it is the leader.
     pub is_leader: bool,
-    /// Whether the others reach it.
+    /// Whether the other managers reach it.
     pub is_reachable: bool,
 }
 
 impl Docker {
-    /// What the engine that answers is, and its part in a swarm.
+    /// The engine that answers, and its role in a swarm.
     ///
     /// # Errors
     ///
-    /// If none answers, or with something else.
+    /// If no engine answers, or the answer is invalid.
     pub async fn about(&mut self) -> Result<About, OrchestratorError> {
         let version: VersionAnswer = self.ask::<Answer>("/version").await?.json()?;
         let info: InfoAnswer = self.ask::<Answer>("/info").await?.json()?;
@@ -71,11 +71,11 @@ impl Docker {
         })
     }
 
-    /// The nodes of the swarm; only a manager knows them, and only while there is a leader.
+    /// The nodes of the swarm. Only managers of a swarm with a leader return them.
     ///
     /// # Errors
     ///
-    /// If no manager answers, or with something else.
+    /// If no manager answers, or the answer is invalid.
     pub async fn members(&mut self) -> Result<Vec<Member>, OrchestratorError> {
         let nodes = self.ask::<List<MemberAnswer>>("/nodes").await?.entries;
         Ok(nodes.into_iter().map(MemberAnswer::into_member).collect())
@@ -188,7 +188,7 @@ mod tests {
     use crate::docker::script::{Reply, Script, docker};
 
     #[tokio::test]
-    async fn a_manager_tells_of_itself_and_of_the_nodes() {
+    async fn manager_returns_itself_and_the_nodes() {
         let engine = Script::tcp(vec![
             Reply::json(&json!({
                 "Version": "29.0.1", "ApiVersion": "1.52", "MinAPIVersion": "1.44", "Os": "linux",

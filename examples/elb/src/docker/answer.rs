@@ -1,4 +1,4 @@
-//! What an engine has answered.
+//! Answers of an engine.
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::failure::Failure;
 
-/// An answer that is no refusal.
+/// A successful answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     endpoint: String,
@@ -18,7 +18,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Sorts an answer from a refusal.
+    /// Separates answers from refusals.
     pub(super) fn read(endpoint: &str, status: StatusCode, body: Bytes) -> Result<Self, Failure> {
         let endpoint = endpoint.to_owned();
         if !status.is_success() {
@@ -32,7 +32,7 @@ impl Answer {
         Ok(Self { endpoint, body })
     }
 
-    /// When an answer was sent, by the engine's clock.
+    /// The time of an answer by the engine's clock.
     pub(super) fn date_of(headers: &HeaderMap) -> Option<Timestamp> {
         let date = headers.get(DATE)?.to_str().ok()?;
         DateTimeParser::new().parse_timestamp(date).ok()
@@ -46,7 +46,7 @@ impl Answer {
     }
 }
 
-/// Characters of a refusal that are shown: some proxies answer with a whole page.
+/// Displayed length of a refusal, in characters: some proxies answer with an HTML page.
 const MESSAGE_LENGTH: usize = 400;
 
 fn message(body: &[u8]) -> String {

@@ -1,4 +1,4 @@
-//! Where an engine listens.
+//! Endpoints of engines.
 
 use std::fmt;
 use std::io;
@@ -15,38 +15,38 @@ use tokio::net::UnixStream;
 
 use super::tls::Tls;
 
-/// Why an endpoint cannot be used.
+/// Why an endpoint is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum EndpointError {
-    /// There is none.
-    #[error("no endpoint is given: name at least one manager, as in unix:///var/run/docker.sock")]
+    /// The list is empty.
+    #[error("no endpoint: at least one manager is required, such as unix:///var/run/docker.sock")]
     None,
-    /// It does not say where to connect.
+    /// The format is invalid.
     #[error("endpoint {endpoint:?}: {why}; write unix:///path or tcp://host:port")]
     Malformed {
-        /// What was given.
+        /// The endpoint.
         endpoint: String,
-        /// What is wrong with it.
+        /// The problem.
         why: &'static str,
     },
-    /// It asks for TLS, and there is nothing to speak it with.
-    #[error("endpoint {0:?} asks for TLS: configure docker.tls as well")]
+    /// TLS without certificates.
+    #[error("endpoint {0:?} uses TLS: docker.tls is required")]
     Tls(String),
 }
 
-/// Where an engine listens.
+/// The endpoint of an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
-    /// A socket in the file system.
+    /// Unix socket.
     Unix(PathBuf),
     /// Host and port.
     Tcp(String),
-    /// Host and port, over TLS.
+    /// Host and port, with TLS.
     Tls(String),
 }
 
 impl Endpoint {
-    /// What HTTP calls the host. A socket in the file system has none, but must say something.
+    /// The `Host` header. A Unix socket has no host name, but the header is required.
     pub(super) fn host(&self) -> &str {
         match self {
             Self::Unix(_) => "docker",
@@ -54,12 +54,12 @@ impl Endpoint {
         }
     }
 
-    /// The same engine over TLS, where it is reached over a network.
+    /// The endpoint with TLS, unless it is a Unix socket.
     #[must_use]
     pub(super) fn secured(self) -> Self {
         match self {
             Self::Tcp(address) => {
-                // Who named no port meant the usual one.
+                // A default port without TLS becomes the default port with TLS.
                 let usual = address.strip_suffix(&format!(":{PORT}"));
                 Self::Tls(usual.map_or(address.clone(), |host| format!("{host}:{TLS_PORT}")))
             }
@@ -71,23 +71,23 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// Why not, in words.
+    /// A description of the failure.
     pub(super) async fn connect(&self, tls: Option<&Arc<Tls>>) -> Result<Box<dyn Stream>, String> {
-        let words = |error: io::Error| error.to_string();
+        let text = |error: io::Error| error.to_string();
         match self {
             #[cfg(unix)]
             Self::Unix(path) => {
-                let stream = UnixStream::connect(path).await.map_err(words)?;
+                let stream = UnixStream::connect(path).await.map_err(text)?;
                 Ok(Box::new(stream))
             }
             #[cfg(not(unix))]
-            Self::Unix(_) => Err(words(io::ErrorKind::Unsupported.into())),
-            Self::Tcp(address) => Ok(Box::new(tcp(address).await.map_err(words)?)),
+            Self::Unix(_) => Err(text(io::ErrorKind::Unsupported.into())),
+            Self::Tcp(address) => Ok(Box::new(tcp(address).await.map_err(text)?)),
             Self::Tls(address) => {
                 let Some(tls) = tls else {
-                    return Err("there is nothing to speak TLS with".to_owned());
+                    return Err("no TLS certificates are configured".to_owned());
                 };
-                let stream = tcp(address).await.map_err(words)?;
+                let stream = tcp(address).await.map_err(text)?;
                 let host = address
                     .rsplit_once(':')
                     .map_or(address.as_str(), |(host, _)| host);
@@ -103,7 +103,7 @@ async fn tcp(address: &str) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// The port of engines that speak without TLS, and of those that speak with it.
+/// Default ports without and with TLS.
 const PORT: u16 = 2375;
 const TLS_PORT: u16 = 2376;
 
@@ -115,16 +115,12 @@ impl FromStr for Endpoint {
             endpoint: endpoint.to_owned(),
             why,
         };
-        let (scheme, rest) = endpoint
-            .split_once("://")
-            .ok_or(malformed("it has no scheme"))?;
+        let (scheme, rest) = endpoint.split_once("://").ok_or(malformed("no scheme"))?;
         match scheme {
             "unix" if rest.len() > 1 && rest.starts_with('/') => {
                 Ok(Self::Unix(PathBuf::from(rest)))
             }
-            "unix" => Err(malformed(
-                "the path of a socket begins with a slash, and has more than that",
-            )),
+            "unix" => Err(malformed("the path of a socket must be absolute")),
             "tcp" | "http" => {
                 let address = rest.strip_suffix('/').unwrap_or(rest);
                 let address = address_of(address, PORT).map_err(malformed)?;
@@ -135,21 +131,21 @@ impl FromStr for Endpoint {
                 let address = address_of(address, TLS_PORT).map_err(malformed)?;
                 Ok(Self::Tls(address))
             }
-            _ => Err(malformed("its scheme is not known")),
+            _ => Err(malformed("unknown scheme")),
         }
     }
 }
 
 fn address_of(address: &str, port: u16) -> Result<String, &'static str> {
-    let authority: Authority = address.parse().map_err(|_| "it has no host")?;
+    let authority: Authority = address.parse().map_err(|_| "no host")?;
     if address.contains('@') {
-        return Err("it has a user, which engines do not know");
+        return Err("a user is not supported");
     }
     match authority.port_u16() {
-        Some(0) => Err("nobody listens on port 0"),
+        Some(0) => Err("port 0 is invalid"),
         Some(_) => Ok(address.to_owned()),
         None if authority.host() == address => Ok(format!("{address}:{port}")),
-        None => Err("its port is not a number below 65536"),
+        None => Err("the port is not a number below 65536"),
     }
 }
 
@@ -163,7 +159,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// A connection to an engine, over whatever.
+/// A connection to an engine.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
@@ -173,7 +169,7 @@ mod tests {
     use super::Endpoint;
 
     #[test]
-    fn endpoints_are_understood() {
+    fn valid_endpoints_are_parsed() {
         for (endpoint, understood) in [
             ("unix:///var/run/docker.sock", "unix:///var/run/docker.sock"),
             ("tcp://10.99.0.1:2375", "tcp://10.99.0.1:2375"),
@@ -190,18 +186,18 @@ mod tests {
     }
 
     #[test]
-    fn others_are_refused_with_the_reason() {
+    fn invalid_endpoints_are_refused_with_the_reason() {
         for (endpoint, reason) in [
             ("", "no scheme"),
             ("/var/run/docker.sock", "no scheme"),
-            ("unix://docker.sock", "begins with a slash"),
+            ("unix://docker.sock", "must be absolute"),
             ("tcp://", "no host"),
             ("tcp://host/path", "no host"),
             ("tcp://user@host:2375", "a user"),
             ("tcp://host:0", "port 0"),
             ("tcp://host:65536", "below 65536"),
             ("tcp://host:", "below 65536"),
-            ("ssh://host", "scheme is not known"),
+            ("ssh://host", "unknown scheme"),
         ] {
             let error = endpoint.parse::<Endpoint>().unwrap_err().to_string();
             assert!(error.contains(reason), "{endpoint}: {error}");
@@ -210,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn with_tls_the_usual_port_is_another() {
+    fn default_port_depends_on_tls() {
         for (endpoint, secured) in [
             ("tcp://manager", "https://manager:2376"),
             ("tcp://manager:2375", "https://manager:2376"),

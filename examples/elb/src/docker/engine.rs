@@ -1,4 +1,4 @@
-//! One engine: a request, and what comes back.
+//! HTTP client of one engine.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use super::failure::Failure;
 use super::list::{self, Entry, LIST_BYTES, List};
 use super::tls::Tls;
 
-/// The largest answer that is not a list, in bytes: one object, or a refusal.
+/// Maximum size of an answer that is not a list, in bytes.
 const OBJECT_BYTES: usize = 4 << 20;
-/// Parts of a list that wait to be parsed.
+/// Number of received parts of a list that wait for the parser.
 const PARTS: usize = 4;
 
 /// One engine.
@@ -35,7 +35,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// The engine at an endpoint that is not spoken to over TLS.
+    /// The engine at an endpoint without TLS.
     pub(crate) fn at(endpoint: &str, timeout: Duration) -> Result<Self, EndpointError> {
         Self::new(endpoint.parse()?, timeout, None)
     }
@@ -54,7 +54,7 @@ impl Engine {
         }
         let name = endpoint.to_string();
         let host = HeaderValue::from_str(endpoint.host()).map_err(|_| {
-            let why = "its host cannot be written into a request";
+            let why = "the host is not a valid header value";
             EndpointError::Malformed {
                 endpoint: name.clone(),
                 why,
@@ -69,21 +69,21 @@ impl Engine {
         })
     }
 
-    /// Its endpoint, for people.
+    /// The endpoint as text.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// What it is called in requests.
+    /// The `Host` header.
     pub(super) const fn host(&self) -> &HeaderValue {
         &self.host
     }
 
-    /// A connection of one's own, in the time that a request may take.
+    /// Opens a separate connection, within the time limit of a request.
     ///
     /// # Errors
     ///
-    /// Why not, in words.
+    /// A description of the failure.
     pub(super) async fn connect(&self) -> Result<Box<dyn Stream>, String> {
         let connect = self.endpoint.connect(self.tls.as_ref());
         match tokio::time::timeout(self.timeout, connect).await {
@@ -99,7 +99,7 @@ impl Engine {
         .await
     }
 
-    /// Reads a list. It is parsed while it arrives, on another thread.
+    /// Reads a list. It is parsed on another thread while it is received.
     pub(crate) async fn list<T: Entry>(&self, path: &str) -> Result<List<T>, Failure> {
         self.send(Method::GET, path, Bytes::new(), |response| {
             self.receive_list(response)
@@ -138,7 +138,8 @@ impl Engine {
         }
     }
 
-    /// Each request has its own connection, so that none is found dead when it is needed.
+    /// Each request uses a new connection, which cannot have been closed by the engine in the
+    /// meantime.
     async fn exchange<A, R>(
         &self,
         request: Request<Full<Bytes>>,
@@ -154,18 +155,18 @@ impl Engine {
             .map_err(|why| self.silent(why))?;
         let (mut requests, connection) = http1::handshake(TokioIo::new(stream))
             .await
-            .map_err(|error| self.silent(words(&error)))?;
+            .map_err(|error| self.silent(message(&error)))?;
         let exchange = async {
             let response = requests
                 .send_request(request)
                 .await
-                .map_err(|error| self.silent(words(&error)))?;
+                .map_err(|error| self.silent(message(&error)))?;
             receive(response).await
         };
         let mut exchange = std::pin::pin!(exchange);
         tokio::select! {
             answer = &mut exchange => answer,
-            // What has arrived before its end is still to be taken.
+            // Data received before the end of the connection is still processed.
             _ = connection => exchange.await,
         }
     }
@@ -203,7 +204,7 @@ impl Engine {
             if length > LIST_BYTES {
                 return Err(self.too_large(LIST_BYTES));
             }
-            // The parser has ended if it knows already that this is not such a list.
+            // The parser ends early if the data is not a list.
             if parts.send(part).await.is_err() {
                 break;
             }
@@ -216,10 +217,10 @@ impl Engine {
         Ok(List { entries, date })
     }
 
-    /// The next part of a body; `None` at its end.
+    /// The next part of a body; `None` at the end.
     async fn next_part(&self, body: &mut Incoming) -> Result<Option<Bytes>, Failure> {
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| self.silent(words(&error)))?;
+            let frame = frame.map_err(|error| self.silent(message(&error)))?;
             if let Ok(part) = frame.into_data() {
                 return Ok(Some(part));
             }
@@ -228,7 +229,7 @@ impl Engine {
     }
 
     fn too_large(&self, limit: usize) -> Failure {
-        self.unreadable(format!("it is larger than {} MiB", limit >> 20))
+        self.unreadable(format!("larger than {} MiB", limit >> 20))
     }
 
     fn unreadable(&self, why: String) -> Failure {
@@ -246,12 +247,12 @@ impl Engine {
     }
 }
 
-/// A path with the engine's filters, which are JSON inside of the query.
+/// A path with filters, which are JSON in the query.
 pub(super) fn with_filters(path: &str, filters: &Value) -> String {
     format!("{path}?filters={}", segment(&filters.to_string()))
 }
 
-/// Any text as one part of a path or a query.
+/// Percent-encodes a text as one part of a path or a query.
 pub(super) fn segment(text: &str) -> String {
     let mut segment = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -264,10 +265,10 @@ pub(super) fn segment(text: &str) -> String {
     segment
 }
 
-/// An error with all its causes: the outer ones of hyper say little.
-fn words(error: &(dyn Error + 'static)) -> String {
+/// An error with its causes: the outer errors of hyper contain few details.
+fn message(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
-    let mut words: Vec<String> = causes.map(ToString::to_string).collect();
-    words.dedup();
-    words.join(": ")
+    let mut message: Vec<String> = causes.map(ToString::to_string).collect();
+    message.dedup();
+    message.join(": ")
 }

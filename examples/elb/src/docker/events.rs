@@ -1,7 +1,7 @@
-//! What the engine tells by itself: that a service or a node has changed.
+//! Events of the engine: changes of services and nodes.
 //!
-//! Nothing is decided by an event. It says that it is time to look, sooner than the minute after
-//! which everything is looked at anyway; so an event that is lost costs patience, no more.
+//! Decisions do not depend on events. An event causes an earlier reading; without events everything
+//! is read once per minute.
 
 use std::time::Duration;
 
@@ -17,20 +17,20 @@ use tracing::debug;
 
 use super::engine::{Engine, with_filters};
 
-/// A stream that is silent for longer may be one that nobody is behind any more.
+/// A stream without data for this time is considered broken.
 const SILENT: Duration = Duration::from_secs(300);
-/// How long to wait before the stream is asked for again, at first and at most.
+/// Initial and maximum time until the stream is requested again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
-/// A line that is longer is no event.
+/// Maximum length of a line, in bytes.
 const LINE: usize = 256 << 10;
 
-/// That something has changed.
+/// Notifies of changes.
 #[derive(Clone, Debug)]
 pub struct Events(watch::Receiver<u64>);
 
 impl Events {
-    /// Ready when something has changed since the last call, or may have; never once nobody
-    /// listens any more.
+    /// Waits until something may have changed since the last call. Never completes after the stream
+    /// has ended.
     pub async fn changed(&mut self) {
         if self.0.changed().await.is_err() {
             std::future::pending::<()>().await;
@@ -38,20 +38,20 @@ impl Events {
     }
 }
 
-/// Listens to these managers in turn, until all who want to know have gone.
+/// Reads the events of these managers in turn, until all receivers are dropped.
 pub(super) fn listen(managers: Vec<Engine>) -> Events {
-    let (tell, told) = watch::channel(0);
+    let (sender, receiver) = watch::channel(0);
     tokio::spawn(async move {
         let mut pause = PAUSE.0;
         let mut turn = 0;
-        while !tell.is_closed() && !managers.is_empty() {
+        while !sender.is_closed() && !managers.is_empty() {
             let manager = &managers[turn % managers.len()];
-            let heard = tokio::select! {
-                heard = follow(manager, &tell) => heard,
-                () = tell.closed() => return,
+            let has_event = tokio::select! {
+                has_event = follow(manager, &sender) => has_event,
+                () = sender.closed() => return,
             };
-            match heard {
-                // It told something: it may do so again at once.
+            match has_event {
+                // The stream worked; it is requested again immediately.
                 Ok(true) => pause = PAUSE.0,
                 Ok(false) => {}
                 Err(why) => {
@@ -61,64 +61,62 @@ pub(super) fn listen(managers: Vec<Engine>) -> Events {
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = tell.closed() => return,
+                () = sender.closed() => return,
             }
             pause = (pause * 2).min(PAUSE.1);
         }
     });
-    Events(told)
+    Events(receiver)
 }
 
-/// Follows one stream to its end; whether it told anything.
-async fn follow(manager: &Engine, tell: &watch::Sender<u64>) -> Result<bool, String> {
+/// Reads one stream to its end. Returns whether it contained an event.
+async fn follow(manager: &Engine, sender: &watch::Sender<u64>) -> Result<bool, String> {
     let filters = json!({ "type": ["service", "node"] });
-    let words = |error: hyper::Error| error.to_string();
+    let text = |error: hyper::Error| error.to_string();
     let stream = manager.connect().await?;
-    let (mut requests, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(words)?;
+    let (mut requests, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(text)?;
     let request = Request::builder()
         .uri(with_filters("/events", &filters))
         .header(HOST, manager.host())
         .body(Empty::<Bytes>::new())
         .map_err(|error| error.to_string())?;
     let following = async {
-        let response = requests.send_request(request).await.map_err(words)?;
+        let response = requests.send_request(request).await.map_err(text)?;
         let status = response.status();
         if !status.is_success() {
             return Err(format!("status {status}"));
         }
-        // Whatever happened while nobody listened has to be looked for.
-        tell.send_modify(|changes| *changes += 1);
+        // Changes while no stream was open must be read.
+        sender.send_modify(|changes| *changes += 1);
         let mut body = response.into_body();
         let mut line = 0;
-        let mut heard = false;
+        let mut has_event = false;
         loop {
             let frame = tokio::time::timeout(SILENT, body.frame());
             let Ok(Some(frame)) = frame.await else {
-                return Ok(heard);
+                return Ok(has_event);
             };
-            let Ok(piece) = frame.map_err(words)?.into_data() else {
+            let Ok(piece) = frame.map_err(text)?.into_data() else {
                 continue;
             };
             for byte in &piece {
                 line += 1;
                 if *byte == b'\n' {
-                    // What it says is read from the services themselves.
+                    // The content of the event is not used; the services are read instead.
                     if line > 1 {
-                        tell.send_modify(|changes| *changes += 1);
-                        heard = true;
+                        sender.send_modify(|changes| *changes += 1);
+                        has_event = true;
                     }
                     line = 0;
                 } else if line > LINE {
-                    return Err("a line without an end".to_owned());
+                    return Err("a line is too long".to_owned());
                 }
             }
         }
     };
     let mut following = std::pin::pin!(following);
     tokio::select! {
-        heard = &mut following => heard,
+        has_event = &mut following => has_event,
         _ = connection => following.await,
     }
 }
@@ -133,7 +131,7 @@ mod tests {
 
     use super::*;
 
-    /// An engine whose streams end after these pieces; how often it was asked.
+    /// An engine whose streams end after these pieces, and the number of requests.
     async fn engine(streams: Vec<Vec<&'static str>>) -> (Engine, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
@@ -147,7 +145,7 @@ mod tests {
                 assert!(request[..read].starts_with(b"GET /events?filters=%7B"));
                 count.fetch_add(1, Ordering::Relaxed);
                 let Some(pieces) = streams.next() else {
-                    // Silence from now on.
+                    // No further data.
                     std::future::pending::<()>().await;
                     return;
                 };
@@ -167,7 +165,7 @@ mod tests {
 
     const HEAD: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
 
-    /// Counts changes until something holds.
+    /// Counts changes until a condition holds.
     async fn changes_until(events: &mut Events, holds: impl Fn(u32) -> bool) -> u32 {
         let mut seen = 0;
         let counting = async {
@@ -182,9 +180,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn d14_a_stream_that_breaks_is_asked_for_again() {
+    async fn d14_broken_event_stream_is_requested_again() {
         let (engine, asked) = engine(vec![
-            // Breaks in the middle of a line, says nothing at all, is no stream, and goes on.
+            // The streams: ends within a line, is empty, fails, and continues.
             vec![HEAD, "{\"Type\":\"service\"}\n", "{\"Type\":\"ser"],
             vec![HEAD],
             vec!["HTTP/1.1 503 Unavailable\r\ncontent-length: 0\r\n\r\n"],
@@ -199,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_manager_is_asked_where_one_is_gone() {
+    async fn unreachable_manager_is_replaced_by_the_next() {
         let gone = Engine::new(
             "tcp://127.0.0.1:1".parse().unwrap(),
             Duration::from_secs(60),

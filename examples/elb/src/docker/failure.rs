@@ -1,45 +1,44 @@
-//! What it means when an engine does not do what it was asked.
+//! Failures of requests to an engine.
 
 use thiserror::Error;
 
 use crate::orchestrator::OrchestratorError;
 
-/// Why a request has not had its effect, or none that is known.
+/// Why a request failed, or why its effect is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum Failure {
-    /// Nothing came back.
+    /// No answer.
     #[error("{endpoint}: {why}")]
     Silent {
-        /// Who was asked.
+        /// The engine.
         endpoint: String,
-        /// What happened instead.
+        /// The cause.
         why: String,
     },
-    /// No.
+    /// The engine refused the request.
     #[error("{endpoint}: status {status}: {message}")]
     Refusal {
-        /// Who was asked.
+        /// The engine.
         endpoint: String,
-        /// HTTP's status.
+        /// HTTP status.
         status: u16,
-        /// The engine's words.
+        /// Message of the engine.
         message: String,
     },
-    /// Something that is not what the interface promises.
-    #[error("{endpoint}: an answer that cannot be read: {why}")]
+    /// The answer is invalid.
+    #[error("{endpoint}: invalid answer: {why}")]
     Unreadable {
-        /// Who was asked.
+        /// The engine.
         endpoint: String,
-        /// Where it differs.
+        /// The problem.
         why: String,
     },
-    /// All managers were asked, and none could answer.
+    /// No manager could answer.
     #[error("{0}")]
     NoManager(String),
 }
 
-/// Words of managers that cannot decide now: the leader is gone, and none is elected yet or can
-/// be. They come with status 500.
+/// Messages of managers without a leader. They have status 500.
 const UNDECIDED: [&str; 5] = [
     "does not have a leader",
     "lost leader status",
@@ -49,7 +48,7 @@ const UNDECIDED: [&str; 5] = [
 ];
 
 impl Failure {
-    /// Whether the fault is with the manager that was asked, so that another may do better.
+    /// Whether the failure is specific to the manager, so that another manager may succeed.
     pub(super) fn is_of_the_manager(&self) -> bool {
         match self {
             Self::Silent { .. } | Self::NoManager(_) => true,
@@ -59,12 +58,12 @@ impl Failure {
         }
     }
 
-    /// Whether what was asked for does not exist.
+    /// Whether the requested object does not exist.
     pub(crate) const fn is_not_found(&self) -> bool {
         matches!(self, Self::Refusal { status: 404, .. })
     }
 
-    /// Whether somebody else has changed the service; the engine has no status of its own for it.
+    /// Whether the service was changed by another client; the engine has no separate status for it.
     fn is_conflict(&self) -> bool {
         matches!(self, Self::Refusal { message, .. } if message.contains("update out of sequence"))
     }
@@ -105,7 +104,7 @@ mod tests {
         }
     }
 
-    /// What engines answer to an update that they do not make.
+    /// Refusals of updates.
     const REFUSALS: [(u16, &str, Means); 11] = [
         (
             500,
@@ -155,7 +154,7 @@ mod tests {
     ];
 
     #[tokio::test]
-    async fn every_refusal_has_its_meaning() {
+    async fn each_refusal_is_classified() {
         for (status, message, means) in REFUSALS {
             let engine = Script::tcp(vec![
                 Reply::json(&every_field("apache", 1)),
@@ -164,25 +163,25 @@ mod tests {
             .await;
             let error = docker(&[&engine]).scale(&apache(), 3).await.unwrap_err();
             assert_eq!(meaning(&error), Some(means), "{status} {message}");
-            let words = error.to_string();
+            let text = error.to_string();
             match means {
                 Means::Conflict => {}
-                Means::NotFound => assert_eq!(words, "service apache does not exist"),
+                Means::NotFound => assert_eq!(text, "service apache does not exist"),
                 Means::Unavailable | Means::Refused => {
                     assert!(
-                        words.contains(&format!("status {status}: {message}")),
-                        "{words}"
+                        text.contains(&format!("status {status}: {message}")),
+                        "{text}"
                     );
-                    assert!(words.contains(&engine.endpoint), "{words}");
+                    assert!(text.contains(&engine.endpoint), "{text}");
                 }
             }
         }
     }
 
     #[tokio::test]
-    async fn silence_and_rubbish_have_their_meaning_too() {
+    async fn missing_and_invalid_answers_are_classified() {
         let page = format!("<html>{}</html>", "x".repeat(100_000));
-        for (reply, means, words) in [
+        for (reply, means, text) in [
             (Reply::Silence, Means::Unavailable, "no answer within 300ms"),
             (Reply::HangUp, Means::Unavailable, "closed"),
             (
@@ -198,7 +197,7 @@ mod tests {
             (
                 Reply::Answer(200, "<html>".to_owned()),
                 Means::Refused,
-                "cannot be read",
+                "invalid answer",
             ),
             (
                 Reply::Answer(200, r#"[{"ID":"x"}]"#.to_owned()),
@@ -222,13 +221,13 @@ mod tests {
                 .await
                 .unwrap_err();
             assert_eq!(meaning(&error), Some(means), "{reply:?}: {error}");
-            assert!(error.to_string().contains(words), "{reply:?}: {error}");
+            assert!(error.to_string().contains(text), "{reply:?}: {error}");
             assert!(error.to_string().len() < 1_000, "a refusal is cut");
         }
     }
 
     #[tokio::test]
-    async fn the_service_that_is_gone_is_named() {
+    async fn missing_service_is_named() {
         let engine = Script::tcp(vec![Reply::refusal(404, "service id-apache not found")]).await;
         let refusal = docker(&[&engine]).scale(&apache(), 3).await;
         assert_eq!(

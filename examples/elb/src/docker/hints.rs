@@ -1,9 +1,8 @@
-//! What an operator can do about a problem, in the words of Docker's command line and of the
-//! configuration.
+//! Hints for problems: commands of Docker, and configuration keys.
 
 use sflow_autoscale::problem::{Problem, ProblemReason};
 
-/// Appends a hint to the message of a problem that has one.
+/// Appends a hint to the message of a problem, if there is one.
 pub(crate) fn add(problem: &mut Problem) {
     let hint = match problem.reason {
         ProblemReason::NodeDown => "See `docker node ls`".to_owned(),

@@ -1,4 +1,4 @@
-//! Lists of the engine, parsed while they arrive, on another thread, in bounded memory.
+//! Lists of the engine, parsed on another thread while they are received, in bounded memory.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -13,22 +13,22 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, SeqAccess, Visito
 use serde::{Deserializer, de};
 use tokio::sync::mpsc::Receiver;
 
-/// The largest list in bytes; ten thousand tasks take a third of it.
+/// Maximum size of a list in bytes; 10,000 tasks need a third of it.
 pub(super) const LIST_BYTES: usize = 96 << 20;
-/// The largest entry of a list, in bytes.
+/// Maximum size of a list entry, in bytes.
 const ENTRY_BYTES: usize = 4 << 20;
-/// The memory that what is kept of a list may take, in bytes.
+/// Maximum memory for the parsed entries, in bytes.
 const KEPT_BYTES: usize = 64 << 20;
 
-/// An entry of a list.
+/// A list entry.
 pub(crate) trait Entry: DeserializeOwned + Send + 'static {
-    /// About how many bytes of memory it takes.
+    /// Estimated memory, in bytes.
     fn kept(&self) -> usize {
         size_of::<Self>()
     }
 }
 
-/// The memory that labels take: each of them is two allocations in a tree.
+/// Estimated memory of labels: each needs two allocations in a tree.
 pub(super) fn kept_labels(labels: Option<&BTreeMap<String, String>>) -> usize {
     let labels = labels.into_iter().flatten();
     labels
@@ -40,16 +40,16 @@ pub(super) fn kept_labels(labels: Option<&BTreeMap<String, String>>) -> usize {
 #[derive(Debug)]
 pub(crate) struct List<T> {
     pub(crate) entries: Vec<T>,
-    /// When it was sent, by the engine's clock.
+    /// Time of the answer by the engine's clock.
     pub(super) date: Option<Timestamp>,
 }
 
-/// Parses a list whose parts arrive through the channel; some engines write `null` for an empty
-/// one. Blocks until the channel is closed.
+/// Parses a list whose parts arrive through the channel. Some engines write `null` for an empty
+/// list. Blocks until the channel is closed.
 ///
 /// # Errors
 ///
-/// If it is not such a list, or exceeds one of the limits.
+/// If the data is not a list of such entries, or exceeds a limit.
 pub(super) fn parse<T: Entry>(parts: Receiver<Bytes>) -> serde_json::Result<Vec<T>> {
     let since_entry = Rc::new(Cell::new(0));
     let reader = Parts {
@@ -70,7 +70,7 @@ pub(super) fn parse<T: Entry>(parts: Receiver<Bytes>) -> serde_json::Result<Vec<
 struct Parts {
     parts: Receiver<Bytes>,
     current: Bytes,
-    /// Bytes since the last entry began.
+    /// Bytes since the start of the current entry.
     since_entry: Rc<Cell<usize>>,
 }
 
@@ -85,7 +85,7 @@ impl Read for Parts {
         let part = self.current.split_to(self.current.len().min(buffer.len()));
         let since = self.since_entry.get() + part.len();
         if since > ENTRY_BYTES + buffer.len() {
-            let problem = format!("an entry is larger than {} MiB", ENTRY_BYTES >> 20);
+            let problem = format!("entry larger than {} MiB", ENTRY_BYTES >> 20);
             return Err(io::Error::other(problem));
         }
         self.since_entry.set(since);
@@ -128,7 +128,7 @@ impl<'de, T: Entry> Visitor<'de> for Entries<T> {
             self.since_entry.set(0);
             kept += entry.kept();
             if kept > KEPT_BYTES {
-                let problem = format!("its entries take more than {} MiB", KEPT_BYTES >> 20);
+                let problem = format!("entries need more than {} MiB", KEPT_BYTES >> 20);
                 return Err(A::Error::custom(problem));
             }
             entries.push(entry);
@@ -204,12 +204,12 @@ mod tests {
         );
         let large = format!("[{{\"id\":1,\"more\":\"{ignored}{ignored}\"}}]");
         let error = parsed(&large, 65_536).unwrap_err();
-        assert!(error.contains("an entry is larger than 4 MiB"), "{error}");
+        assert!(error.contains("entry larger than 4 MiB"), "{error}");
         // 100 labels in each of many entries.
         let labels: Vec<String> = (0..100).map(|label| format!("\"{label}\":\"\"")).collect();
         let entry = format!("{{\"id\":1,\"labels\":{{{}}}}}", labels.join(","));
         let many = format!("[{}]", vec![entry; 8_000].join(","));
         let error = parsed(&many, 65_536).unwrap_err();
-        assert!(error.contains("take more than 64 MiB"), "{error}");
+        assert!(error.contains("need more than 64 MiB"), "{error}");
     }
 }

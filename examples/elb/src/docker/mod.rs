@@ -1,14 +1,12 @@
-//! Docker swarm, through the engine's HTTP interface.
+//! Docker swarm, through the engine's HTTP API.
 //!
-//! One small client reads and writes, over hyper, which the page's server brings along anyway. A
-//! typed client cannot do the writing: what its model of a specification does not know, or
-//! spells otherwise than the engine does (health checks, for one), is lost on the way back, and
-//! swarm then replaces every task. So the update takes the specification as the engine wrote
-//! it, changes one number, and sends it back. For the little that is read besides, a second
-//! client would mean two kinds of timeouts, of errors and of connections.
+//! A small client over hyper reads and writes. A typed client would lose fields of the service
+//! specification that its model does not contain or encodes differently (health checks, for
+//! example), and swarm would then replace all tasks. Therefore an update takes the specification as
+//! received, changes one number and sends it back.
 //!
-//! Paths carry no version: an engine answers them in the newest version that it speaks, so
-//! nothing is pinned that another engine refuses.
+//! Paths contain no API version: the engine then uses its newest version, so that no version is
+//! requested that another engine rejects.
 
 mod about;
 mod answer;
@@ -58,23 +56,23 @@ use crate::orchestrator::{
     Service, ServiceId, Task,
 };
 
-/// How the managers of a swarm are reached.
+/// Access to the managers of a swarm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Settings {
     /// The managers, in order of preference: `unix:///path`, `tcp://host:port`,
     /// `https://host:port`.
     pub endpoints: Vec<String>,
-    /// How long one request may take, from connecting to the last byte of the answer.
+    /// Time limit of a request, from connecting to the last byte of the answer.
     ///
-    /// While a swarm elects a new leader, its managers keep a request for 20 s: less than that
-    /// leaves time to ask the next one.
+    /// Managers without a leader delay a request for up to 20 s. A shorter limit leaves time for
+    /// another manager.
     pub timeout: Duration,
-    /// With what TLS is spoken to those that are reached over a network; `None` for without.
+    /// Certificates for endpoints in the network; `None` for no TLS.
     pub tls: Option<TlsFiles>,
 }
 
 impl Default for Settings {
-    /// The engine of this machine, and 8 s.
+    /// The engine of this machine, with a time limit of 8 s.
     fn default() -> Self {
         Self {
             endpoints: vec!["unix:///var/run/docker.sock".to_owned()],
@@ -84,36 +82,37 @@ impl Default for Settings {
     }
 }
 
-/// Whether an endpoint says where to connect.
+/// Validates an endpoint.
 ///
 /// # Errors
 ///
-/// What is wrong with it, and what would be right.
+/// If it is invalid, with the expected format.
 pub fn check_endpoint(endpoint: &str) -> Result<(), EndpointError> {
     endpoint.parse::<Endpoint>().map(|_| ())
 }
 
-/// The managers of a swarm.
+/// Client of a swarm's managers.
 ///
-/// Asks the one that answered last; when it does not answer in time, or cannot decide, the next.
+/// Uses the manager that answered last; if it does not answer in time or has no leader, the next
+/// one.
 #[derive(Debug)]
 pub struct Docker {
     manager: Engine,
-    others: VecDeque<Engine>,
-    /// The nodes, as they were read last.
+    other_managers: VecDeque<Engine>,
+    /// The nodes as last read.
     nodes: Vec<NodeAddresses>,
-    /// The names of those that were down.
+    /// Names of the nodes that were down.
     down: Vec<String>,
 }
 
 impl Docker {
-    /// Prepares to talk to these managers.
+    /// Creates a client.
     ///
-    /// Nothing is sent yet: a swarm that is down now may be up when it is needed.
+    /// Sends nothing: the swarm need not be available yet.
     ///
     /// # Errors
     ///
-    /// If there is no endpoint, or one that cannot be used.
+    /// If the list of endpoints is empty or an endpoint is invalid.
     pub fn connect(settings: &Settings) -> Result<Self, EndpointError> {
         let tls = settings.tls.clone().map(|files| Arc::new(Tls::new(files)));
         let engine =
@@ -123,44 +122,46 @@ impl Docker {
         let manager = managers.pop_front().ok_or(EndpointError::None)?;
         Ok(Self {
             manager,
-            others: managers,
+            other_managers: managers,
             nodes: Vec::new(),
             down: Vec::new(),
         })
     }
 
-    /// Begins to listen to what the managers tell by themselves.
+    /// Starts to receive events of the managers.
     ///
     /// # Errors
     ///
-    /// As [`connect`](Self::connect).
+    /// See [`connect`](Self::connect).
     pub fn events(settings: &Settings) -> Result<Events, EndpointError> {
         let Self {
-            manager, others, ..
+            manager,
+            other_managers,
+            ..
         } = Self::connect(settings)?;
         Ok(events::listen(
-            std::iter::once(manager).chain(others).collect(),
+            std::iter::once(manager).chain(other_managers).collect(),
         ))
     }
 
-    /// The endpoint that is asked first.
+    /// The endpoint that is used first.
     pub fn endpoint(&self) -> &str {
         self.manager.name()
     }
 
-    /// What the engine that answers is.
+    /// Version of the engine that answers.
     ///
     /// # Errors
     ///
-    /// If no manager answers, or with something else.
+    /// If no manager answers, or the answer is invalid.
     pub async fn version(&mut self) -> Result<EngineVersion, OrchestratorError> {
         Ok(self.ask::<Answer>("/version").await?.json()?)
     }
 
-    /// Reads from the first manager that can answer.
+    /// Reads from the first manager that answers.
     async fn ask<A: Get>(&mut self, path: &str) -> Result<A, Failure> {
         let mut failures = Vec::new();
-        for _ in 0..=self.others.len() {
+        for _ in 0..=self.other_managers.len() {
             match A::get(&self.manager, path).await {
                 Err(failure) if failure.is_of_the_manager() => {
                     debug!("{failure}");
@@ -180,8 +181,8 @@ impl Docker {
     }
 
     fn turn_to_the_next(&mut self) {
-        if let Some(next) = self.others.pop_front() {
-            self.others
+        if let Some(next) = self.other_managers.pop_front() {
+            self.other_managers
                 .push_back(std::mem::replace(&mut self.manager, next));
         }
     }
@@ -195,14 +196,14 @@ impl Docker {
         let places = names.iter().enumerate();
         let places: HashMap<&str, usize> =
             places.map(|(place, name)| (name.as_str(), place)).collect();
-        // The engine finds every name that begins with one of these.
+        // The engine's filter matches prefixes of names.
         let place = |service: &ServiceAnswer| places.get(service.name()).copied();
         services.retain(|service| place(service).is_some());
         services.sort_by_key(place);
         Ok(services)
     }
 
-    /// The tasks that should be running, by the service that they belong to.
+    /// The tasks that should be running, by service.
     async fn tasks(
         &mut self,
         services: &[ServiceAnswer],
@@ -217,8 +218,8 @@ impl Docker {
             .map(|service| (service.id(), service.name()))
             .collect();
         let ids: Vec<&str> = names.keys().copied().collect();
-        // `ready` are those that wait to replace one that failed, and those that never start;
-        // `shutdown` are those that were replaced, and tell why.
+        // `ready` tasks wait to replace a failed one or cannot start; `shutdown` tasks have been
+        // replaced and contain the error.
         let states = ["running", "ready", "shutdown"];
         let filters = match ids.len() {
             0..=MOST_FILTERS => json!({ "service": ids, "desired-state": states }),
@@ -263,9 +264,9 @@ impl Docker {
         Ok(tasks)
     }
 
-    /// Tasks, by the identity of the node that they are on, and by their service.
+    /// Number of tasks by node id and service.
     async fn crowds(&mut self) -> Result<BTreeMap<String, BTreeMap<ServiceId, u32>>, Failure> {
-        // All of them: one that was told to end is on its node until it has.
+        // Reads all tasks: a task that is stopping is on its node until it has ended.
         let answers = self.ask::<List<TaskAnswer>>("/tasks").await?.entries;
         let mut crowds: BTreeMap<String, BTreeMap<ServiceId, u32>> = BTreeMap::new();
         for (service, node) in answers.into_iter().filter_map(TaskAnswer::into_whereabouts) {
@@ -276,10 +277,10 @@ impl Docker {
     }
 }
 
-/// Filters that fit into the address of a request; beyond these, everything is read.
+/// Maximum number of filters in a request; with more names everything is read.
 const MOST_FILTERS: usize = 500;
 
-/// What an engine answers to a request that reads.
+/// Types that an engine returns for a GET request.
 trait Get: Sized {
     fn get(engine: &Engine, path: &str) -> impl Future<Output = Result<Self, Failure>> + Send;
 }
@@ -296,13 +297,13 @@ impl<T: Entry> Get for List<T> {
     }
 }
 
-/// Readings in which a service may vanish between its name and its tasks.
+/// Attempts to read services whose set changes meanwhile.
 const READINGS: usize = 3;
 
 impl Orchestrator for Docker {
     async fn services(&mut self, names: &[String]) -> Result<Vec<Service>, OrchestratorError> {
         for _ in 0..READINGS {
-            // An empty filter would find everything.
+            // An empty filter would match everything.
             let found = if names.is_empty() {
                 Vec::new()
             } else {
@@ -322,7 +323,7 @@ impl Orchestrator for Docker {
             };
             return Ok(found.into_iter().map(complete).collect());
         }
-        let problem = "services are removed while their tasks are read, again and again";
+        let problem = "services were removed repeatedly while their tasks were read";
         Err(OrchestratorError::Unavailable(problem.to_owned()))
     }
 
@@ -358,7 +359,7 @@ impl Orchestrator for Docker {
                 about(failure)
             })?;
         for warning in update::warnings(&answer) {
-            warn!(service = service.name, "the engine warns: {warning}");
+            warn!(service = service.name, "warning of the engine: {warning}");
         }
         Ok(())
     }
@@ -383,7 +384,7 @@ impl Orchestrator for Docker {
     async fn census(&mut self) -> Result<Census, OrchestratorError> {
         let nodes = self.ask::<List<NodeAnswer>>("/nodes").await?.entries;
         let services = self.ask::<List<ServiceAnswer>>("/services").await?.entries;
-        // Last: what has been placed meanwhile is on the nodes as they were.
+        // Read last: tasks that were placed meanwhile are on the nodes already read.
         let mut crowds = self.crowds().await?;
         self.nodes = nodes.iter().map(NodeAnswer::addresses).collect();
         self.down = nodes.iter().filter_map(NodeAnswer::down).collect();
@@ -409,24 +410,24 @@ impl Orchestrator for Docker {
             return Ok(());
         };
         let path = format!("{path}/update?version={}", node.version);
-        let told = self.manager.post(&path, &spec).await;
-        if told.as_ref().is_err_and(Failure::is_of_the_manager) {
+        let posted = self.manager.post(&path, &spec).await;
+        if posted.as_ref().is_err_and(Failure::is_of_the_manager) {
             // It is unknown whether it was applied. The next reading shows it.
             self.turn_to_the_next();
         }
-        told?;
+        posted?;
         Ok(())
     }
 }
 
-/// What an engine says about itself.
+/// Version of an engine.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct EngineVersion {
     /// Version of the engine.
     #[serde(rename = "Version")]
     pub engine: String,
-    /// The newest version of its interface, in which unversioned paths are answered.
+    /// Newest API version, which is used for paths without a version.
     #[serde(rename = "ApiVersion")]
     pub api: String,
 }

@@ -1,5 +1,4 @@
-//! What is read of a node, and the little of it that is written: one word, and a label that says
-//! for whom.
+//! Nodes: reading, and changing the availability and the label with the pool that drained them.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -13,7 +12,7 @@ use crate::orchestrator::{
     Availability, DRAINED_FOR, Node, NodeAddresses, OrchestratorError, ServiceId,
 };
 
-/// A node as the engine describes it.
+/// A node as returned by the engine.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct NodeAnswer {
@@ -57,7 +56,7 @@ struct Status {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ManagerStatus {
-    /// With a port.
+    /// Address with a port.
     addr: Option<String>,
 }
 
@@ -69,8 +68,8 @@ impl Entry for NodeAnswer {
 }
 
 impl NodeAnswer {
-    /// Its name, and the addresses from which the managers know it. An engine writes `0.0.0.0` for
-    /// an address that it does not know.
+    /// The name of the node and its addresses according to the managers. Engines write `0.0.0.0`
+    /// for an unknown address.
     pub(super) fn addresses(&self) -> NodeAddresses {
         let status = self.status.as_ref().and_then(|status| status.addr.as_ref());
         let status = status.and_then(|addr| addr.parse::<IpAddr>().ok());
@@ -94,7 +93,7 @@ impl NodeAnswer {
         }
     }
 
-    /// Its name if it is down, unless a pool drained it to give it back.
+    /// The name of the node if it is down, unless a pool drained it to remove it.
     pub(super) fn down(&self) -> Option<String> {
         let state = self.status.as_ref()?.state.as_deref()?;
         let labels = self.spec.as_ref().and_then(|spec| spec.labels.as_ref());
@@ -111,12 +110,12 @@ impl NodeAnswer {
             .unwrap_or(&self.id)
     }
 
-    /// Its identity and its name; the first for both until it has told the second.
+    /// Id and host name. The id is used for both while the host name is unknown.
     pub(super) fn into_hostname(self) -> (String, String) {
         (self.id.clone(), self.hostname().to_owned())
     }
 
-    /// The node, with these tasks on it.
+    /// The node with these tasks.
     pub(super) fn into_node(self, tasks: impl FnOnce(&str) -> BTreeMap<ServiceId, u32>) -> Node {
         let word = |word: Option<&String>| word.cloned().unwrap_or_default();
         let availability = word(
@@ -158,12 +157,11 @@ impl NodeAnswer {
     }
 }
 
-/// What is sent to change one word of a node and to say for whom; `None` if all is as it should
-/// be already.
+/// The update that sets availability and label of a node; `None` if both are already set.
 ///
 /// # Errors
 ///
-/// If `fresh` is not the version that `node` was read from, or is no specification of a node.
+/// If `fresh` has another version than `node`, or is not a specification of a node.
 pub(super) fn with_availability(
     mut fresh: Value,
     node: &Node,
@@ -174,7 +172,7 @@ pub(super) fn with_availability(
         Some(version) if version == node.version => {}
         Some(_) => return Err(OrchestratorError::Conflict),
         None => {
-            let problem = format!("node {} comes without a version", node.name);
+            let problem = format!("the answer for node {} contains no version", node.name);
             return Err(OrchestratorError::Refused(problem));
         }
     }
@@ -191,14 +189,14 @@ pub(super) fn with_availability(
             is_changed
         }
         _ => {
-            let problem = format!("node {} comes without its availability", node.name);
+            let problem = format!("the answer for node {} contains no availability", node.name);
             return Err(OrchestratorError::Refused(problem));
         }
     };
     Ok((label(&mut spec, drained_for) || is_changed).then_some(spec))
 }
 
-/// Says in a specification for whom the node is drained; answers whether that is new.
+/// Sets the label with the pool that drained the node. Returns whether it changed.
 fn label(spec: &mut Value, drained_for: Option<&str>) -> bool {
     let Some(spec) = spec.as_object_mut() else {
         return false;
@@ -283,7 +281,7 @@ mod tests {
         assert_eq!(down("down", json!({})), node1);
         assert_eq!(down("disconnected", Value::Null), node1);
         assert_eq!(down("ready", json!({})), None);
-        // As after the election of a leader, before nodes report to it.
+        // State after the election of a leader, before nodes report to it.
         assert_eq!(down("unknown", json!({})), None);
         assert_eq!(down("down", json!({ DRAINED_FOR: "workers" })), None);
         let bare: NodeAnswer = serde_json::from_value(json!({ "ID": "n1" })).unwrap();
@@ -322,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_has_not_told_its_name() {
+    fn node_without_hostname_is_named_by_id() {
         for node in [
             json!({ "ID": "n1" }),
             json!({ "ID": "n1", "Description": {} }),
@@ -333,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn one_word_and_one_label_change() {
+    fn only_availability_and_label_change() {
         let drain = |answer: Value, node: &Node| {
             with_availability(answer, node, Availability::Drain, Some("workers"))
         };
@@ -344,12 +342,12 @@ mod tests {
         let mut drained = answer();
         drained["Spec"] = expected;
         assert_eq!(drain(drained.clone(), &node()), Ok(None));
-        // And back: as if nothing had been.
+        // The reverse update restores the initial state.
         let activate =
             |answer: Value| with_availability(answer, &node(), Availability::Active, None);
         assert_eq!(activate(drained), Ok(Some(answer()["Spec"].clone())));
         assert_eq!(activate(answer()), Ok(None));
-        // Engines write no labels as nothing, or as null.
+        // Engines omit empty labels or write null.
         for labels in [json!({}), Value::Null] {
             let mut bare = answer();
             bare["Spec"]["Labels"] = labels;

@@ -1,4 +1,4 @@
-//! An engine that answers by a script.
+//! A test engine that returns scripted answers.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -11,19 +11,19 @@ use tokio::net::TcpListener;
 use super::{Docker, Settings};
 use crate::orchestrator::{Rollout, Scaling, Service, ServiceId};
 
-/// When scripted engines answer, by their clock.
+/// Time of scripted answers by the engine's clock.
 pub(super) const DATE: &str = "Mon, 23 Nov 2026 04:05:00 GMT";
 
-/// What an engine does with a request.
+/// Reaction of a scripted engine to a request.
 #[derive(Clone, Debug)]
 pub(super) enum Reply {
-    /// Answers with this status and this body.
+    /// Returns a status and a body.
     Answer(u16, String),
-    /// Takes the request and never answers.
+    /// Reads the request and never answers.
     Silence,
-    /// Takes the request and closes the connection.
+    /// Reads the request and closes the connection.
     HangUp,
-    /// Answers with these bytes and closes the connection.
+    /// Sends these bytes and closes the connection.
     Raw(String),
 }
 
@@ -32,33 +32,33 @@ impl Reply {
         Self::Answer(200, body.to_string())
     }
 
-    /// A refusal, in the form in which engines write it.
+    /// A refusal in the engine's format.
     pub(super) fn refusal(status: u16, message: &str) -> Self {
         Self::Answer(status, json!({ "message": message }).to_string())
     }
 }
 
-/// A request as it arrived.
+/// A received request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Received {
     /// `GET /path?query`.
     pub(super) line: String,
-    /// The lines below, in small letters.
+    /// Headers in lower case.
     pub(super) headers: String,
-    /// What was sent with it.
+    /// Body.
     pub(super) body: String,
 }
 
-/// An engine that gives its replies in order, one to a connection, and refuses to listen after.
+/// An engine that returns the replies in order, one per connection, and then closes its socket.
 #[derive(Debug)]
 pub(super) struct Script {
-    /// Where it listens.
+    /// Its endpoint.
     pub(super) endpoint: String,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Script {
-    /// On a TCP port of this machine.
+    /// Listens on a TCP port of this machine.
     pub(super) async fn tcp(replies: Vec<Reply>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
@@ -73,7 +73,7 @@ impl Script {
         Self { endpoint, received }
     }
 
-    /// On a socket in the file system.
+    /// Listens on a Unix socket.
     #[cfg(unix)]
     pub(super) async fn unix(path: &std::path::Path, replies: Vec<Reply>) -> Self {
         let listener = tokio::net::UnixListener::bind(path).unwrap();
@@ -91,12 +91,12 @@ impl Script {
         }
     }
 
-    /// What it was asked, in order.
+    /// Received requests in order.
     pub(super) fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
     }
 
-    /// The request lines alone.
+    /// Request lines.
     pub(super) fn lines(&self) -> Vec<String> {
         self.received()
             .into_iter()
@@ -105,7 +105,7 @@ impl Script {
     }
 }
 
-/// A client of these engines that does not wait long.
+/// A client of these engines with a short time limit.
 pub(super) fn docker(engines: &[&Script]) -> Docker {
     let endpoints = engines
         .iter()
@@ -119,7 +119,7 @@ pub(super) fn docker(engines: &[&Script]) -> Docker {
     .unwrap()
 }
 
-/// What an engine answers about a service with every field set.
+/// Answer for a service with all fields set.
 pub(super) fn every_field(name: &str, replicas: u32) -> Value {
     let mut spec: Value = serde_json::from_str(include_str!("every-field.json")).unwrap();
     spec["Name"] = name.into();
@@ -127,7 +127,7 @@ pub(super) fn every_field(name: &str, replicas: u32) -> Value {
     json!({ "ID": format!("id-{name}"), "Version": { "Index": 17 }, "Spec": spec })
 }
 
-/// That service as it was read before.
+/// The same service as previously read.
 pub(super) fn service(name: &str, scaling: Scaling) -> Service {
     Service {
         id: ServiceId(format!("id-{name}")),
@@ -164,7 +164,7 @@ where
         Reply::Raw(bytes) => bytes,
         Reply::HangUp => return,
         Reply::Silence => {
-            // Held open until the client has enough, while others are served.
+            // Kept open until the client closes the connection, while others are served.
             tokio::spawn(async move { stream.read_u8().await.ok() });
             return;
         }

@@ -1,4 +1,4 @@
-//! What is read of a service.
+//! Services as returned by the engine.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::orchestrator::{
     Demand, Labelled, Resources, Rollout, Scaling, Service, ServiceId, Task,
 };
 
-/// A service as the engine describes it.
+/// A service as returned by the engine.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ServiceAnswer {
@@ -63,7 +63,7 @@ struct Requirements {
     reservations: Option<ResourcesAnswer>,
 }
 
-/// CPU and memory, as engines write them.
+/// CPU and memory in the engine's units.
 #[derive(Debug, Deserialize)]
 pub(super) struct ResourcesAnswer {
     #[serde(rename = "NanoCPUs")]
@@ -123,7 +123,7 @@ impl ServiceAnswer {
         }
     }
 
-    /// What it asks of the cluster.
+    /// Resource demand of the service.
     pub(super) fn into_demand(self) -> Demand {
         let scaling = self.spec.mode.scaling();
         let (resources, placement) = self.spec.task_template.map_or((None, None), |template| {
@@ -176,7 +176,7 @@ impl Mode {
                 replicas: *replicas,
             },
             (None, Some(_)) => Scaling::Global,
-            // `ReplicatedJob` and `GlobalJob`; there is no fifth.
+            // `ReplicatedJob` and `GlobalJob`; no other modes exist.
             (None, None) => Scaling::Job,
         }
     }
@@ -186,7 +186,7 @@ fn rollout_of(state: &str) -> Rollout {
     match state {
         "" | "completed" | "rollback_completed" => Rollout::Settled,
         "paused" | "rollback_paused" => Rollout::Paused,
-        // `updating` and `rollback_started`. A word that is new is better waited for as well.
+        // `updating` and `rollback_started`. Unknown states are treated like a running update.
         _ => Rollout::Running,
     }
 }

@@ -1,4 +1,4 @@
-//! What is read of a task.
+//! Tasks as returned by the engine.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::list::Entry;
 use crate::orchestrator::{Task, TaskState};
 
-/// A task as the engine describes it.
+/// A task as returned by the engine.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct TaskAnswer {
@@ -43,18 +43,18 @@ struct ContainerStatus {
 impl Entry for TaskAnswer {}
 
 impl TaskAnswer {
-    /// The identity of its service.
+    /// Id of its service.
     pub(super) fn service(&self) -> &str {
         &self.service_id
     }
 
-    /// Where it stands among the tasks of its service.
+    /// Slot (or node) and id, for sorting.
     pub(super) fn place(&self) -> (Option<u64>, &str) {
         (self.slot, &self.id)
     }
 
-    /// The service that it is of and the node that it is on, if it is on one: placed there and
-    /// not at its end. One that was told to end is there until it has.
+    /// Service and node, if the task occupies a node. A task that is stopping occupies its node
+    /// until it has ended.
     pub(super) fn into_whereabouts(self) -> Option<(String, String)> {
         let is_there = match state_of(&self.status.state) {
             TaskState::Running => true,
@@ -66,7 +66,7 @@ impl TaskAnswer {
             .map(|node| (self.service_id, node))
     }
 
-    /// Whether it should be running, or is about to.
+    /// Whether it runs or is starting.
     pub(super) fn is_wanted(&self) -> bool {
         matches!(
             self.desired_state.as_deref(),
@@ -74,7 +74,7 @@ impl TaskAnswer {
         )
     }
 
-    /// In whose place it is, if it failed lately by this clock, and why.
+    /// Slot, time and cause of a failure, if it is recent by this clock.
     pub(super) fn failed_lately(&self, now: Option<Timestamp>) -> Option<(Place, Failed)> {
         let is_failed = matches!(self.status.state.as_str(), "failed" | "rejected");
         let age = age(self.status.timestamp.as_deref(), now);
@@ -85,7 +85,7 @@ impl TaskAnswer {
         (is_failed && age <= LATELY).then(|| (self.in_whose_place(), failed))
     }
 
-    /// The place that it shares with those before and after it.
+    /// The slot that it shares with its predecessors and successors.
     pub(super) fn in_whose_place(&self) -> Place {
         Place {
             service: self.service_id.clone(),
@@ -97,7 +97,7 @@ impl TaskAnswer {
         }
     }
 
-    /// The task, of the service with this name, at this time of the engine's clock.
+    /// The task of the service with this name, at this time of the engine's clock.
     pub(super) fn into_task(
         self,
         service: &str,
@@ -105,7 +105,7 @@ impl TaskAnswer {
         now: Option<Timestamp>,
     ) -> Task {
         let node = self.node_id.filter(|node| !node.is_empty());
-        // A global service has one task on a node, and no slots.
+        // A global service has no slots, but one task per node.
         let place = match (self.slot.filter(|slot| *slot > 0), &node) {
             (Some(slot), _) => slot.to_string(),
             (None, Some(node)) => node.clone(),
@@ -126,7 +126,7 @@ impl TaskAnswer {
     }
 }
 
-/// A slot of a replicated service, or a node of a global one.
+/// Slot of a replicated service, or node of a global one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     service: String,
@@ -134,19 +134,19 @@ pub(super) struct Place {
     node: Option<String>,
 }
 
-/// That a task failed.
+/// A failed task.
 #[derive(Clone, Debug)]
 pub(super) struct Failed {
-    /// How long ago.
+    /// Time since the failure.
     pub(super) age: Duration,
-    /// In the engine's words.
+    /// Error message of the engine.
     pub(super) why: Option<String>,
 }
 
-/// A failure longer ago says nothing about now.
+/// Older failures are ignored.
 const LATELY: Duration = Duration::from_secs(600);
 
-/// The first half of a container's id.
+/// First half of a container's id.
 fn uuid(id: &str) -> Option<[u8; 16]> {
     let mut uuid = [0; 16];
     for (place, byte) in uuid.iter_mut().enumerate() {
@@ -167,12 +167,12 @@ fn state_of(state: &str) -> TaskState {
     }
 }
 
-/// The time since `then`, none where a clock is missing, was never set, or runs ahead.
+/// Time since `then`; zero if a clock is missing, was never set, or is ahead.
 ///
-/// A young task is trusted less than an old one, so that a wrong clock costs patience only.
+/// Younger tasks have less influence, so that a wrong clock only delays decisions.
 fn age(then: Option<&str>, now: Option<Timestamp>) -> Duration {
     let then = then.and_then(|then| then.parse::<Timestamp>().ok());
-    // Go writes a time that was never set as the year 1.
+    // Go represents an unset time as year 1.
     let then = then.filter(|then| *then > Timestamp::UNIX_EPOCH);
     let age = then.zip(now).map(|(then, now)| now.duration_since(then));
     age.and_then(|age| Duration::try_from(age).ok())
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_without_a_place() {
+    fn task_without_slot_or_node() {
         let task = read(json!({
             "ID": "t1", "ServiceID": "s1", "Slot": 1, "NodeID": "",
             "Status": { "State": "pending", "Err": "no suitable node" },
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn ages_are_never_invented() {
+    fn invalid_timestamps_have_age_zero() {
         let now = "2026-11-23T04:05:00Z".parse().ok();
         for (then, seconds) in [
             (Some("2026-11-23T04:04:30Z"), 30),
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_lately_is_told_of_its_place() {
+    fn recent_failures_count_for_their_slot() {
         let now = "2026-11-23T04:05:00Z".parse().ok();
         let task = |state: &str, at: &str| -> TaskAnswer {
             let task = json!({

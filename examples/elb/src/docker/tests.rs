@@ -1,4 +1,4 @@
-//! The client against engines that answer by a script; `tests/docker.rs` has the real ones.
+//! The client with scripted engines; `tests/docker.rs` uses real ones.
 
 use std::time::Duration;
 
@@ -106,7 +106,7 @@ async fn names_are_matched_exactly_and_answered_in_the_order_asked() {
 }
 
 #[tokio::test]
-async fn nobody_is_asked_about_nothing() {
+async fn empty_list_of_names_sends_no_request() {
     let engine = Script::tcp(Vec::new()).await;
     assert_eq!(docker(&[&engine]).services(&[]).await, Ok(Vec::new()));
     assert!(engine.received().is_empty());
@@ -176,7 +176,7 @@ async fn nothing_is_sent_when_the_number_is_there_already() {
     assert_eq!(engine.lines(), ["GET /services/id-apache"]);
 }
 
-/// Every field, and the service read from it before somebody else wrote a new version.
+/// A service with all fields, and the same service as read before another client changed it.
 fn changed_since(change: impl FnOnce(&mut Value)) -> (Value, Service) {
     let mut fresh = every_field("apache", 1);
     let read = ServiceAnswer::deserialize(&fresh).unwrap();
@@ -287,14 +287,14 @@ async fn when_no_manager_answers_each_is_named_with_its_reason() {
         matches!(error, OrchestratorError::Unavailable(_)),
         "{error}"
     );
-    let words = error.to_string();
+    let text = error.to_string();
     assert!(
-        words.contains(&format!("{}: no answer within", silent.endpoint)),
-        "{words}"
+        text.contains(&format!("{}: no answer within", silent.endpoint)),
+        "{text}"
     );
     assert!(
-        words.contains(&format!("{}: status 500", lost.endpoint)),
-        "{words}"
+        text.contains(&format!("{}: status 500", lost.endpoint)),
+        "{text}"
     );
     assert_eq!(
         docker.endpoint(),
@@ -398,7 +398,7 @@ fn settings_are_checked_before_anything_is_sent() {
     assert!(Docker::connect(&settings).is_ok());
 }
 
-/// What swarm says of a cluster in which one node is on its way out.
+/// A cluster with a node that is being removed.
 #[tokio::test]
 async fn a_census_counts_what_is_there_and_what_has_not_ended_yet() {
     let nodes = json!([
@@ -435,7 +435,7 @@ async fn a_census_counts_what_is_there_and_what_has_not_ended_yet() {
         on("t1", "n1", "running", "running"),
         on("t2", "n1", "preparing", "running"),
         on("t3", "n1", "failed", "shutdown"),
-        // Told to end, and has not yet.
+        // Stopping, but still running.
         on("t4", "n2", "running", "shutdown"),
         on("t5", "n2", "shutdown", "shutdown"),
         on("t6", "n2", "preparing", "shutdown"),
@@ -463,7 +463,7 @@ async fn a_census_counts_what_is_there_and_what_has_not_ended_yet() {
     };
     assert_eq!(agent.scaling, Scaling::Global);
     assert_eq!(apache.scaling, Scaling::Replicated { replicas: 3 });
-    // As every-field.json has it.
+    // The values of every-field.json.
     let spec = &every_field("apache", 3)["Spec"]["TaskTemplate"];
     let reserved = &spec["Resources"]["Reservations"];
     let cores = reserved["NanoCPUs"].as_f64().unwrap() / 1e9;

@@ -1,5 +1,5 @@
-//! TLS to managers: an authority of one's own, a certificate for ourselves, and files that are
-//! read again when they change.
+//! TLS connections to managers, with a private certificate authority and a client certificate.
+//! Changed files are reloaded.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -18,19 +18,19 @@ use tracing::{info, warn};
 
 use crate::bounded_file;
 
-/// The files that TLS to managers takes, as Docker names them.
+/// Files for TLS connections to managers, with Docker's names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TlsFiles {
-    /// The authority that vouches for the managers: `ca.pem`.
+    /// Certificate authority of the managers: `ca.pem`.
     pub ca: PathBuf,
-    /// Our own certificate, and those between it and the authority: `cert.pem`.
+    /// Client certificate with intermediate certificates: `cert.pem`.
     pub cert: PathBuf,
-    /// The key of our certificate: `key.pem`.
+    /// Key of the client certificate: `key.pem`.
     pub key: PathBuf,
 }
 
 impl TlsFiles {
-    /// The files in a folder, under the names that Docker's own tools look for.
+    /// The files in a folder, with Docker's file names.
     pub fn in_folder(folder: &Path) -> Self {
         Self {
             ca: folder.join("ca.pem"),
@@ -43,7 +43,7 @@ impl TlsFiles {
         [&self.ca, &self.cert, &self.key]
     }
 
-    /// What would be different after a rotation.
+    /// Detects changes of the files.
     fn stamp(&self) -> Stamp {
         self.all().map(|path| {
             let facts = std::fs::metadata(path).ok()?;
@@ -52,33 +52,33 @@ impl TlsFiles {
     }
 }
 
-/// Size and time of each file, where it is there.
+/// Size and modification time of each existing file.
 type Stamp = [Option<(u64, SystemTime)>; 3];
 
 /// Why the files cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TlsError {
-    /// A file cannot be read, or is not what it should be.
+    /// A file cannot be read, or its content is invalid.
     #[error("{}: {why}", path.display())]
     File {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         why: String,
     },
-    /// They do not fit together.
-    #[error("{} and {} do not fit together: {why}", cert.display(), key.display())]
+    /// Certificate and key do not match.
+    #[error("{} and {} do not match: {why}", cert.display(), key.display())]
     Pair {
-        /// The certificate.
+        /// Path of the certificate.
         cert: PathBuf,
-        /// The key.
+        /// Path of the key.
         key: PathBuf,
-        /// Why not.
+        /// The problem.
         why: String,
     },
 }
 
-/// What connections are made with. All managers share it.
+/// TLS configuration, shared by all managers.
 #[derive(Debug)]
 pub(super) struct Tls {
     files: TlsFiles,
@@ -99,7 +99,7 @@ impl fmt::Debug for Loaded {
 }
 
 impl Tls {
-    /// Nothing is read yet: files may come later, as a rotation does.
+    /// Reads no file: the files may be created later.
     pub(super) const fn new(files: TlsFiles) -> Self {
         Self {
             files,
@@ -107,33 +107,34 @@ impl Tls {
         }
     }
 
-    /// Makes a connection of a connection.
+    /// Performs the TLS handshake on a connection.
     ///
     /// # Errors
     ///
-    /// In words that say what to do.
+    /// A description with a recommended action.
     pub(super) async fn over(
         tls: &Arc<Self>,
         stream: TcpStream,
         host: &str,
     ) -> Result<TlsStream<TcpStream>, String> {
-        // Looking at files may block.
+        // File access may block.
         let files = Arc::clone(tls);
         let config = tokio::task::spawn_blocking(move || files.config()).await;
         let config = config.map_err(|error| error.to_string())?;
         let config = config.map_err(|error| error.to_string())?;
         let name = host.trim_matches(['[', ']']).to_owned();
         let name = ServerName::try_from(name)
-            .map_err(|_| format!("{host:?} is no name that a certificate could be for"))?;
+            .map_err(|_| format!("{host:?} is not a valid server name for a certificate"))?;
         let connector = TlsConnector::from(config);
         connector.connect(name, stream).await.map_err(|error| {
             let cause = error.get_ref();
             let cause = cause.and_then(|cause| cause.downcast_ref::<rustls::Error>());
-            cause.map_or_else(|| error.to_string(), |cause| tls.words(cause))
+            cause.map_or_else(|| error.to_string(), |cause| tls.message(cause))
         })
     }
 
-    /// With the files as they are now. New ones that are broken leave the old ones in force.
+    /// The current configuration. If changed files are invalid, the previous configuration remains
+    /// in use.
     fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
         let stamp = self.files.stamp();
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -143,12 +144,14 @@ impl Tls {
             }
             match read(&self.files) {
                 Ok(config) => {
-                    info!("the files for TLS have changed and are in force");
+                    info!("TLS files reloaded");
                     loaded.config = Arc::new(config);
                 }
-                Err(error) => warn!("the files for TLS have changed, the old ones stay: {error}"),
+                Err(error) => {
+                    warn!("changed TLS files are invalid, the previous ones remain in use: {error}")
+                }
             }
-            // Told once; looked at again when they change again.
+            // Logged once per change.
             loaded.stamp = stamp;
             return Ok(Arc::clone(&loaded.config));
         }
@@ -160,8 +163,8 @@ impl Tls {
         Ok(config)
     }
 
-    /// What went wrong between us and the manager, and what to do.
-    fn words(&self, error: &rustls::Error) -> String {
+    /// Description of a TLS error with a recommended action.
+    fn message(&self, error: &rustls::Error) -> String {
         use rustls::{AlertDescription, CertificateError, Error};
 
         let ca = self.files.ca.display();
@@ -172,16 +175,17 @@ impl Tls {
                     "renew the manager's certificate".to_owned()
                 }
                 CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                    "look at the clocks of this machine and of who made the certificate".to_owned()
+                    "check the clocks of this machine and of the issuer of the certificate"
+                        .to_owned()
                 }
                 CertificateError::UnknownIssuer => {
-                    format!("{ca} must be the authority that signed the manager's certificate")
+                    format!("{ca} must contain the authority that signed the manager's certificate")
                 }
                 CertificateError::NotValidForName
                 | CertificateError::NotValidForNameContext { .. } => {
-                    "name the manager in the endpoint as its certificate does".to_owned()
+                    "use the host name of the manager's certificate in the endpoint".to_owned()
                 }
-                _ => format!("look at the manager's certificate and at {ca}"),
+                _ => format!("check the manager's certificate and {ca}"),
             },
             Error::AlertReceived(
                 AlertDescription::CertificateExpired
@@ -189,9 +193,9 @@ impl Tls {
                 | AlertDescription::BadCertificate
                 | AlertDescription::CertificateUnknown
                 | AlertDescription::UnknownCA,
-            ) => format!("the manager does not take {cert}: renew it, signed by its authority"),
+            ) => format!("the manager rejects {cert}: renew it with the manager's authority"),
             Error::InvalidMessage(_) => {
-                "the manager does not speak TLS on this port (it is 2376 as a rule)".to_owned()
+                "the manager does not use TLS on this port (the usual TLS port is 2376)".to_owned()
             }
             _ => return error.to_string(),
         };
@@ -212,7 +216,7 @@ fn read(files: &TlsFiles) -> Result<ClientConfig, TlsError> {
     let chain = certificates(&files.cert)?;
     let key = read_file(&files.key)?;
     let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| {
-        let why = format!("{}; it must contain a private key", pem_problem(&error));
+        let why = format!("{}; a private key is required", pem_problem(&error));
         wrong(&files.key, why)
     })?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -239,11 +243,11 @@ fn read_file(path: &Path) -> Result<Vec<u8>, TlsError> {
     })
 }
 
-/// The problem of a file in PEM. The errors themselves may quote from the file.
+/// The problem of a PEM file. The errors themselves may quote its content.
 const fn pem_problem(error: &pem::Error) -> &'static str {
     match error {
-        pem::Error::NoItemsFound => "it contains nothing in PEM",
-        _ => "it is not valid PEM",
+        pem::Error::NoItemsFound => "no PEM data",
+        _ => "invalid PEM data",
     }
 }
 
@@ -256,7 +260,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let found = found.map_err(|error| wrong(pem_problem(&error).to_owned()))?;
     if found.is_empty() {
-        return Err(wrong("there is no certificate in it".to_owned()));
+        return Err(wrong("no certificate found".to_owned()));
     }
     Ok(found)
 }

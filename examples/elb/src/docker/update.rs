@@ -1,4 +1,4 @@
-//! The one number that is ever written.
+//! Updates of a service's number of replicas.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -10,29 +10,32 @@ use crate::orchestrator::{OrchestratorError, Scaling, Service};
 
 const REPLICAS: &str = "/Mode/Replicated/Replicas";
 
-/// A specification to be sent, and the version that it replaces.
+/// A specification and the version that it replaces.
 #[derive(Debug, PartialEq)]
 pub(super) struct Update {
     pub(super) version: u64,
     pub(super) spec: Value,
 }
 
-/// The specification in `fresh` with this number of replicas, and nothing else changed. `None`
-/// if it has this number already.
+/// The specification in `fresh` with another number of replicas and otherwise unchanged. `None` if
+/// the number is already set.
 ///
 /// # Errors
 ///
-/// [`OrchestratorError::Conflict`] if `fresh` differs from `service` in what a decision depends
-/// on. [`OrchestratorError::Refused`] if `fresh` has no version.
-/// [`OrchestratorError::NotScalable`] if it has no number of replicas: it must never be sent
-/// without, because the engine takes a missing number for 1.
+/// [`OrchestratorError::Conflict`] if `fresh` differs from `service` in a property that decisions
+/// depend on. [`OrchestratorError::Refused`] if `fresh` contains no version.
+/// [`OrchestratorError::NotScalable`] if it contains no number of replicas: the engine would treat
+/// a missing number as 1.
 pub(super) fn with_replicas(
     mut fresh: Value,
     service: &Service,
     replicas: u32,
 ) -> Result<Option<Update>, OrchestratorError> {
     let Some(version) = fresh.pointer("/Version/Index").and_then(Value::as_u64) else {
-        let problem = format!("service {} comes without a version", service.name);
+        let problem = format!(
+            "the answer for service {} contains no version",
+            service.name
+        );
         return Err(OrchestratorError::Refused(problem));
     };
     if version != service.version {
@@ -56,8 +59,8 @@ pub(super) fn with_replicas(
     }
 }
 
-/// Whether two readings of a service agree in all that a decision depends on: number of replicas,
-/// rollout, CPU limit and the labels of elb.
+/// Whether two readings of a service agree in all properties that decisions depend on: number of
+/// replicas, rollout, CPU limit and labels of elb.
 fn is_same_for_decision(service: &Service, now: &Service) -> bool {
     let is_ours = |(label, _): &(&String, &String)| label.starts_with(LABEL_PREFIX);
     service.id == now.id
@@ -84,14 +87,14 @@ pub(super) fn not_scalable(service: &Service) -> OrchestratorError {
     }
 }
 
-/// What the engine has to say about an update that it accepted.
+/// Warnings of the engine about an accepted update.
 pub(super) fn warnings(answer: &Answer) -> Vec<String> {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Updated {
         warnings: Option<Vec<String>>,
     }
-    // Accepted is accepted, whatever else it says.
+    // The update was accepted even if the answer is invalid.
     answer
         .json::<Updated>()
         .unwrap_or_default()
@@ -130,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn exactly_one_number_changes() {
+    fn only_the_number_of_replicas_changes() {
         let before = every_field();
         let after = with_replicas(answer(&before), &service(), 3)
             .unwrap()
@@ -171,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_it_has_is_not_sent_again() {
+    fn unchanged_number_is_not_sent() {
         assert_eq!(
             with_replicas(answer(&every_field()), &service(), 1),
             Ok(None)
@@ -179,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn never_without_a_number() {
+    fn specification_without_replicas_is_refused() {
         for mode in [
             json!({ "Global": {} }),
             json!({ "ReplicatedJob": { "TotalCompletions": 1 } }),
@@ -213,7 +216,7 @@ mod tests {
         assert!(matches!(refusal, Err(OrchestratorError::Refused(_))));
     }
 
-    /// Every value that holds no other, by its path.
+    /// All leaf values by path.
     fn leaves(value: &Value) -> BTreeMap<String, String> {
         fn walk(path: &str, value: &Value, leaves: &mut BTreeMap<String, String>) {
             match value {

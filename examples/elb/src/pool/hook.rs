@@ -1,9 +1,9 @@
-//! The operator's own way to add and to remove a machine: a program, or a request.
+//! Hooks that add and remove machines: a program or an HTTP request.
 //!
-//! What is behind it is not ours: it may hang, fail, answer nonsense, be asked twice, or promise
-//! and not deliver. So each order has a key that stays the same when it is repeated, a time in
-//! which it has to be answered, and a number of tries; and an answer is only a promise. Whether a
-//! machine has come or gone is read from the cluster.
+//! A hook may hang, fail, return invalid answers or break its promise. Therefore each order has a
+//! key that stays the same when it is repeated, a time limit and a number of tries, and a
+//! successful answer is only a promise. Whether a machine has joined or left is read from the
+//! cluster.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -23,80 +23,80 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
-/// Bytes of an answer that are read.
+/// Maximum size of an answer, in bytes.
 const ANSWER: usize = 64 << 10;
-/// By this exit status a program says that it may be asked again: `EX_TEMPFAIL` of sysexits.
+/// Exit status for a temporary failure: `EX_TEMPFAIL` of sysexits.
 const TRY_AGAIN: i32 = 75;
 
-/// How machines are added and removed.
+/// Settings of a hook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HookSettings {
-    /// What is run or asked.
+    /// The program or the request.
     pub call: Call,
-    /// How long one try may take.
+    /// Time limit of one try.
     pub timeout: Duration,
-    /// How often it is tried.
+    /// Number of tries.
     pub tries: u32,
-    /// How long to wait before the second try; twice as long before each further one.
+    /// Delay before the second try; doubled for each further try.
     pub pause: Duration,
 }
 
-/// What is run or asked.
+/// A program or a request.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Call {
-    /// A program with arguments. It is told the order by its environment (`ELB_ORDER`,
-    /// `ELB_ACTION`, `ELB_POOL`, `ELB_MACHINE`) and as JSON on its standard input; exit status 0
-    /// means yes, 75 means later, all others mean no.
+    /// A program with arguments. The order is passed in environment variables (`ELB_ORDER`,
+    /// `ELB_ACTION`, `ELB_POOL`, `ELB_MACHINE`) and as JSON on standard input. Exit status 0
+    /// accepts the order, 75 asks for a retry, all others refuse it.
     Program {
         /// The program.
         program: PathBuf,
-        /// Its arguments.
+        /// The arguments.
         arguments: Vec<String>,
     },
-    /// A request: the order as JSON, `POST`ed with an `Idempotency-Key`. 2xx means yes; 408, 425,
-    /// 429 and 5xx mean later; all others mean no.
+    /// An HTTP request: the order as JSON, sent by `POST` with an `Idempotency-Key`. 2xx accepts
+    /// the order; 408, 425, 429 and 5xx ask for a retry; all others refuse it.
     Http {
-        /// Where to: `http://host:port/path`.
+        /// `http://host:port/path`.
         url: String,
-        /// Sent as bearer token.
+        /// Bearer token.
         #[serde(skip)]
         token: Option<String>,
     },
 }
 
-/// Why there is no promise.
+/// Why an order was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum HookError {
-    /// No.
+    /// The hook refused the order.
     #[error("{call} refused: {why}")]
     Refused {
-        /// What was run or asked.
+        /// The program or URL.
         call: String,
-        /// In its words.
+        /// Reason given by the hook.
         why: String,
     },
-    /// Tried as often as may be.
+    /// All tries failed.
     #[error("{call} failed {tries} times, the last time: {why}")]
     GivenUp {
-        /// What was run or asked.
+        /// The program or URL.
         call: String,
-        /// How often.
+        /// Number of tries.
         tries: u32,
-        /// What happened last.
+        /// Error of the last try.
         why: String,
     },
-    /// Tried for as long as an order counts.
-    #[error("{call} has not answered within {within:?}, all tries together")]
+    /// The time limit of the order was exceeded.
+    #[error("{call} did not answer within {within:?} in all tries")]
     TooLate {
-        /// What was run or asked.
+        /// The program or URL.
         call: String,
-        /// How long that is.
+        /// The time limit.
         within: Duration,
     },
 }
 
-/// One try.
+/// Result of one try.
 enum Try {
     Promised(Promise),
     Refused(String),
@@ -104,11 +104,11 @@ enum Try {
 }
 
 impl HookSettings {
-    /// Gives an order, as often as may be.
+    /// Submits an order, with retries.
     ///
     /// # Errors
     ///
-    /// If it was refused, or not answered.
+    /// If the order was refused or not answered.
     pub async fn give(&self, order: &Order) -> Result<Promise, HookError> {
         let mut pause = self.pause;
         let mut tries = 0;
@@ -172,7 +172,7 @@ impl fmt::Display for Call {
     }
 }
 
-/// Runs a program. When nobody waits any more it is killed.
+/// Runs a program. It is killed when the future is dropped.
 async fn run(program: &std::path::Path, arguments: &[String], order: &Order) -> Try {
     let child = Command::new(program)
         .args(arguments)
@@ -187,12 +187,12 @@ async fn run(program: &std::path::Path, arguments: &[String], order: &Order) -> 
         .spawn();
     let mut child = match child {
         Ok(child) => child,
-        // That it is not there, or may not be run, will not mend itself.
+        // A missing or non-executable program is a permanent failure.
         Err(error) => return Try::Refused(error.to_string()),
     };
     let text = json(order);
     if let Some(mut input) = child.stdin.take() {
-        // A program that does not read is welcome to use its environment.
+        // A program need not read its standard input.
         input.write_all(&text).await.ok();
     }
     let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -204,14 +204,14 @@ async fn run(program: &std::path::Path, arguments: &[String], order: &Order) -> 
     );
     match status.map(|status| status.code()) {
         Ok(Some(0)) => promised(&out),
-        Ok(Some(TRY_AGAIN)) => Try::Later(words(&err, "it asks to be tried again")),
-        Ok(Some(code)) => Try::Refused(words(&err, &format!("exit status {code}"))),
-        Ok(None) => Try::Later("it was ended by a signal".to_owned()),
+        Ok(Some(TRY_AGAIN)) => Try::Later(message(&err, "temporary failure (exit status 75)")),
+        Ok(Some(code)) => Try::Refused(message(&err, &format!("exit status {code}"))),
+        Ok(None) => Try::Later("ended by a signal".to_owned()),
         Err(error) => Try::Later(error.to_string()),
     }
 }
 
-/// Reads to the end, and keeps the beginning: who writes much must not be kept waiting.
+/// Reads to the end and keeps the beginning, so that a program with much output is not blocked.
 async fn read_some(from: Option<impl AsyncReadExt + Unpin>, into: &mut Vec<u8>) {
     let Some(mut from) = from else { return };
     let mut piece = [0; 4096];
@@ -219,37 +219,37 @@ async fn read_some(from: Option<impl AsyncReadExt + Unpin>, into: &mut Vec<u8>) 
         if read == 0 {
             return;
         }
-        let room = ANSWER.saturating_sub(into.len());
-        into.extend_from_slice(&piece[..read.min(room)]);
+        let free = ANSWER.saturating_sub(into.len());
+        into.extend_from_slice(&piece[..read.min(free)]);
     }
 }
 
-/// Whether a server can be asked at this address.
+/// Validates the URL of a hook.
 ///
 /// # Errors
 ///
-/// What is wrong with it, and what would be right.
+/// A description of the problem with the expected format.
 pub fn check_url(url: &str) -> Result<(), String> {
     let uri: Uri = url.parse().map_err(|error| format!("{url:?}: {error}"))?;
     match (uri.scheme_str(), uri.authority()) {
         (Some("http"), Some(authority)) if !authority.as_str().contains('@') => Ok(()),
-        (Some("http"), Some(_)) => Err("a name and a password do not belong there: give a \
+        (Some("http"), Some(_)) => Err("a user name and a password are not supported: use a \
              token"
             .to_owned()),
         _ => Err(format!(
-            "{url:?} is not http://host:port/path; for https, give a program such as curl"
+            "{url:?} is not http://host:port/path; for https, use a program such as curl"
         )),
     }
 }
 
-/// Asks a server.
+/// Sends an order to a server.
 async fn ask(url: &str, token: Option<&str>, order: &Order) -> anyhow::Result<Try> {
     if let Err(why) = check_url(url) {
         return Ok(Try::Refused(why));
     }
     let uri: Uri = url.parse()?;
     let Some(authority) = uri.authority() else {
-        return Ok(Try::Refused(format!("{url:?} names no server")));
+        return Ok(Try::Refused(format!("{url:?} contains no server")));
     };
     let host = authority.host().trim_matches(['[', ']']);
     let stream = TcpStream::connect((host, authority.port_u16().unwrap_or(80))).await?;
@@ -272,8 +272,8 @@ async fn ask(url: &str, token: Option<&str>, order: &Order) -> anyhow::Result<Tr
         let body = body.map_err(|error| anyhow::anyhow!("{error}"))?.to_bytes();
         Ok(match status.as_u16() {
             200..=299 => promised(&body),
-            408 | 425 | 429 | 500..=599 => Try::Later(words(&body, &format!("status {status}"))),
-            _ => Try::Refused(words(&body, &format!("status {status}"))),
+            408 | 425 | 429 | 500..=599 => Try::Later(message(&body, &format!("status {status}"))),
+            _ => Try::Refused(message(&body, &format!("status {status}"))),
         })
     };
     let mut exchange = std::pin::pin!(exchange);
@@ -289,17 +289,17 @@ fn json(order: &Order) -> Vec<u8> {
         .into_bytes()
 }
 
-/// Yes is yes; what else is said may be the name of the machine.
+/// An accepted order. The answer may contain the name of the machine as JSON.
 fn promised(answer: &[u8]) -> Try {
     Try::Promised(serde_json::from_slice(answer).unwrap_or_default())
 }
 
-/// The first line of what was said, or what is known without it.
-fn words(said: &[u8], otherwise: &str) -> String {
-    let text = String::from_utf8_lossy(said);
+/// The first line of an answer, or a replacement if it is empty.
+fn message(answer: &[u8], otherwise: &str) -> String {
+    let text = String::from_utf8_lossy(answer);
     let line = text.lines().map(str::trim).find(|line| !line.is_empty());
     line.map_or_else(
         || otherwise.to_owned(),
-        |line| format!("{otherwise}: {}", crate::words::shortened(line, 200)),
+        |line| format!("{otherwise}: {}", crate::format::shortened(line, 200)),
     )
 }

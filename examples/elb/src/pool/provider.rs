@@ -1,4 +1,4 @@
-//! Who gives orders to hooks, and brings their answers: never waits, and nobody waits for it.
+//! Submits orders to hooks and collects their answers, without blocking.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,35 +8,35 @@ use tokio::time::timeout;
 
 use super::hook::{HookError, HookSettings, Order, Promise};
 
-/// An answer to an order.
+/// Answer to an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// Which order, of which pool.
+    /// The order.
     pub order: Order,
-    /// What was promised, or why nothing was.
+    /// The promise of the hook, or the error.
     pub promise: Result<Promise, HookError>,
 }
 
-/// Gives orders, and brings answers when there are some.
+/// Submits orders and returns answers.
 pub trait Provider: fmt::Debug + Send {
-    /// Begins to give an order, for no longer than this: what is promised later counts for nothing.
+    /// Starts to submit an order. A promise after this time limit is ignored.
     fn give(&mut self, hook: &HookSettings, order: Order, patience: Duration);
 
-    /// The answers that have come since it was asked last.
+    /// Answers since the last call.
     fn answers(&mut self) -> Vec<Answer>;
 
-    /// Whether orders are being given that have no answer yet.
+    /// Whether orders without an answer exist.
     fn is_busy(&mut self) -> bool {
         false
     }
 }
 
-/// Gives each order in a task of its own, on the runtime that it is called on. When it is
-/// dropped, programs that still run are ended.
+/// Submits each order in a separate task of the current runtime. When it is dropped, running
+/// programs are killed.
 #[derive(Debug, Default)]
 pub struct Background {
     orders: JoinSet<Answer>,
-    /// Answers that nobody has asked for yet.
+    /// Answers that have not been returned yet.
     come: Vec<Answer>,
 }
 
@@ -70,7 +70,7 @@ impl Provider for Background {
 impl Background {
     fn collect(&mut self) {
         while let Some(answer) = self.orders.try_join_next() {
-            // One that panicked has no answer; what was ordered is then late.
+            // A task that panicked has no answer; its order then times out.
             self.come.extend(answer);
         }
     }

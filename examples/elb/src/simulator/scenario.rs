@@ -20,7 +20,7 @@ pub struct Scenario {
     pub duration: Duration,
     /// The cluster.
     pub cluster: ClusterSpec,
-    /// Machines that can be ordered; `None` if there are none.
+    /// Machines that can be ordered; `None` for none.
     pub machines: Option<MachineSpec>,
     /// For policies: settings by name of the service. Services without settings have
     /// [`ServicePolicy::default`].

@@ -1,4 +1,4 @@
-//! The whole screen, from the top: what runs, the services, the decisions, the intake, the keys.
+//! The full-screen view, top to bottom: status, services, decisions, telemetry, keys.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -7,11 +7,11 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::service::{self, Detail};
+use crate::format::{Scale, count, duration, shortened};
 use crate::view::{DecisionView, ServiceView, Snapshot};
-use crate::words::{Scale, count, duration, shortened};
 use untrusted::printable;
 
-/// Draws the snapshot into the whole frame, leaving out what a small one has no room for.
+/// Draws the snapshot. Parts that do not fit are omitted.
 pub(super) fn draw(frame: &mut Frame<'_>, snapshot: &Snapshot) {
     let area = frame.area();
     let intake = intake(snapshot, area.width);
@@ -27,10 +27,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, snapshot: &Snapshot) {
         16..30 => 6,
         _ => 10,
     };
-    let room = area
+    let available = area
         .height
         .saturating_sub(header + decisions + telemetry + keys);
-    let (detail, services) = services_height(&snapshot.services, room);
+    let (detail, services) = services_height(&snapshot.services, available);
     let [header, services, decisions, telemetry, keys] = Layout::vertical([
         Constraint::Length(header),
         Constraint::Length(services),
@@ -44,7 +44,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, snapshot: &Snapshot) {
     draw_services(frame, snapshot, detail, services);
     frame.render_widget(Paragraph::new(decided(snapshot, decisions)), decisions);
     frame.render_widget(Paragraph::new(intake), telemetry);
-    let hint = Line::from(vec![" q ".bold(), "or Ctrl-C ends".dim()]);
+    let hint = Line::from(vec![" q ".bold(), "or Ctrl-C quits".dim()]);
     frame.render_widget(hint, keys);
 }
 
@@ -64,7 +64,7 @@ fn heading(snapshot: &Snapshot, width: u16) -> Vec<Line<'static>> {
     if let Some(page) = snapshot.page.as_deref() {
         let page = Span::raw(printable(page).into_owned()).underlined();
         let used = |row: &[Span<'_>]| -> usize { row.iter().map(Span::width).sum() };
-        // At the right edge of the first row that has room for it.
+        // In the first row with sufficient width, right-aligned.
         let row = rows
             .iter_mut()
             .find(|row| used(row) + page.width() + 3 <= width);
@@ -76,8 +76,8 @@ fn heading(snapshot: &Snapshot, width: u16) -> Vec<Line<'static>> {
     rows.map(Line::from).to_vec()
 }
 
-/// With how much detail the services fit into so many rows, and how many of these they take.
-fn services_height(services: &[ServiceView], room: u16) -> (Detail, u16) {
+/// The level of detail at which the services fit into this number of rows, and their height.
+fn services_height(services: &[ServiceView], available: u16) -> (Detail, u16) {
     let needed = |detail: Detail| -> usize {
         services
             .iter()
@@ -87,15 +87,15 @@ fn services_height(services: &[ServiceView], room: u16) -> (Detail, u16) {
     let details = [Detail::Charts, Detail::Signals, Detail::Line];
     let fitting = details
         .into_iter()
-        .find(|detail| needed(*detail) <= usize::from(room));
+        .find(|detail| needed(*detail) <= usize::from(available));
     let detail = fitting.unwrap_or(Detail::Line);
     match detail {
-        Detail::Charts if !services.is_empty() => (detail, room),
+        Detail::Charts if !services.is_empty() => (detail, available),
         _ => (
             detail,
             u16::try_from(needed(detail).max(1))
                 .unwrap_or(u16::MAX)
-                .min(room),
+                .min(available),
         ),
     }
 }
@@ -103,16 +103,16 @@ fn services_height(services: &[ServiceView], room: u16) -> (Detail, u16) {
 fn draw_services(frame: &mut Frame<'_>, snapshot: &Snapshot, detail: Detail, area: Rect) {
     let services = snapshot.services.as_slice();
     if services.is_empty() {
-        let words = " Waiting for the first look at the services.";
-        frame.render_widget(Line::from(words).dim(), area);
+        let message = " Waiting for the first round.";
+        frame.render_widget(Line::from(message).dim(), area);
         return;
     }
     let mut free = area;
     for (index, service) in services.iter().enumerate() {
         let left = services.len() - index;
         if left > 1 && usize::from(free.height) < left && free.height <= 1 {
-            let words = format!(" and {left} more services; the page shows them all");
-            frame.render_widget(Line::from(words).dim(), free);
+            let message = format!(" and {left} more services; see the page");
+            frame.render_widget(Line::from(message).dim(), free);
             return;
         }
         let share = free.height / u16::try_from(left).unwrap_or(u16::MAX);
@@ -124,7 +124,7 @@ fn draw_services(frame: &mut Frame<'_>, snapshot: &Snapshot, detail: Detail, are
     }
 }
 
-/// The decisions, newest first, as many as there is room for.
+/// The decisions, newest first, as many as fit.
 fn decided(snapshot: &Snapshot, area: Rect) -> Vec<Line<'static>> {
     let several = snapshot.services.len() > 1;
     let mut lines = vec![Line::from(" Decisions").bold()];
@@ -182,15 +182,15 @@ fn intake(snapshot: &Snapshot, width: u16) -> Vec<Line<'static>> {
     if causes.is_empty() {
         return vec![first];
     }
-    let room = usize::from(width).saturating_sub(13);
-    let causes = shortened(&causes.join(" · "), room);
+    let available = usize::from(width).saturating_sub(13);
+    let causes = shortened(&causes.join(" · "), available);
     vec![
         first,
         Line::from(vec![" Refused    ".bold(), causes.fg(Color::Yellow)]),
     ]
 }
 
-/// The text in rows of at most so many columns, broken between words where possible.
+/// Wraps the text to `width` columns, between words where possible.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let columns = |text: &str| Span::raw(text).width();
     let mut rows = vec![String::new()];
@@ -210,7 +210,7 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     rows
 }
 
-/// A word, cut where it is wider than a row.
+/// Splits a word that is wider than a row.
 fn pieces(word: &str, width: usize) -> Vec<&str> {
     let mut pieces = Vec::new();
     let (mut start, mut used) = (0, 0);
@@ -226,7 +226,7 @@ fn pieces(word: &str, width: usize) -> Vec<&str> {
     pieces
 }
 
-/// How what is unusual is marked.
+/// Style of unusual values.
 pub(super) fn odd(is_odd: bool) -> Style {
     if is_odd {
         Style::new().fg(Color::Yellow).bold()
@@ -345,7 +345,7 @@ mod tests {
         snapshot
     }
 
-    /// Compares with a file beside this one; with `BLESS=1` set, renews the file.
+    /// Compares with a file in this directory; with `BLESS=1` set, rewrites the file.
     fn assert_screen(name: &str, screen: &str) {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/terminal/screens");
         let path = std::path::Path::new(folder).join(name);
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn screens_look_as_they_did() {
+    fn screens_match_the_stored_ones() {
         assert_screen("80x24.txt", &screen(&snapshot(&["apache"]), 80, 24));
         assert_screen("120x40.txt", &screen(&snapshot(&["apache"]), 120, 40));
         assert_screen(
@@ -367,9 +367,9 @@ mod tests {
     }
 
     #[test]
-    fn a_small_terminal_keeps_what_matters() {
+    fn small_terminal_shows_status_and_services() {
         let small = screen(&snapshot(&["apache"]), 40, 6);
-        for expected in ["demo  1:43", "apache", "6 wanted", "q or Ctrl-C ends"] {
+        for expected in ["demo  1:43", "apache", "6 wanted", "q or Ctrl-C quits"] {
             assert!(small.contains(expected), "no {expected:?} in\n{small}");
         }
     }
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn names_cannot_command_the_terminal() {
+    fn control_characters_of_names_are_not_drawn() {
         let name = "x\x1b[2J\n\u{9b}31m\u{202e}";
         let mut hostile = snapshot(&[name, name]);
         hostile.title = name.to_owned();
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn absurd_values_are_drawn() {
+    fn extreme_values_are_drawn() {
         let mut absurd = snapshot(&["x"]);
         absurd.elapsed = f64::NAN;
         absurd.speed = f64::INFINITY;
@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn long_reasons_are_broken_between_words() {
+    fn long_reasons_are_wrapped_at_spaces() {
         assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
         assert_eq!(wrapped("abcdefghij kl", 4), ["abcd", "efgh", "ij", "kl"]);
         assert_eq!(wrapped("負荷分散", 5), ["負荷", "分散"]);

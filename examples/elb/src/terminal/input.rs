@@ -1,4 +1,4 @@
-//! Keys. A terminal in raw mode sends Ctrl-C as a key and not as a signal.
+//! Keyboard input. A terminal in raw mode sends Ctrl-C as a key instead of a signal.
 
 use std::io;
 use std::thread;
@@ -7,30 +7,30 @@ use std::time::Duration;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use tokio::sync::mpsc;
 
-/// What the person at the terminal wants.
+/// Input of the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// To leave: `q`, Esc or Ctrl-C.
+    /// Quit: `q`, Esc or Ctrl-C.
     Quit,
-    /// To see the same again: the terminal has another size.
+    /// Redraw: the size of the terminal has changed.
     Redraw,
 }
 
-/// What is wanted from now on; closed when the terminal is gone.
+/// Receives input; closed when the terminal is closed.
 ///
-/// A thread waits for keys and ends soon after the receiver is dropped. Only while a
-/// [`Screen`](super::Screen) is open do single keys arrive.
+/// A thread reads the keys and ends soon after the receiver is dropped. Single keys are only
+/// received while a [`Screen`](super::Screen) is open.
 ///
 /// # Errors
 ///
-/// If no thread can be started.
+/// If the thread cannot be started.
 pub fn inputs() -> io::Result<mpsc::Receiver<Input>> {
-    const PATIENCE: Duration = Duration::from_millis(100);
+    const INTERVAL: Duration = Duration::from_millis(100);
 
     let (sender, receiver) = mpsc::channel(16);
     let listen = move || {
         while !sender.is_closed() {
-            let event = match event::poll(PATIENCE) {
+            let event = match event::poll(INTERVAL) {
                 Ok(false) => continue,
                 Ok(true) => event::read(),
                 Err(error) => Err(error),
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_keys_leave_and_no_others() {
+    fn only_three_keys_quit() {
         let key = |code, modifiers| meaning(&Event::Key(KeyEvent::new(code, modifiers)));
         let plain = KeyModifiers::NONE;
         assert_eq!(key(KeyCode::Char('q'), plain), Some(Input::Quit));

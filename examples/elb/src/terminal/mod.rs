@@ -1,7 +1,6 @@
-//! The loop in a terminal: a live screen where there is one, plain lines where there is not.
+//! Terminal output: a full-screen view on a terminal, lines otherwise.
 //!
-//! Both are handed the newest [`Snapshot`]; neither reads a clock. Names and reasons that
-//! others wrote never reach the terminal with a control character in them.
+//! Both show a [`Snapshot`] and use no clock. Control characters of external text are replaced.
 
 mod draw;
 mod input;
@@ -22,10 +21,10 @@ pub fn is_available() -> bool {
     io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// The terminal, taken over: alternate screen, no echo, every key delivered at once.
+/// A terminal in full-screen mode: alternate screen, no echo, unbuffered keys.
 ///
-/// It is given back when the screen is dropped, and before a panic prints its message. While
-/// it is held, nothing else may write to the terminal: log to a file, or not at all.
+/// The terminal is restored when the screen is dropped, and before a panic prints its message.
+/// While the screen is open, nothing else may write to the terminal: log to a file, or not at all.
 ///
 /// ```no_run
 /// # async fn f(handle: elb::handle::Handle) -> std::io::Result<()> {
@@ -52,28 +51,28 @@ pub fn is_available() -> bool {
 pub struct Screen(DefaultTerminal);
 
 impl Screen {
-    /// Takes the terminal over.
+    /// Switches the terminal to full-screen mode.
     ///
     /// # Errors
     ///
-    /// If it is none, or refuses.
+    /// If standard output is not a terminal, or the terminal cannot be switched.
     pub fn open() -> io::Result<Self> {
         match ratatui::try_init() {
             Ok(terminal) => Ok(Self(terminal)),
             Err(error) => {
-                // The first of its steps may have been taken; what failed is worth more to know
-                // than whether that could be undone.
+                // The mode may have been switched partially. The original error is returned rather
+                // than an error of restoring.
                 let _ = ratatui::try_restore();
                 Err(error)
             }
         }
     }
 
-    /// Draws a snapshot, at whatever size the terminal has now.
+    /// Draws a snapshot in the current size of the terminal.
     ///
     /// # Errors
     ///
-    /// If the terminal is gone.
+    /// If the terminal is closed.
     pub fn draw(&mut self, snapshot: &Snapshot) -> io::Result<()> {
         self.0.draw(|frame| draw::draw(frame, snapshot)).map(|_| ())
     }
@@ -81,10 +80,10 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // A panic has given it back already, before its message; to do so again would put the
-        // cursor on top of that.
+        // After a panic the terminal has been restored already; restoring it again would move the
+        // cursor onto the message.
         if !std::thread::panicking() {
-            // A terminal that is gone needs no restoring.
+            // A closed terminal need not be restored.
             let _ = ratatui::try_restore();
         }
     }

@@ -1,14 +1,14 @@
-//! Lines for a log or a pipe, in the form of the original article's log.
+//! Log lines in the format of the original article's log.
 
 use std::io::{self, Write};
 
+use crate::format::{count, duration, limits, log_time, number, quantity};
 use crate::view::{DecisionView, ServiceView, Snapshot};
-use crate::words::{count, duration, limits, log_time, number, quantity};
 use sflow_autoscale::observe::IngestStats;
 use untrusted::printable;
 
-/// Writes a heading once, every decision that changes something, and how things stand every
-/// ten seconds of the loop's time.
+/// Writes a heading once, every decision that changes something, and the status every ten seconds
+/// of the loop's time.
 ///
 /// ```text
 /// 2016-09-24T01:00:17+0000 INFO: apache set replicas=2 (vir_cpu_utilization 1.2 % is above 1 %)
@@ -18,22 +18,22 @@ pub struct Plain<W> {
     out: W,
     began: Option<i64>,
     headed: bool,
-    told: Told,
+    written: Written,
     next_status: f64,
 }
 
-/// The decisions that have been written: those before a moment, and some at that moment.
+/// Which decisions have been written: all before a time, and some at that time.
 #[derive(Debug)]
-struct Told {
+struct Written {
     until: f64,
     services: Vec<String>,
 }
 
 impl<W: Write> Plain<W> {
-    /// Lines to `out`. `began` is the Unix time, in seconds, at which the loop's time was zero;
-    /// without it lines begin with the loop's own time.
+    /// Writes lines to `out`. `began` is the Unix time at the loop's time zero, in seconds; without
+    /// it, lines start with the loop's time.
     pub fn new(out: W, began: Option<i64>) -> Self {
-        let told = Told {
+        let written = Written {
             until: f64::NEG_INFINITY,
             services: Vec::new(),
         };
@@ -41,7 +41,7 @@ impl<W: Write> Plain<W> {
             out,
             began,
             headed: false,
-            told,
+            written,
             next_status: 0.0,
         }
     }
@@ -50,14 +50,14 @@ impl<W: Write> Plain<W> {
     ///
     /// # Errors
     ///
-    /// Those of the writer, a closed pipe among them.
+    /// Errors of the writer, including a closed pipe.
     pub fn show(&mut self, snapshot: &Snapshot) -> io::Result<()> {
         if !self.headed {
             self.headed = true;
             self.line(snapshot.elapsed, &heading(snapshot))?;
         }
         for decision in &snapshot.decisions {
-            if decision.from != decision.to && self.told.is_news(decision) {
+            if decision.from != decision.to && self.written.is_news(decision) {
                 self.line(decision.at, &decided(decision, snapshot))?;
             }
         }
@@ -65,23 +65,23 @@ impl<W: Write> Plain<W> {
             const EVERY: f64 = 10.0;
             self.next_status = (snapshot.elapsed / EVERY).floor() * EVERY + EVERY;
             for service in &snapshot.services {
-                self.line(snapshot.elapsed, &standing(service))?;
+                self.line(snapshot.elapsed, &service_line(service))?;
             }
             self.line(snapshot.elapsed, &received(snapshot))?;
         }
         self.out.flush()
     }
 
-    fn line(&mut self, at: f64, words: &str) -> io::Result<()> {
+    fn line(&mut self, at: f64, message: &str) -> io::Result<()> {
         let time = match self.began {
             Some(began) => log_time(began.saturating_add(at.floor() as i64)),
             None => duration(at),
         };
-        writeln!(self.out, "{time} INFO: {}", printable(words))
+        writeln!(self.out, "{time} INFO: {}", printable(message))
     }
 }
 
-/// The article's line for a change, without its reasons: `… INFO: apache set replicas=2`.
+/// A line for a change, without reasons: `… INFO: apache set replicas=2`.
 pub fn set_replicas(unix: i64, service: &str, replicas: u32) -> String {
     format!(
         "{} INFO: {} set replicas={replicas}",
@@ -90,7 +90,7 @@ pub fn set_replicas(unix: i64, service: &str, replicas: u32) -> String {
     )
 }
 
-impl Told {
+impl Written {
     fn is_news(&mut self, decision: &DecisionView) -> bool {
         if decision.at > self.until {
             self.until = decision.at;
@@ -105,18 +105,18 @@ impl Told {
 }
 
 fn heading(snapshot: &Snapshot) -> String {
-    let mut words = format!("{} started", snapshot.title);
+    let mut message = format!("{} started", snapshot.title);
     if let Some(page) = &snapshot.page {
-        words += &format!(", page {page}");
+        message += &format!(", page {page}");
     }
     for service in &snapshot.services {
         let (least, most) = service.bounds;
-        words += &format!(
+        message += &format!(
             ", {} ({}) {least}–{most} replicas",
             service.name, service.mode
         );
     }
-    words
+    message
 }
 
 fn decided(decision: &DecisionView, snapshot: &Snapshot) -> String {
@@ -128,15 +128,15 @@ fn decided(decision: &DecisionView, snapshot: &Snapshot) -> String {
         Some("advise" | "off") => "would set",
         _ => "set",
     };
-    let mut words = format!("{} {verb} replicas={}", decision.service, decision.to);
+    let mut message = format!("{} {verb} replicas={}", decision.service, decision.to);
     if !decision.reasons.is_empty() {
-        words += &format!(" ({})", decision.reasons.join("; "));
+        message += &format!(" ({})", decision.reasons.join("; "));
     }
-    words
+    message
 }
 
-fn standing(service: &ServiceView) -> String {
-    let mut words = format!(
+fn service_line(service: &ServiceView) -> String {
+    let mut message = format!(
         "{} wanted={} running={} seen={}",
         service.name,
         number(service.wanted),
@@ -146,9 +146,9 @@ fn standing(service: &ServiceView) -> String {
     for signal in &service.signals {
         let value = quantity(signal.value, &signal.unit);
         let limits = limits(signal.lower, signal.upper, &signal.unit);
-        words += &format!(", {} {value} ({limits})", signal.metric);
+        message += &format!(", {} {value} ({limits})", signal.metric);
     }
-    words
+    message
 }
 
 fn received(snapshot: &Snapshot) -> String {
@@ -158,21 +158,21 @@ fn received(snapshot: &Snapshot) -> String {
         agents,
         refused,
     } = &snapshot.intake;
-    let mut words = snapshot
+    let mut message = snapshot
         .load
         .as_ref()
         .map(|load| format!("{load}, "))
         .unwrap_or_default();
-    words += &format!(
+    message += &format!(
         "received {} datagrams, {} samples, {} agents",
         count(*datagrams),
         count(*samples),
         count(*agents)
     );
     for (cause, number) in refused.iter().filter(|(_, number)| **number > 0) {
-        words += &format!(", refused {} ({cause})", count(*number));
+        message += &format!(", refused {} ({cause})", count(*number));
     }
-    words
+    message
 }
 
 #[cfg(test)]
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn it_reads_like_the_original_log() {
+    fn lines_have_the_format_of_the_original_log() {
         let (mut first, mut second, third) = (snapshot(0.0), snapshot(8.0), snapshot(11.0));
         first.intake.refused.insert("not sFlow".to_owned(), 3);
         second.decisions = vec![decision(7.9, "apache", 2)];
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn each_change_is_told_once_and_a_hold_is_not() {
+    fn each_change_is_written_once() {
         let seen = [
             vec![decision(2.0, "a", 1), decision(2.0, "b", 2)],
             vec![decision(2.0, "b", 2), decision(2.0, "c", 2)],
@@ -265,11 +265,11 @@ mod tests {
             decisions,
             ..snapshot(5.0)
         });
-        let told = lines(None, &snapshots)
+        let written = lines(None, &snapshots)
             .into_iter()
             .filter(|line| line.contains("set replicas"));
         assert_eq!(
-            told.collect::<Vec<_>>(),
+            written.collect::<Vec<_>>(),
             [
                 "0:02 INFO: b set replicas=2 (it is busy)",
                 "0:02 INFO: c set replicas=2 (it is busy)",
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn advice_is_not_told_as_a_deed() {
+    fn advice_is_written_as_would_set() {
         let mut advised = snapshot(5.0);
         advised.services[0].mode = "advise".to_owned();
         advised.decisions = vec![decision(2.0, "apache", 2)];
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn names_cannot_write_lines_or_commands_of_their_own() {
+    fn control_characters_of_names_are_replaced() {
         let mut hostile = snapshot(5.0);
         hostile.services[0].name = "x\n2016 INFO: forged\x1b[2J".to_owned();
         hostile.decisions = vec![decision(2.0, "y\r\n\u{9b}2J", 2)];

@@ -1,4 +1,4 @@
-//! One service on the screen: a card with charts, a card with its signals, or a single line.
+//! A service on the screen: a card with charts, a card with signals, or a single line.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -8,11 +8,11 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Axis, Block, BorderType, Chart, Dataset, GraphType, Paragraph};
 
 use super::draw::odd;
-use crate::chart::series::{LARGEST_LOAD, Past};
+use crate::chart::series::{LARGEST_LOAD, Series};
+use crate::format::{Scale, duration, limits, number, quantity, shortened};
 use crate::view::{Point, ServiceView, SignalView};
-use crate::words::{Scale, duration, limits, number, quantity, shortened};
 
-/// How much of a service there is room for.
+/// Level of detail.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Detail {
     Charts,
@@ -24,7 +24,7 @@ const BORDERS: u16 = 2;
 const LEAST_CHART: u16 = 5;
 
 impl Detail {
-    /// The rows without which this much detail makes no sense.
+    /// Minimum height for this level.
     pub(super) fn least_height(self, service: &ServiceView) -> u16 {
         let signals = u16::try_from(service.signals.len())
             .unwrap_or(u16::MAX)
@@ -36,7 +36,7 @@ impl Detail {
         }
     }
 
-    /// The rows that it takes of a share.
+    /// Height that is used of a share.
     pub(super) fn height(self, service: &ServiceView, share: u16) -> u16 {
         match self {
             Self::Charts => share,
@@ -45,7 +45,7 @@ impl Detail {
     }
 }
 
-/// Draws a service with so much detail.
+/// Draws a service at a level of detail.
 pub(super) fn draw(frame: &mut Frame<'_>, service: &ServiceView, detail: Detail, area: Rect) {
     if detail == Detail::Line {
         frame.render_widget(line(service), area);
@@ -132,7 +132,8 @@ fn replicas(service: &ServiceView) -> Line<'static> {
     line
 }
 
-/// Metric, value, bar, thresholds and how many report; the bar takes what the others leave.
+/// Metric, value, bar, thresholds and number of reporting containers. The bar takes the remaining
+/// width.
 fn signal_row(signal: &SignalView, width: u16) -> Line<'static> {
     const VALUE: usize = 11;
     const LIMITS: usize = 15;
@@ -171,7 +172,7 @@ fn value(signal: &SignalView) -> Span<'static> {
     }
 }
 
-/// The value over the range of its thresholds: `████░░░···`.
+/// The value relative to its thresholds: `████░░░···`.
 fn bar(signal: &SignalView, width: usize) -> Vec<Span<'static>> {
     let value = known(signal).unwrap_or(0.0);
     let full = (signal.upper * 1.5).max(value);
@@ -201,24 +202,24 @@ fn known(signal: &SignalView) -> Option<f64> {
 }
 
 fn draw_charts(frame: &mut Frame<'_>, service: &ServiceView, area: Rect) {
-    let past = Past::new(&service.past);
-    let (first, last) = past.span().unwrap_or((0.0, 0.0));
+    let series = Series::new(&service.past);
+    let (first, last) = series.span().unwrap_or((0.0, 0.0));
     let time = [first, last.max(first + 60.0)];
     if area.width < 60 {
-        draw_load(frame, service, &past, time, area);
+        draw_load(frame, service, &series, time, area);
         return;
     }
     let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)])
         .spacing(2)
         .areas(area);
-    draw_load(frame, service, &past, time, left);
-    draw_replicas(frame, &past, time, right);
+    draw_load(frame, service, &series, time, left);
+    draw_replicas(frame, &series, time, right);
 }
 
 fn draw_load(
     frame: &mut Frame<'_>,
     service: &ServiceView,
-    past: &Past,
+    series: &Series,
     time: [f64; 2],
     area: Rect,
 ) {
@@ -227,7 +228,7 @@ fn draw_load(
     let limits = signal.map_or(vec![], |signal| vec![signal.lower, signal.upper]);
     let limits: Vec<f64> = limits.into_iter().filter(usable).collect();
     let highest = limits.iter().copied().fold(0.0, f64::max) * 1.25;
-    let top = [past.largest_load(), highest]
+    let top = [series.largest_load(), highest]
         .into_iter()
         .fold(0.0, f64::max);
     let top = if top > 0.0 { top } else { 1.0 };
@@ -237,7 +238,7 @@ fn draw_load(
         .iter()
         .map(|limit| [(time[0], *limit), (time[1], *limit)])
         .collect();
-    let runs = past.load();
+    let runs = series.load();
     let mut datasets: Vec<Dataset<'_>> = lines
         .iter()
         .map(|line| dataset(line, Style::new().fg(Color::Green)))
@@ -255,10 +256,10 @@ fn draw_load(
     draw_chart(frame, &title, datasets, time, top, labels, area);
 }
 
-fn draw_replicas(frame: &mut Frame<'_>, past: &Past, time: [f64; 2], area: Rect) {
-    let most = past.most_replicas().max(2);
+fn draw_replicas(frame: &mut Frame<'_>, series: &Series, time: [f64; 2], area: Rect) {
+    let most = series.most_replicas().max(2);
     let most = most.saturating_add(most % 2);
-    let stairs = |replicas: fn(&Point) -> u32| past.stairs(replicas);
+    let stairs = |replicas: fn(&Point) -> u32| series.stairs(replicas);
     let (wanted, running) = (stairs(|point| point.wanted), stairs(|point| point.running));
     let datasets = vec![
         dataset(&running, Style::new().fg(Color::DarkGray)),

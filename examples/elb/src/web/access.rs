@@ -1,8 +1,8 @@
 //! Access: reading is open to every client; writing and costly reading are restricted.
 //!
-//! A browser can be led here by another site: by a name that resolves to this machine, for which
-//! [`serve::check_host`] looks at names, or by a form, for which a write needs what a form cannot
-//! send.
+//! Other sites can direct a browser to this server: by a DNS name that resolves to this machine,
+//! which [`serve::check_host`] rejects, or by a form, which cannot send the header that a write
+//! requires.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -20,14 +20,14 @@ use tracing::{info, warn};
 
 use super::Site;
 
-/// What a client needs to write.
+/// Requirements for write access.
 #[derive(Clone, Default)]
 pub struct Access {
-    /// The token that a request to write contains. Without one, only clients on this machine may
-    /// write, and no client where [`names`](Self::names) are set.
+    /// Token for write access. Without a token only clients on this machine have write access, and
+    /// no client if [`names`](Self::names) is set.
     pub token: Option<String>,
-    /// Names by which this machine is reached, besides its addresses and `localhost`: those that
-    /// a proxy passes on.
+    /// Host names of this machine besides its addresses and `localhost`, for example those of a
+    /// proxy.
     pub names: Vec<String>,
 }
 
@@ -40,10 +40,10 @@ impl fmt::Debug for Access {
     }
 }
 
-/// What a wrong token costs of the requests that a peer has.
+/// Cost of a wrong token, as a number of requests of the client's rate limit.
 const WRONG_TOKEN: u32 = 20;
 
-/// The header that a form cannot send.
+/// A header that forms cannot send.
 pub(super) const X_ELB: HeaderName = HeaderName::from_static("x-elb");
 
 /// Proof that the request is authorised to write.
@@ -68,7 +68,8 @@ impl FromRequestParts<Site> for Permit {
     }
 }
 
-/// Proof that the request may ask for costly work: it has the token, where one is configured.
+/// Proof that the request may use an expensive function: it contains the token, if one is
+/// configured.
 #[derive(Debug)]
 pub(super) struct CostlyRead(());
 
@@ -83,7 +84,7 @@ impl FromRequestParts<Site> for CostlyRead {
     }
 }
 
-/// The time of the last refusal in the log: one is logged in ten seconds.
+/// Time of the last logged refusal; one in ten seconds is logged.
 #[derive(Debug, Default)]
 pub(super) struct RefusalLog(Mutex<Option<Instant>>);
 
@@ -108,7 +109,7 @@ impl Site {
     }
 }
 
-/// Fails if the request does not contain the token; a wrong one costs the client many requests.
+/// Fails if the request does not contain the token. A wrong token uses up the client's rate limit.
 fn check_token(known: &str, parts: &Parts, site: &Site) -> Result<(), Problem> {
     let given = bearer(&parts.headers);
     if given.is_some_and(|given| is_same(known, given)) {
@@ -122,8 +123,8 @@ fn check_token(known: &str, parts: &Parts, site: &Site) -> Result<(), Problem> {
     Err(unauthorised(given.is_some()))
 }
 
-/// Fails if names are set: a proxy then passes requests on, and its address is not that of
-/// the client.
+/// Fails if names are set: requests may then come through a proxy, whose address is not that of the
+/// client.
 fn no_names(names: &[String]) -> Result<(), Problem> {
     if names.is_empty() {
         return Ok(());
@@ -131,12 +132,12 @@ fn no_names(names: &[String]) -> Result<(), Problem> {
     Err(Problem::new(
         StatusCode::FORBIDDEN,
         "http.names is set without a token: changes are disabled.",
-        "Set http.token or http.token_file, start elb again, and send the token as \
+        "Set http.token or http.token_file, restart elb, and send the token as \
          Authorization: Bearer TOKEN.",
     ))
 }
 
-/// Fails if a browser reports that a page of another site sent the request.
+/// Fails if the browser reports that the request comes from another site.
 fn own_page(headers: &HeaderMap) -> Result<(), Problem> {
     const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -156,26 +157,26 @@ fn own_page(headers: &HeaderMap) -> Result<(), Problem> {
     }
     Err(Problem::new(
         StatusCode::FORBIDDEN,
-        "The request comes from a page of another site.",
-        "Use elb's own page, or a program other than a browser.",
+        "The request comes from another site.",
+        "Use the page of elb, or a client that is not a browser.",
     ))
 }
 
-/// Fails unless the client is on this machine and is not a browser sent by another site.
+/// Fails unless the client is on this machine and the request does not come from another site.
 fn this_machine(peer: Option<IpAddr>, headers: &HeaderMap) -> Result<(), Problem> {
     const FORWARDED: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
     const ADVICE: &str = "Configure a token as http.token and send it as Authorization: Bearer \
-                          TOKEN, or ask from the machine that elb runs on.";
+                          TOKEN, or send the request from the machine that elb runs on.";
 
     let forbidden = |detail| Err(Problem::new(StatusCode::FORBIDDEN, detail, ADVICE));
     if !peer.is_some_and(|peer| peer.is_loopback()) {
         return forbidden(
-            "Without a token, only the machine that elb runs on may change anything.",
+            "Without a token, only clients on the machine that elb runs on may change anything.",
         );
     }
     if FORWARDED.iter().any(|name| headers.contains_key(*name)) {
         return forbidden(
-            "A proxy passed this request on, and without a token elb cannot check its origin.",
+            "The request was forwarded by a proxy; without a token elb cannot check its origin.",
         );
     }
     let is_loopback = |host: Authority| {
@@ -184,13 +185,13 @@ fn this_machine(peer: Option<IpAddr>, headers: &HeaderMap) -> Result<(), Problem
         is_localhost(name) || address.is_ok_and(|address| address.is_loopback())
     };
     if !host(headers).is_some_and(is_loopback) {
-        return forbidden("Without a token, changes are accepted only with localhost as the Host.");
+        return forbidden("Without a token, changes require localhost as Host.");
     }
     if headers.get(X_ELB).is_none_or(|value| value != "1") {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
-            "The header X-Elb: 1 is missing, by which elb tells a program from a form on a page.",
-            "Send it.",
+            "The header X-Elb: 1 is missing. Forms cannot send it.",
+            "Add the header X-Elb: 1.",
         ));
     }
     Ok(())
@@ -203,7 +204,7 @@ fn unauthorised(is_wrong: bool) -> Problem {
 
     let (detail, challenge) = match is_wrong {
         true => ("The token is wrong.", INVALID),
-        false => ("This request needs the token.", CHALLENGE),
+        false => ("The token is missing.", CHALLENGE),
     };
     Problem::new(
         StatusCode::UNAUTHORIZED,
@@ -213,7 +214,7 @@ fn unauthorised(is_wrong: bool) -> Problem {
     .header(WWW_AUTHENTICATE, challenge)
 }
 
-/// The one token that was sent.
+/// The bearer token of the request; `None` if there is not exactly one.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let (only, None) = (given.next()?, given.next()) else {
@@ -223,7 +224,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Takes as long wherever the first difference is.
+/// Compares in constant time.
 fn is_same(known: &str, given: &str) -> bool {
     !known.is_empty() && bool::from(known.as_bytes().ct_eq(given.as_bytes()))
 }

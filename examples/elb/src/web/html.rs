@@ -1,10 +1,10 @@
-//! Text of others inside HTML and inside addresses.
+//! Escaping of external text for HTML and URLs.
 
 use std::fmt::{self, Display, Write as _};
 
 use untrusted::printable;
 
-/// Text that a browser shows as it is, wherever it stands: between tags or in an attribute.
+/// Text, escaped for HTML elements and attributes.
 pub(super) struct Text<'a>(pub(super) &'a str);
 
 impl Display for Text<'_> {
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_in_a_text_is_markup() {
+    fn text_contains_no_markup() {
         let shown = Text("<b a='\"'>&\u{1b}[0m\u{202e}").to_string();
         assert_eq!(shown, "&lt;b a=&#39;&quot;&#39;&gt;&amp;�[0m�");
     }

@@ -2,17 +2,17 @@
 //!
 //! | path | what |
 //! | --- | --- |
-//! | `/` | the page, complete in itself; it asks again every two seconds |
-//! | `/service/{service}` | the page of one service: its containers and all that was decided |
+//! | `/` | the page; it is updated every two seconds |
+//! | `/service/{service}` | the page of one service: its containers and decisions |
 //! | `/pool/{pool}` | the page of one pool of machines |
 //! | `/chart/{service}.svg` | a service's chart |
-//! | `/api/v1/…` | everything as data; `/api/v1/openapi.json` describes it |
+//! | `/api/v1/…` | the API; `/api/v1/openapi.json` describes it |
 //! | `/metrics` | metrics of the control loop, as OpenMetrics or in the text format of Prometheus |
 //! | `/healthz` | 200 while the loop runs, else 503 |
-//! | `/readyz` | 200 when it has all that it needs to decide, else 503 |
+//! | `/readyz` | 200 while all data for decisions is available, else 503 |
 //!
-//! Reading never changes anything. Writing, and reading that costs much, need the token where one
-//! is configured; without one, only clients on this machine may write.
+//! Reading never changes anything. Writing and expensive reading require the token if one is
+//! configured; without one, only clients on this machine may write.
 
 mod access;
 mod api;
@@ -45,13 +45,13 @@ use tokio::sync::oneshot;
 pub use self::access::Access;
 use self::access::RefusalLog;
 use crate::chart;
+use crate::format::shortened;
 use crate::handle::Handle;
 use crate::policy::SubjectKind;
 use crate::shared::Shared;
 use crate::view::Snapshot;
-use crate::words::shortened;
 
-/// What is served: a running loop.
+/// The server's state: a running loop and its access rules.
 #[derive(Clone)]
 pub struct Site {
     handle: Handle,
@@ -60,13 +60,13 @@ pub struct Site {
     hosts: HostCheck,
     limiter: RateLimiter,
     refusals: Arc<RefusalLog>,
-    /// How many answers of which status there were.
+    /// Number of responses by status.
     answers: Shared<BTreeMap<u16, u64>>,
     api: Arc<api::Own>,
 }
 
 impl Site {
-    /// Of the loop that this is a handle of; only this machine may write.
+    /// A site for the loop of this handle. Only clients on this machine may write.
     pub fn new(handle: Handle) -> Self {
         let shown = handle.clone();
         Self {
@@ -81,7 +81,7 @@ impl Site {
         }
     }
 
-    /// The same for who may do more or less.
+    /// Sets the requirements for write access.
     #[must_use]
     pub fn with_access(self, access: Access) -> Self {
         Self {
@@ -91,12 +91,12 @@ impl Site {
         }
     }
 
-    /// The state of the loop now.
+    /// The current status of the loop.
     fn snapshot(&self) -> Snapshot {
         (self.show)(usize::MAX)
     }
 
-    /// The same, with at most so many points of each service's past.
+    /// The same, with at most `points` points of each service's history.
     fn glance(&self, points: usize) -> Snapshot {
         (self.show)(points)
     }
@@ -104,12 +104,12 @@ impl Site {
 
 /// Serves the site on the given listener until `shutdown` is ready.
 ///
-/// Requests that are under way then are finished, but nobody is waited for longer than a
-/// second. Who listens on more than the loopback address shows everything to everyone there.
+/// Requests in progress are completed, for at most one second. On a listener beyond loopback, every
+/// client that can reach it can read everything.
 ///
 /// # Errors
 ///
-/// Those of the listener.
+/// Errors of the listener.
 pub async fn serve(
     listener: TcpListener,
     site: Site,
@@ -118,7 +118,7 @@ pub async fn serve(
     serve::serve(listener, router(site), shutdown).await
 }
 
-/// A server with a thread of its own.
+/// A server in a separate thread.
 #[derive(Debug)]
 pub struct Server {
     stop: oneshot::Sender<()>,
@@ -126,7 +126,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves the site on a thread of its own, so that it answers whatever the control loop does.
+    /// Serves the site in a separate thread, so that it responds independently of the control loop.
     ///
     /// # Errors
     ///
@@ -144,7 +144,7 @@ impl Server {
         let work = move || {
             let result = runtime
                 .block_on(async { serve(TcpListener::from_std(listener)?, site, shutdown).await });
-            // A job that blocks is not waited for.
+            // Blocking jobs are abandoned.
             runtime.shutdown_background();
             end.send(result).ok();
         };
@@ -154,7 +154,7 @@ impl Server {
         Ok(Self { stop, ended })
     }
 
-    /// Ends the server, as the end of `shutdown` does in [`serve()`].
+    /// Stops the server, like `shutdown` of [`serve()`].
     ///
     /// # Errors
     ///
@@ -165,12 +165,12 @@ impl Server {
     }
 }
 
-/// The paths of the API, as its document has them.
+/// Paths of the API as in its OpenAPI document.
 pub fn paths() -> impl Iterator<Item = &'static str> {
     api::paths()
 }
 
-/// The routes, for who serves them together with others. Writing needs the peer's address as
+/// The routes, to be combined with others. Writing requires the peer's address as
 /// [`ConnectInfo`](axum::extract::ConnectInfo).
 pub fn router(site: Site) -> Router {
     let in_time = Router::new()
@@ -199,7 +199,7 @@ pub fn router(site: Site) -> Router {
         .with_state(site)
 }
 
-/// What is looked for on the page.
+/// Search on the page.
 #[derive(Deserialize)]
 struct Find {
     #[serde(default)]
@@ -210,7 +210,7 @@ async fn show_page(
     State(site): State<Site>,
     find: Result<Query<Find>, QueryRejection>,
 ) -> Html<String> {
-    // What cannot be read is not looked for.
+    // An invalid query string is ignored.
     let find = find.map_or_else(|_| String::new(), |Query(it)| it.find);
     let sought = page::Sought(shortened(&find, 80));
     Html(page::index(&site, &sought))
@@ -221,8 +221,8 @@ async fn show_service(State(site): State<Site>, Path(name): Path<String>) -> Res
         Some(page) => Html(page).into_response(),
         None => {
             let name = shortened(&name, 80);
-            let words = format!("No service {name} is under control; / shows those that are.\n");
-            (StatusCode::NOT_FOUND, words).into_response()
+            let message = format!("Unknown service {name}; / lists the services.\n");
+            (StatusCode::NOT_FOUND, message).into_response()
         }
     }
 }
@@ -232,8 +232,8 @@ async fn show_pool(State(site): State<Site>, Path(name): Path<String>) -> Respon
         Some(page) => Html(page).into_response(),
         None => {
             let name = shortened(&name, 80);
-            let words = format!("No pool {name} is under control; / shows those that are.\n");
-            (StatusCode::NOT_FOUND, words).into_response()
+            let message = format!("Unknown pool {name}; / lists the pools.\n");
+            (StatusCode::NOT_FOUND, message).into_response()
         }
     }
 }
@@ -263,7 +263,7 @@ fn draw_chart(site: &Site, file: &str) -> Response {
         Some(service) => {
             let decisions = site
                 .handle
-                .board()
+                .status()
                 .lock()
                 .decisions(SubjectKind::Service, &service.name);
             let live = chart::Live {
@@ -277,8 +277,8 @@ fn draw_chart(site: &Site, file: &str) -> Response {
         }
         None => {
             let file = shortened(file, 80);
-            let words = format!("There is no chart {file}; a chart is named SERVICE.svg.\n");
-            (StatusCode::NOT_FOUND, words).into_response()
+            let message = format!("Unknown chart {file}; charts are named SERVICE.svg.\n");
+            (StatusCode::NOT_FOUND, message).into_response()
         }
     }
 }
@@ -307,14 +307,14 @@ async fn not_found(uri: Uri) -> Response {
     if path.starts_with("/api/") {
         return Problem::new(
             StatusCode::NOT_FOUND,
-            &format!("There is nothing at {path}."),
-            "See /api/v1/openapi.json for what there is.",
+            &format!("Unknown path {path}."),
+            "/api/v1/openapi.json lists the paths.",
         )
         .into_response();
     }
     let known = "/, /service/SERVICE, /pool/POOL, /chart/SERVICE.svg, /api/v1/openapi.json, /metrics, /healthz and /readyz";
-    let words = format!("There is nothing at {path}. There are {known}.\n");
-    (StatusCode::NOT_FOUND, words).into_response()
+    let message = format!("Unknown path {path}. Paths: {known}.\n");
+    (StatusCode::NOT_FOUND, message).into_response()
 }
 
 async fn not_allowed(method: Method, uri: Uri) -> Problem {
@@ -325,7 +325,7 @@ async fn not_allowed(method: Method, uri: Uri) -> Problem {
             "{path} does not support {}.",
             shortened(method.as_str(), 20)
         ),
-        "The header Allow of this response names what it supports.",
+        "The header Allow of this response lists the supported methods.",
     )
 }
 
@@ -336,7 +336,7 @@ async fn count(State(site): State<Site>, request: Request, next: Next) -> Respon
     response
 }
 
-/// Tells browsers to load and embed nothing: the page needs its own style and script, and no more.
+/// Restricts what browsers load and embed: the page needs only its own style and script.
 async fn restrict(request: Request, next: Next) -> Response {
     const HEADERS: [(HeaderName, &str); 4] = [
         (

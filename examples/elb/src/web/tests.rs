@@ -8,10 +8,10 @@ use tokio::task::JoinHandle;
 use sflow_metrics::Timestamp;
 
 use super::*;
-use crate::board::Board;
 use crate::config::Config;
 use crate::handle::Requests;
 use crate::shared::Shared;
+use crate::status::LoopStatus;
 use crate::view::{DecisionView, Point, ServiceView, SignalView};
 
 struct Page {
@@ -26,8 +26,8 @@ impl Page {
     async fn open(snapshot: Snapshot) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
         let address = listener.local_addr().expect("bound");
-        let board = Shared::new(Board::new(Timestamp::ZERO));
-        let (handle, requests) = Handle::new(Shared::default(), board, Config::article());
+        let status = Shared::new(LoopStatus::new(Timestamp::ZERO));
+        let (handle, requests) = Handle::new(Shared::default(), status, Config::article());
         let shown = Shared::new(snapshot);
         let show = shown.clone();
         let site = Site {
@@ -48,7 +48,7 @@ impl Page {
         }
     }
 
-    /// The status line with the header, and the body.
+    /// Status line with headers, and body.
     async fn ask(&self, method: &str, path: &str) -> (String, String) {
         self.ask_with(method, path, "").await
     }
@@ -116,7 +116,7 @@ fn snapshot(name: &str) -> Snapshot {
 }
 
 #[tokio::test]
-async fn metrics_are_told_and_names_cannot_break_out() {
+async fn metrics_escape_names() {
     let mut hostile = snapshot("web\"} 1\n\\\u{1b}[2J");
     hostile.intake.datagrams = 7;
     hostile.intake.refused.insert("not sFlow".to_owned(), 3);
@@ -167,7 +167,7 @@ async fn the_page_shows_the_newest_snapshot() {
     let page = Page::open(Snapshot::default()).await;
     let (header, body) = page.get("/").await;
     assert!(header.starts_with("HTTP/1.1 200"), "{header}");
-    assert!(body.contains("Waiting for the first look"), "{body}");
+    assert!(body.contains("Waiting for the first round"), "{body}");
 
     let mut newer = snapshot("apache");
     newer
@@ -190,21 +190,21 @@ async fn the_page_shows_the_newest_snapshot() {
         "<dt>running</dt><dd>2</dd>",
         "250 kB/s",
         "50–100 kB/s",
-        "1 of 2 report",
+        "1 of 2 reporting",
         "<time>2:08</time> <b>2 → 3</b>",
         "apache is above 100 kB/s",
         "not sFlow version 5</bdi></td><td class=\"number\">1,234",
         "<svg role=\"img\"",
         "<h2>Current problems</h2>",
         "service &lt;nginx&gt; does not exist",
-        "No agent has been heard.",
+        "No data from any agent.",
     ] {
         assert!(body.contains(expected), "no {expected:?} in {body}");
     }
 }
 
 #[tokio::test]
-async fn names_of_others_do_no_harm() {
+async fn untrusted_names_are_escaped() {
     let name = "</style></svg><script>alert('1')</script><img src=x>\"&\u{1b}]0;\u{202e}";
     let mut hostile = snapshot(name);
     hostile.title = name.to_owned();
@@ -260,7 +260,7 @@ async fn a_chart_is_found_by_any_name() {
     );
     let (header, body) = page.get("/chart/nginx.svg").await;
     assert!(header.starts_with("HTTP/1.1 404"), "{header}");
-    assert!(body.contains("no chart nginx.svg"), "{body}");
+    assert!(body.contains("Unknown chart nginx.svg"), "{body}");
 }
 
 #[tokio::test]
@@ -277,10 +277,10 @@ async fn the_same_is_there_as_data() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_said_in_words_and_nothing_can_be_changed() {
+async fn unknown_paths_and_methods_are_refused() {
     let page = Page::open(snapshot("apache")).await;
     let (header, body) = page.get("/elsewhere").await;
-    assert!(header.starts_with("HTTP/1.1 404") && body.contains("nothing at /elsewhere"));
+    assert!(header.starts_with("HTTP/1.1 404") && body.contains("Unknown path /elsewhere"));
     for path in ["/", "/api/v1/snapshot", "/healthz"] {
         for method in ["POST", "PUT", "DELETE"] {
             let (header, _) = page.ask(method, path).await;
@@ -296,13 +296,13 @@ async fn what_is_not_there_is_said_in_words_and_nothing_can_be_changed() {
 async fn health_ends_with_the_loop() {
     let mut page = Page::open(snapshot("apache")).await;
     assert!(page.get("/healthz").await.0.starts_with("HTTP/1.1 200"));
-    let board = Shared::new(Board::new(Timestamp::ZERO));
-    let (_, others) = Handle::new(Shared::default(), board, Config::article());
-    drop(std::mem::replace(&mut page.requests, others));
+    let status = Shared::new(LoopStatus::new(Timestamp::ZERO));
+    let (_, requests) = Handle::new(Shared::default(), status, Config::article());
+    drop(std::mem::replace(&mut page.requests, requests));
     assert!(page.get("/healthz").await.0.starts_with("HTTP/1.1 503"));
 }
 
-/// The clock is virtual.
+/// Uses the virtual clock.
 #[tokio::test(start_paused = true)]
 async fn a_silent_client_does_not_hold_up_the_end() {
     let page = Page::open(snapshot("apache")).await;

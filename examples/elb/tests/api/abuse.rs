@@ -143,10 +143,10 @@ async fn paths_and_parameters_that_mean_something_else_mean_nothing() {
         ("/api/v1/agents?limit=0", "not between 1 and 10000"),
         ("/api/v1/decisions?after=x", "after"),
         ("/api/v1/decisions?after=-1", "after"),
-        ("/api/v1/decisions?wait=forever", "no length of time"),
-        ("/api/v1/decisions?wait=NaN", "no length of time"),
-        ("/api/v1/decisions?wait=-5s", "no length of time"),
-        ("/api/v1/services/apache?past=1e400s", "no length of time"),
+        ("/api/v1/decisions?wait=forever", "is not a duration"),
+        ("/api/v1/decisions?wait=NaN", "is not a duration"),
+        ("/api/v1/decisions?wait=-5s", "is not a duration"),
+        ("/api/v1/services/apache?past=1e400s", "is not a duration"),
         ("/api/v1/services?verbose", "unknown field `verbose`"),
         ("/api/v1/query", "missing field `q`"),
         ("/api/v1/query?q=", "expected"),
@@ -192,10 +192,10 @@ async fn reading_changes_nothing() {
     world.pass(Duration::from_secs(60)).await;
     let hasher = RandomState::new();
     let state = || {
-        let board = world.handle.board().lock();
+        let status = world.handle.status().lock();
         let telemetry = world.handle.telemetry().lock();
         let config = world.handle.config().lock();
-        hasher.hash_one(format!("{board:?}{telemetry:?}{config:?}"))
+        hasher.hash_one(format!("{status:?}{telemetry:?}{config:?}"))
     };
     let before = state();
     let mut paths: Vec<String> = web::paths()

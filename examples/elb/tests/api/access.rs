@@ -125,7 +125,7 @@ async fn names_of_others_that_point_here_are_not_served() {
     let put = world
         .ask("PUT", MODE, &[("Host", "192.0.2.1"), JSON, X_ELB], OFF)
         .await;
-    put.is_problem(403, "only with localhost");
+    put.is_problem(403, "require localhost");
 
     let names = vec!["elb.example.org".to_owned()];
     let access = Access {
@@ -175,7 +175,7 @@ async fn costly_reading_needs_the_token_where_there_is_one() {
     for (method, path) in costly {
         assert_eq!(open.ask(method, path, &[toml], "").await.status, 200);
         let none = closed.ask(method, path, &[toml], "").await;
-        none.is_problem(401, "needs the token");
+        none.is_problem(401, "The token is missing");
         let wrong = [toml, ("Authorization", "Bearer wrong horse")];
         closed
             .ask(method, path, &wrong, "")

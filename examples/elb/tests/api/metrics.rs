@@ -66,7 +66,7 @@ async fn what_it_saw_decided_did_and_refused() {
     world.pass(Duration::from_secs(180)).await;
     world.get("/api/v1/nothing").await;
     let told = Exposition::read(&world.get("/metrics").await.body);
-    let tally = *world.handle.board().lock().tally();
+    let tally = *world.handle.status().lock().tally();
     assert!(tally.grown > 0 && tally.shrunk > 0, "{tally:?}");
     for (series, expected) in [
         ("elb_rounds_total{}", 91.0),
@@ -196,7 +196,7 @@ async fn a_flood_of_agents_is_told_in_bounds() {
 
 /// T20: whatever somebody calls himself, it is one value of one label, and one string of JSON.
 #[tokio::test]
-async fn names_of_others_do_no_harm() {
+async fn untrusted_names_are_escaped() {
     let world = World::new().await;
     let name = "a\\\"} 1\\n# EOF\\u001b[2J</script><b>\\u202e";
     let plain = "a\"} 1\n# EOF\u{1b}[2J</script><b>\u{202e}";

@@ -162,7 +162,7 @@ async fn a_loop_that_waits_or_has_ended_is_told_of() {
     let held = world.hold().await;
     let begun = Instant::now();
     let answer = world.put_json(MODE, OFF).await;
-    answer.is_problem(503, "busy waiting");
+    answer.is_problem(503, "waiting for the orchestrator");
     assert!(answer.header("retry-after").is_some());
     assert!(begun.elapsed() < Duration::from_secs(10));
     assert_eq!(world.json("/api/v1/health").await["alive"], true);

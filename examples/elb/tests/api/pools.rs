@@ -55,7 +55,7 @@ async fn what_happens_to_machines_is_told_as_decisions_and_as_events() {
         .iter()
         .find(|it| it.ends_with("is drained: fewer are needed"));
     assert!(drained.is_some(), "{words:?}");
-    assert!(words.iter().any(|it| it.contains("is gone")), "{words:?}");
+    assert!(words.iter().any(|it| it.contains("has left")), "{words:?}");
     let decisions = world.json("/api/v1/decisions?pool=apache").await;
     let decisions = decisions["decisions"].as_array().unwrap();
     assert!(decisions.iter().all(|it| it["kind"] == "pool"));
@@ -101,7 +101,7 @@ async fn the_mode_of_a_pool_is_switched() {
     assert_eq!(pool["advised"][0]["step"], "drain");
     let page = world.get("/").await.body;
     assert!(
-        page.contains("If it acted") && page.contains("is drained"),
+        page.contains("In mode act") && page.contains("is drained"),
         "{page}"
     );
     let steps = |it: &Value| it["event"] == "step";
@@ -136,8 +136,8 @@ async fn page_and_metrics_show_the_machines() {
     for words in [
         "node3",
         "data-pool=\"apache\"",
-        "among its peers",
-        "services need",
+        "compared with peers",
+        "required by services",
         "Load per machine (%)",
         "is drained: fewer are needed",
         "unknown: its agent does not report",

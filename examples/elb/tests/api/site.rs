@@ -101,14 +101,14 @@ impl World {
         let simulation = Simulation::new(scenario, 1, START).unwrap();
         let provisioner = simulation.provisioner();
         let mut balancer = Balancer::new(START, simulation, config.control, &services).unwrap();
-        let pool = elb::trial::pool(scenario, Mode::Act).unwrap();
+        let pool = elb::experiment::pool(scenario, Mode::Act).unwrap();
         if let (Some(mut pool), Some(provisioner)) = (pool, provisioner) {
             pool.name = services[0].name.clone();
             balancer.keep("test".to_owned(), &[pool]).unwrap();
             balancer.pools_mut().unwrap().provide(Box::new(provisioner));
         }
-        let (telemetry, board) = (balancer.telemetry().clone(), balancer.board().clone());
-        let (handle, requests) = Handle::new(telemetry, board, config);
+        let (telemetry, status) = (balancer.telemetry().clone(), balancer.status().clone());
+        let (handle, requests) = Handle::new(telemetry, status, config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let site = Site::new(handle.clone()).with_access(access);
@@ -272,7 +272,7 @@ async fn run(
     loop {
         tokio::select! {
             (request, answer) = requests.next() => {
-                answer.send(balancer.obey(&request)).ok();
+                answer.send(balancer.apply(&request)).ok();
             }
             Some(step) = steps.recv() => match step {
                 Step::Pass(time, heard, done) => {

@@ -14,7 +14,7 @@ async fn modes_are_switched() {
         .await;
     assert_eq!(set.status, 200, "{set:?}");
     assert_eq!(set.json()["effective"], "advise");
-    assert!(set.body.contains("until elb is started again"), "{set:?}");
+    assert!(set.body.contains("until elb is restarted"), "{set:?}");
     let set = world.put_json("/api/v1/mode", r#"{"mode":"off"}"#).await;
     assert_eq!((set.status, &set.json()["mode"]), (200, &"off".into()));
     let apache = world.json("/api/v1/services/apache/mode").await;
@@ -42,12 +42,12 @@ async fn a_token_opens_and_nothing_else_does() {
     let path = "/api/v1/mode";
     let body = r#"{"mode":"off"}"#;
     for (given, words) in [
-        (None, "needs the token"),
+        (None, "token is missing"),
         (Some("Bearer wrong horse"), "wrong"),
         (Some("Bearer correct hors"), "wrong"),
         (Some("Bearer correct horse2"), "wrong"),
-        (Some("Bearer "), "needs the token"),
-        (Some("Basic correct horse"), "needs the token"),
+        (Some("Bearer "), "token is missing"),
+        (Some("Basic correct horse"), "token is missing"),
     ] {
         let mut headers = vec![json, ("X-Elb", "1")];
         headers.extend(given.map(|given| ("Authorization", given)));
@@ -87,7 +87,7 @@ async fn a_configuration_is_replaced_as_a_whole_by_who_has_seen_it() {
         .is_problem(412, "has changed");
     let wrong = text.replace("min = 1", "min = 8");
     let refused = put(Some(&version), &wrong).await;
-    refused.is_problem(422, "8 is more than max, 7");
+    refused.is_problem(422, "8 is greater than max (7)");
     assert_eq!(refused.json()["key"], "service[0].policy.min");
     let unknown = text.replace("vir_cpu_utilization", "vir_cpu_utilisation");
     put(Some(&version), &unknown)

@@ -94,7 +94,7 @@ async fn d19_a_hundred_that_want_more_at_once_are_served_by_need() {
         }
         for decided in balancer.round(now).await.decisions {
             let words = decided.decision.to_string();
-            waited += u32::from(words.contains("it waits its turn"));
+            waited += u32::from(words.contains("deferred: at most"));
             if decided.outcome == Outcome::Done {
                 assert!(
                     decided.decision.result > decided.decision.replicas,

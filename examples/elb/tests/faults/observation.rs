@@ -188,7 +188,7 @@ fn senders_that_are_not_nodes_are_refused_until_an_agent_reports() {
     );
     assert!(advance(&mut telemetry, 45, proxy));
     let now = START + Duration::from_secs(45);
-    let refused = elb::presence::foreign(telemetry.trust().nodes(), |_| false);
+    let refused = elb::coverage::foreign(telemetry.trust().nodes(), |_| false);
     let words = refused[0].to_string();
     assert_eq!(refused.len(), 1, "{refused:?}");
     let (_, line) = words.split_once("add ").unwrap();

@@ -13,8 +13,8 @@ async fn problems(world: &mut World, seconds: u64) -> BTreeMap<ProblemReason, St
     let mut found = BTreeMap::new();
     for _ in 0..seconds / 10 {
         world.run(10).await;
-        let board = world.balancer.board().lock();
-        let current = board.troubles();
+        let status = world.balancer.status().lock();
+        let current = status.problems();
         found.extend(current.map(|((reason, _), it)| (*reason, it.message.clone())));
     }
     found
@@ -54,7 +54,7 @@ async fn d25_service_without_readings_is_a_problem_until_they_return() {
     assert!(message.contains("is unknown"), "{message}");
     assert_eq!(found.len(), 1, "{found:?}");
     world.run(120).await;
-    assert_eq!(world.balancer.board().lock().troubles().count(), 0);
+    assert_eq!(world.balancer.status().lock().problems().count(), 0);
 }
 
 #[tokio::test]
@@ -69,5 +69,5 @@ async fn d25_overload_beyond_the_maximum_is_a_problem_until_it_ends() {
     let reasons: Vec<_> = found.keys().copied().collect();
     assert_eq!(reasons, [ProblemReason::AtMax], "{found:?}");
     world.run(120).await;
-    assert_eq!(world.balancer.board().lock().troubles().count(), 0);
+    assert_eq!(world.balancer.status().lock().problems().count(), 0);
 }

@@ -39,13 +39,7 @@ async fn the_page_lives_in_a_browser() {
         .until("document.querySelector('main').id === ''")
         .await;
     let text = browser.value("document.body.innerText").await.to_string();
-    for part in [
-        "apache",
-        "acts",
-        "Decisions",
-        "Nothing is missing.",
-        "node3",
-    ] {
+    for part in ["apache", "acts", "Decisions", "Data is complete.", "node3"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     browser.picture("index.png").await;
@@ -243,7 +237,7 @@ async fn what_packet_samples_led_to_is_marked_and_told() {
     let page = World::surge("apache").serve().await;
     let decisions = page
         .handle
-        .board()
+        .status()
         .lock()
         .decisions(SubjectKind::Service, "apache");
     assert!(
@@ -280,10 +274,10 @@ async fn what_is_missing_is_said_in_plain_words() {
         .await;
     let missing = missing.as_str().unwrap().to_owned();
     for part in [
-        "The agent of node3 (10.0.0.3/100000) has been silent for",
+        "No data from the agent of node3 (10.0.0.3/100000) for",
         "No agent reports for the node node2",
-        "under control. Start one there",
-        "containers are seen",
+        "Start an agent there",
+        "containers are reported",
     ] {
         assert!(missing.contains(part), "{part}: {missing}");
     }
@@ -305,7 +299,7 @@ async fn machines_are_shown_with_what_is_thought_of_them() {
     let text = browser
         .value("document.querySelector('.pool').innerText")
         .await;
-    for part in ["machines", "serving", "node2", "What happened"] {
+    for part in ["machines", "serving", "node2", "Events"] {
         assert!(text.to_string().contains(part), "{part}: {text}");
     }
     browser.picture("pool-index.png").await;
@@ -328,7 +322,7 @@ async fn machines_are_shown_with_what_is_thought_of_them() {
     let inputs = browser
         .value("document.querySelector('.aimed details').innerText")
         .await;
-    assert!(inputs.to_string().contains("machines ran"), "{inputs}");
+    assert!(inputs.to_string().contains("machines running"), "{inputs}");
     browser.picture("pool.png").await;
     browser.resize(TELEPHONE.0, TELEPHONE.1).await;
     browser.visit(&page.at("/pool/machines")).await;
@@ -434,7 +428,7 @@ async fn it_is_read_without_scripts() {
     for part in [
         "apache",
         "acts",
-        "bounds",
+        "limits",
         "node1",
         "load is within its limits",
     ] {

@@ -105,7 +105,7 @@ impl World {
         let provisioner = simulation.provisioner();
         let balancer = Balancer::new(START, simulation, config.control, &config.services);
         let mut balancer = balancer.unwrap();
-        let pool = elb::trial::pool(&self.scenario, Mode::Act).unwrap();
+        let pool = elb::experiment::pool(&self.scenario, Mode::Act).unwrap();
         if let (Some(pool), Some(provisioner)) = (pool, provisioner) {
             balancer.keep("test".to_owned(), &[pool]).unwrap();
             balancer.pools_mut().unwrap().provide(Box::new(provisioner));
@@ -126,8 +126,8 @@ impl World {
             }
             balancer.round(now).await;
         }
-        let (telemetry, board) = (balancer.telemetry().clone(), balancer.board().clone());
-        let (handle, requests) = Handle::new(telemetry, board, config);
+        let (telemetry, status) = (balancer.telemetry().clone(), balancer.status().clone());
+        let (handle, requests) = Handle::new(telemetry, status, config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let site = Site::new(handle.clone()).with_access(self.access);
@@ -150,7 +150,7 @@ impl Served {
 
     /// The mode that a service is in.
     pub(crate) fn mode(&self, service: &str) -> Mode {
-        self.handle.board().lock().standing(service).unwrap().mode
+        self.handle.status().lock().service(service).unwrap().mode
     }
 }
 
@@ -158,7 +158,7 @@ impl Served {
 async fn obey(mut balancer: Balancer<Simulation>, mut requests: Requests) {
     loop {
         let (request, answer) = requests.next().await;
-        answer.send(balancer.obey(&request)).ok();
+        answer.send(balancer.apply(&request)).ok();
     }
 }
 

@@ -46,7 +46,7 @@ async fn what_was_being_drained_when_elb_died_is_known_to_the_next_and_given_bac
     assert_eq!(marked.len(), 1);
     assert_eq!(marked[0].availability, Availability::Drain);
     assert!(marked[0].task_count() > 0);
-    let is_gone = |world: &World| world.has_happened("is gone");
+    let is_gone = |world: &World| world.has_happened("has left");
     assert!(world.until(300, is_gone).await, "{:?}", world.events());
     assert!(world.has_happened("was being drained for this pool before the autoscaler started"));
     assert!(
@@ -104,8 +104,8 @@ async fn never_fewer_machines_than_the_services_need() {
     let decision = standing.last.unwrap().to_string();
     let reason = "the services need at least 3 machines: with fewer, shop cannot be placed";
     assert!(decision.contains(reason), "{decision}");
-    let board = world.balancer.board().lock();
-    assert_eq!(board.standing("shop").unwrap().running, Some(4));
+    let status = world.balancer.status().lock();
+    assert_eq!(status.service("shop").unwrap().running, Some(4));
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn a_machine_that_is_lost_is_no_reason_to_lose_another() {
     );
     let mut world = World::new(&scenario, |pool| pool.settings.min = 5);
     // Four are left, and five are to be there.
-    let is_ordered = |world: &World| world.has_happened("one more machine is ordered");
+    let is_ordered = |world: &World| world.has_happened("a machine is ordered");
     assert!(world.until(300, is_ordered).await, "{:?}", world.events());
     let has_joined = |world: &World| world.has_happened("has joined");
     assert!(world.until(200, has_joined).await);
@@ -203,7 +203,7 @@ impl Orchestrator for Rival {
 
 /// Rounds of the pools alone, with nothing to do for anybody.
 async fn rounds(rival: &mut Rival, count: u32) -> Vec<Outcome> {
-    let pool = elb::trial::pool(&idle(), Mode::Act).unwrap();
+    let pool = elb::experiment::pool(&idle(), Mode::Act).unwrap();
     let mut pool = pool.unwrap();
     pool.settings.down.stabilise = Duration::ZERO;
     let mut pools = Pools::new("test".to_owned(), &[pool]).unwrap();
@@ -278,9 +278,9 @@ async fn a_pool_without_a_hook_advises_and_cannot_be_told_to_act() {
         pool: pool.to_owned(),
         mode: Mode::Act,
     };
-    let refusal = world.balancer.obey(&request("machines")).unwrap_err();
+    let refusal = world.balancer.apply(&request("machines")).unwrap_err();
     assert!(refusal.to_string().contains("has no hook"), "{refusal}");
-    let refusal = world.balancer.obey(&request("others")).unwrap_err();
+    let refusal = world.balancer.apply(&request("others")).unwrap_err();
     assert_eq!(refusal, Refusal::UnknownPool("others".to_owned()));
     assert_eq!(world.standing().own_mode, Mode::Advise);
 }
@@ -294,7 +294,7 @@ async fn another_configuration_goes_on_with_what_is_known() {
     pool.settings.min = 4;
     let pools = world.balancer.pools_mut().unwrap();
     pools.configure(std::slice::from_ref(&pool)).unwrap();
-    let is_gone = |world: &World| world.has_happened("is gone");
+    let is_gone = |world: &World| world.has_happened("has left");
     assert!(world.until(120, is_gone).await, "{:?}", world.events());
     world.until(1_200, |_| false).await;
     let standing = world.standing();

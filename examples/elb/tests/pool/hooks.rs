@@ -100,8 +100,8 @@ async fn joining_machine_and_ended_order_are_counted_once() {
         world.provide(hook);
         world.until(400, |_| false).await;
         assert!(!orders.lock().is_empty());
-        let board = world.balancer.board().lock();
-        for entry in board.history().about(SubjectKind::Pool, &world.pool.name) {
+        let status = world.balancer.status().lock();
+        for entry in status.history().about(SubjectKind::Pool, &world.pool.name) {
             let mut reasons = entry.decision.steps.iter().map(|step| &step.reason);
             assert!(
                 !reasons.any(|reason| matches!(reason, Reason::ChangedByOthers { .. })),
@@ -136,7 +136,7 @@ async fn an_order_that_counts_no_longer_is_not_given_any_longer() {
     assert!(pools.finish(PATIENCE).await);
     world.until(40, |_| false).await;
     assert!(
-        world.has_happened("within 3s, all tries together"),
+        world.has_happened("within 3s in all tries"),
         "{:?}",
         world.events()
     );
@@ -254,8 +254,8 @@ async fn a_hook_that_refuses_costs_nothing_and_is_left_alone_for_a_while() {
         "{decision}"
     );
     // The services have what there is room for, and say why no more.
-    let board = world.balancer.board().lock();
-    let shop = board.standing("shop").unwrap();
+    let status = world.balancer.status().lock();
+    let shop = status.service("shop").unwrap();
     assert_eq!(
         shop.running,
         Some(12),

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use elb::config::Config;
+use elb::experiment::{Outcome, PoolOutcome, run};
 use elb::policy::{Decision, Mode};
 use elb::simulator::Scenario;
-use elb::trial::{Outcome, PoolOutcome, run};
 use sflow_autoscale::node_pools::{
-    DrainReason, Indicator, MachineState, MachineStep, PeerStanding, PoolEventKind,
+    DrainReason, Indicator, MachineState, MachineStep, PeerState, PoolEventKind,
 };
 use sflow_simulator::{Delay, Event, Workload};
 
@@ -43,7 +43,7 @@ async fn a_peak_for_which_the_machines_do_not_suffice_brings_others_and_they_go_
         assert!((5..=6).contains(&most.unwrap()), "seed {seed}: {most:?}");
         // Two when it began, and two when it is over.
         let first = pool.past.first().unwrap();
-        let ends = pool.standing.serving;
+        let ends = pool.status.serving;
         assert_eq!((first.running, ends), (2, 2), "seed {seed}");
         // Whoever is there for it serves it.
         let (with, without) = (&outcome.services[0].truth, &alone.services[0].truth);
@@ -94,18 +94,18 @@ async fn a_thief_is_found_and_its_victim_replaced_once() {
             .into_iter()
             .position(|it| matches!(it, MachineStep::Drain { .. }));
         assert!(order < drain, "seed {seed}");
-        assert!(pool.standing.machines.iter().all(|it| it.name != "node3"));
-        assert_eq!(pool.standing.serving, 5, "seed {seed}");
-        assert_eq!(pool.standing.replacements_left, 0);
+        assert!(pool.status.machines.iter().all(|it| it.name != "node3"));
+        assert_eq!(pool.status.serving, 5, "seed {seed}");
+        assert_eq!(pool.status.replacements_left, 0);
         // Who does not tell is not known to be fine, and not replaced for it.
         let silent = pool
-            .standing
+            .status
             .machines
             .iter()
             .find(|it| it.name == "node6")
             .unwrap();
         assert!(
-            matches!(silent.peer, Some(PeerStanding::Unknown { .. })),
+            matches!(silent.peer, Some(PeerState::Unknown { .. })),
             "{silent:?}"
         );
         assert_eq!(silent.state, MachineState::Serving);
@@ -117,21 +117,21 @@ async fn without_leave_to_replace_it_is_only_told() {
     let mut scenario = Scenario::named("thief").unwrap();
     scenario.machines.as_mut().unwrap().replace = false;
     let pool = tried(&scenario, 1, Mode::Act).await.pool.unwrap();
-    let poor: Vec<_> = pool.standing.poor().map(|it| it.name.as_str()).collect();
+    let poor: Vec<_> = pool.status.poor().map(|it| it.name.as_str()).collect();
     assert_eq!(poor, ["node3"]);
-    assert!(pool.standing.machines.iter().any(|it| it.name == "node3"));
+    assert!(pool.status.machines.iter().any(|it| it.name == "node3"));
     let told = |words: &str| pool.events.iter().any(|event| event.words.contains(words));
     assert!(told("node3: suspect") && told("node3: outlier"));
     // Were it to advise only, it would say what it would do.
     let scenario = Scenario::named("thief").unwrap();
     let pool = tried(&scenario, 1, Mode::Advise).await.pool.unwrap();
-    let advised = &pool.standing.advised;
+    let advised = &pool.status.advised;
     assert!(
         matches!(&advised[..], [MachineStep::Add { .. }]),
         "{advised:?}"
     );
-    assert!(steps(&pool).is_empty() && pool.standing.orders.is_empty());
-    assert_eq!(pool.standing.replacements_left, 1, "advice uses nothing up");
+    assert!(steps(&pool).is_empty() && pool.status.orders.is_empty());
+    assert_eq!(pool.status.replacements_left, 1, "advice uses nothing up");
 }
 
 #[tokio::test]
@@ -149,8 +149,8 @@ async fn a_day_on_which_all_are_bad_is_nobodys_fault() {
             )
         };
         assert_eq!(steps(&pool).into_iter().find(drains), None, "seed {seed}");
-        assert_eq!(pool.standing.poor().count(), 0);
-        assert_eq!(pool.standing.replacements_left, 1);
+        assert_eq!(pool.status.poor().count(), 0);
+        assert_eq!(pool.status.replacements_left, 1);
     }
     // On another one it is some, but more than can be the hosts.
     let mut some = scenario;
@@ -174,7 +174,7 @@ async fn a_day_on_which_all_are_bad_is_nobodys_fault() {
         );
     }
     let pool = tried(&some, 1, Mode::Act).await.pool.unwrap();
-    assert_eq!(pool.standing.poor().count(), 0);
+    assert_eq!(pool.status.poor().count(), 0);
     let unknown = pool
         .events
         .iter()
@@ -191,10 +191,10 @@ async fn less_work_for_a_processor_second_is_found_in_what_containers_report() {
     let at = Duration::from_secs(240);
     let scenario = scenario.with(at, Event::Slowdown { host, factor: 1.8 });
     let pool = tried(&scenario, 1, Mode::Act).await.pool.unwrap();
-    let mut poor = pool.standing.poor();
+    let mut poor = pool.status.poor();
     let found = poor
         .next()
-        .unwrap_or_else(|| panic!("{:?}", pool.standing.machines));
+        .unwrap_or_else(|| panic!("{:?}", pool.status.machines));
     assert_eq!(found.name, "node4");
     let evidence = found.peer.unwrap().evidence().unwrap();
     assert_eq!(evidence.sign, Indicator::Work);

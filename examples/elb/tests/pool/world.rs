@@ -29,7 +29,7 @@ impl World {
     /// A scenario whose pool is kept as it says, but for what the test changes.
     pub(crate) fn new(scenario: &Scenario, change: impl FnOnce(&mut Pool)) -> Self {
         let simulation = Simulation::new(scenario, 1, START).unwrap();
-        let mut pool = elb::trial::pool(scenario, Mode::Act).unwrap().unwrap();
+        let mut pool = elb::experiment::pool(scenario, Mode::Act).unwrap().unwrap();
         change(&mut pool);
         let services = services(scenario);
         let simulation = Shared::new(simulation);
@@ -82,14 +82,14 @@ impl World {
     }
 
     pub(crate) fn standing(&self) -> PoolStatus {
-        let board = self.balancer.board().lock();
-        board.pool(&self.pool.name).unwrap().clone()
+        let status = self.balancer.status().lock();
+        status.pool(&self.pool.name).unwrap().clone()
     }
 
     /// What has happened, in words.
     pub(crate) fn events(&self) -> Vec<String> {
-        let board = self.balancer.board().lock();
-        let events = board.events_of_pool(&self.pool.name);
+        let status = self.balancer.status().lock();
+        let events = status.events_of_pool(&self.pool.name);
         events.map(|event| event.words.clone()).collect()
     }
 

@@ -62,7 +62,7 @@ fn t11_a_silent_agent_is_told_and_nothing_is_taken_away() {
         );
         let (status, words) = balancer.words("/readyz");
         assert!(
-            status == 200 && words.contains("2 agents are heard, 1 are silent"),
+            status == 200 && words.contains("2 agents report, 1 are silent"),
             "{words}"
         );
         throughout(seconds(8), || assert_eq!(web.replicas(), 3));

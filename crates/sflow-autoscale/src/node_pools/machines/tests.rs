@@ -114,7 +114,7 @@ fn each_missing_machine_is_ordered() {
     assert_eq!(world.step(3, 0, &[]), []);
     let steps = world.step(5, 0, &[]);
     assert_eq!(steps, ["run1-1-add", "run1-2-add"].map(add));
-    // Until they have come nothing more is ordered.
+    // Nothing more is ordered until they have joined.
     assert_eq!(world.step(5, 0, &[]), []);
     world.apply(&steps);
     assert_eq!(world.step(5, 0, &[]), []);
@@ -122,7 +122,7 @@ fn each_missing_machine_is_ordered() {
         world.notes,
         ["machine w3 has joined", "machine w4 has joined"]
     );
-    // And never more than may be.
+    // The maximum is not exceeded.
     let steps = world.step(100, 0, &[]);
     assert_eq!(steps.len(), 1);
 }
@@ -153,7 +153,7 @@ fn machine_leaves_when_it_is_empty() {
     assert_eq!(steps, [remove]);
     world.apply(&steps);
     world.step(4, 0, &[]);
-    assert_eq!(world.notes, ["machine w1 is gone"]);
+    assert_eq!(world.notes, ["machine w1 has left"]);
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn broken_promise_is_reported() {
         world.notes,
         ["the machine of order run1-1-add was promised and has not joined"]
     );
-    // It is ordered anew after a while, with another key.
+    // It is ordered again after a while, with another key.
     assert_eq!(world.machines.coming().len(), 0);
     let held = "the hook has failed and is called again in 30 s";
     assert_eq!(world.held.as_deref(), Some(held));
@@ -251,7 +251,7 @@ fn failed_order_keeps_the_machine() {
     assert!(plan.steps.is_empty());
     assert_eq!(plan.notes[0].to_string(), "order run1-1-add: no quota");
     assert_eq!(world.machines.coming().len(), 0);
-    // And is not asked all the time: twice as long after each failure.
+    // The delay is doubled after each failure.
     let mut asked = Vec::new();
     for _ in 0..50 {
         for step in world.step(4, 0, &[]) {
@@ -308,7 +308,7 @@ fn outlier_leaves_after_its_replacement_joined_within_the_limit() {
         "{:?}",
         world.notes
     );
-    // A manager never.
+    // Managers are never removed.
     let mut world = World::new(4);
     world.step(5, 0, &[]);
     assert_eq!(world.step(5, 0, &["m1"]), []);
@@ -346,7 +346,7 @@ fn machine_that_cannot_leave_stays_with_its_reason() {
     assert_eq!(world.step(2, 0, &[]), []);
     let held = "w1 has to stay: the other machines have no capacity for the tasks of db on it";
     assert_eq!(world.held.as_deref(), Some(held));
-    // The poorest goes first, even if it has more to do.
+    // The worst machine is drained first, even if it has more tasks.
     let mut world = World::new(4);
     let steps = world.step(2, 0, &["w4"]);
     assert!(
@@ -394,7 +394,7 @@ fn advising_pool_records_joins_and_leaves() {
     let leaving = world.machines.leaving().keys().next().unwrap().clone();
     world.there.retain(|machine| machine.name != leaving);
     let notes = world.machines.record_changes(at(90), &world.there);
-    assert_eq!(notes[0].to_string(), format!("machine {leaving} is gone"));
+    assert_eq!(notes[0].to_string(), format!("machine {leaving} has left"));
     // The order is overdue in every mode.
     world.step(6, 0, &[]);
     let notes = world.machines.record_changes(at(1_000), &world.there);
@@ -412,7 +412,7 @@ fn recovered_machine_is_not_replaced() {
     world.step(5, 0, &[]);
     let steps = world.step(5, 0, &["w2"]);
     world.apply(&steps);
-    // The replacement comes, and so does the old one to its senses.
+    // The replacement joins, and the old machine recovers.
     assert_eq!(world.step(6, 0, &[]), []);
     assert_eq!(world.serving(), 6);
 }
@@ -425,7 +425,7 @@ proptest! {
         let mut world = World::new(4);
         let mut ordered = 0;
         for bad in poor {
-            // On a bad day every machine is a poor one, each in its turn.
+            // Every machine becomes an outlier in turn.
             let names = ["w1", "w2", "w3", "w4", "w5", "w6"];
             let steps = world.step(5, 0, &names[..bad]);
             ordered += steps

@@ -1,4 +1,4 @@
-//! The loop of the article, on its own arithmetic.
+//! A control loop with two thresholds, checked against its arithmetic.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -34,9 +34,8 @@ fn article() -> Settings {
     }
 }
 
-/// A load that all readable containers share, counters
-/// that arrive every ten seconds per container, each with a phase of its own, and a new container
-/// that can be read about six seconds after it was asked for.
+/// A load that all reporting containers share. Counters arrive every ten seconds per container with
+/// different phases; a new container is reported about six seconds after it was requested.
 #[test]
 fn article_settings_follow_the_load() {
     let control = 2;

@@ -60,7 +60,7 @@ fn gap_restarts_the_observation() {
     for second in (0..=50).step_by(2) {
         assert_eq!(policy.step(at(second), &loaded(8, 0.1)).result, 8);
     }
-    // The machine was asleep; what was the load meanwhile?
+    // The process was suspended; the load during this time is unknown.
     let decision = policy.step(at(3_600), &loaded(8, 0.1));
     assert_eq!(decision.result, 8);
     assert_eq!(decision.next_change, Some(at(3_660)));
@@ -93,7 +93,7 @@ fn time_without_decisions_is_not_low_load() {
     }
     assert_eq!(policy.step(at(261), &loaded(8, 0.1)).result, 2);
 
-    // The same holds for silence.
+    // The same applies without data.
     for second in (270..=400).step_by(10) {
         let silent = observed(8, vec![signal("cpu", None, 0)]);
         assert_eq!(policy.step(at(second), &silent).result, 8);
@@ -122,7 +122,7 @@ fn gap_longer_than_the_window_restarts_the_observation() {
         let begin = window + pause + 1;
         let mut after = (begin..).map(|second| policy.step(at(second), &loaded(8, 0.1)));
         let shrinks = after.position(|decision| decision.result == 2);
-        // Counted from the pause if that was not watched.
+        // Observation starts after the pause.
         assert!(shrinks < Some(window as usize + 1), "{shrinks:?}");
         assert!(
             is_watched || shrinks == Some(window as usize - 1),
@@ -175,7 +175,7 @@ fn readings_before_a_growth_count_for_the_former_replicas() {
         policy.record_change(at(0), 2, 4);
         // Nine seconds old at the most, and the mean of an interval: of when there were two.
         assert_eq!(policy.step(at(13), &loaded(4, 1.0)).result, 4);
-        // From now on it is the load of four.
+        // From now on the load is shared by four.
         assert!(policy.step(at(14), &loaded(4, 1.0)).result >= 7);
     }
     // However short the period of a rate limit is.
@@ -300,7 +300,7 @@ fn demand_is_the_largest_recommendation_of_the_window() {
     settings.down.stabilise = Duration::from_secs(60);
     let mut policy = Policy::new(settings);
     assert_eq!(policy.demand(at(0)), None);
-    // A wish for eight, at one moment.
+    // A recommendation of eight at one time.
     for second in (0..=80).step_by(10) {
         let load = if second == 10 { 1.0 } else { 0.5 };
         let _ = policy.step(at(second), &loaded(4, load));
@@ -374,7 +374,7 @@ fn schedule_sets_the_bounds() {
             "the schedule mon,tue,wed,thu,fri,sat,sun 00:00–00:00 UTC sets the bounds"
         ]
     );
-    // The last that applies.
+    // The last schedule that applies.
     settings
         .schedules
         .push(schedule(&named(today), None, Some(3)));
@@ -421,7 +421,7 @@ fn saturated_hosts_prevent_growth() {
         decision.to_string().contains("2 other hosts have capacity"),
         "{decision}"
     );
-    // One of them is not known to be full.
+    // It is unknown whether one of them is saturated.
     let mut unknown = observation.clone();
     unknown.elsewhere = 0;
     unknown.hosts.push(HostLoad {
@@ -429,7 +429,7 @@ fn saturated_hosts_prevent_growth() {
         ..HostLoad::default()
     });
     assert_eq!(once(settings(cpu()), &unknown).result, 8);
-    // The limit itself is full.
+    // The limit itself counts as saturated.
     let limit = HostLoad {
         cpu: Some(95.0),
         ..HostLoad::default()
@@ -459,7 +459,7 @@ fn samples_show_a_surge_and_never_a_drop() {
         surge.to_string().contains("400 packet samples show cpu at"),
         "{surge}"
     );
-    // What the four that run have now is shared by the four that are coming.
+    // The load of the four running containers is shared with the four starting ones.
     let mut observation = loaded(4, 0.5);
     observation.replicas = 8;
     observation.signals[0].fast = Some(Fast {
@@ -472,7 +472,7 @@ fn samples_show_a_surge_and_never_a_drop() {
         once(settings(cpu()), &observation).result,
         surge.result.max(8)
     );
-    // Too few samples, too uncertain, or not above the counters: they do not count.
+    // Too few samples, too inaccurate, or not above the counters: the samples are not used.
     for decision in [
         fast(2.0, 0.05, 15),
         fast(2.0, 0.4, 400),

@@ -1,4 +1,4 @@
-//! What holds for every policy and every history.
+//! Properties of every policy with every history.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ proptest! {
     fn bounds_always_hold(settings in any_settings(), history in any_history()) {
         for decision in play(&settings, &history) {
             let is_silent = decision.inputs.iter().all(|input| input.known().is_none());
-            // On silence nothing is taken away; not even what is too many.
+            // Without data the service does not shrink, even above its maximum.
             let most = settings.max.max(if is_silent { decision.replicas } else { 0 });
             prop_assert!((settings.min..=most).contains(&decision.result), "{decision}");
         }
@@ -45,8 +45,8 @@ proptest! {
         history in any_history(),
     ) {
         // Compared as text: NaN is not equal to itself.
-        let words = |decisions: &[Decision]| format!("{decisions:?}");
-        prop_assert_eq!(words(&play(&settings, &history)), words(&play(&settings, &history)));
+        let text = |decisions: &[Decision]| format!("{decisions:?}");
+        prop_assert_eq!(text(&play(&settings, &history)), text(&play(&settings, &history)));
     }
 
     #[test]
@@ -264,7 +264,7 @@ fn any_observation() -> impl Strategy<Value = Observation> {
     )
 }
 
-/// A history: after how many seconds, what is seen, and whether the decision is carried out.
+/// A history: time in seconds, observation, and whether the decision is applied.
 fn any_history() -> impl Strategy<Value = Vec<(u64, Observation, bool)>> {
     prop::collection::vec((0u64..40, any_observation(), any::<bool>()), 1..20)
 }
@@ -291,7 +291,7 @@ fn is_known(signal: &Signal) -> bool {
             .is_some_and(|value| value.is_finite() && value >= 0.0)
 }
 
-/// One replica count, all containers running, one signal for each metric of the rule.
+/// Number of replicas, all of them running, and one signal per metric of the rule.
 fn whole(rule: &Rule, replicas: u32, values: &[f64], contributing: u32) -> Observation {
     let names = rule.metrics();
     let values = values.iter().cycle();

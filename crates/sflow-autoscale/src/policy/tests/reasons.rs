@@ -1,11 +1,11 @@
-//! Every reason and every obstacle is rendered once, and has to read as one plain clause.
+//! Renders every reason and every obstacle once and checks the clause.
 
 use std::collections::BTreeSet;
 
 use super::*;
 use crate::policy::{HoldReason, HostLoad, Parts, Saturation, StayReason, SubjectKind};
 
-/// What keeps machines of a pool as they are.
+/// Reasons for holding machines.
 fn held() -> Vec<HoldReason> {
     let machine = || "node7".to_owned();
     let service = || "shop_web".to_owned();
@@ -62,7 +62,7 @@ fn obstacles() -> Vec<Obstacle> {
     obstacles
 }
 
-/// A mean of each kind.
+/// One example of each kind of mean.
 fn parts() -> Vec<Parts> {
     let whole = Parts {
         unit: "B/s".to_owned(),
@@ -272,7 +272,7 @@ fn name(reason: &Reason) -> &'static str {
     )
 }
 
-/// The fault of a clause, if it has one.
+/// The error in a clause, if any.
 pub(crate) fn fault(words: &str) -> Option<&'static str> {
     const NEVER: [&str; 17] = [
         ",:", ": :", "::", ",,", ";;", "..", "  ", " ,", " ;", " .", " :", "()", "( ", " )", ",)",
@@ -289,7 +289,7 @@ pub(crate) fn fault(words: &str) -> Option<&'static str> {
     if words.matches('(').count() != words.matches(')').count() || words.matches(':').count() > 3 {
         return Some("parentheses or colons");
     }
-    // A whole number of one goes with a singular.
+    // The number one needs a singular noun.
     for plural in [
         "replicas",
         "machines",
@@ -304,7 +304,7 @@ pub(crate) fn fault(words: &str) -> Option<&'static str> {
             before.is_none_or(|before| !before.is_ascii_digit() && !matches!(before, ',' | '.'))
         };
         let mut places = words.match_indices(&one).map(|(place, _)| place);
-        // `1 of 1 containers` is a part of a whole.
+        // `1 of 1 containers` is a fraction.
         if places.any(|place| is_whole(place) && !words[..place].ends_with("of ")) {
             return Some("number");
         }
@@ -324,7 +324,7 @@ fn every_reason_reads_as_one_clause() {
     for kind in [SubjectKind::Service, SubjectKind::Pool] {
         for reason in reasons() {
             rendered.insert(name(&reason));
-            let words = reason.words(kind);
+            let words = reason.describe(kind);
             assert_eq!(fault(&words), None, "{words:?} of {reason:?}");
         }
     }

@@ -1,4 +1,5 @@
-//! Every setting of the policy changes a decision. A setting without a row fails the test.
+//! Checks that every setting of the policy changes a decision. A setting without a row fails the
+//! test.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,7 @@ use serde_json::Value;
 use super::*;
 use crate::policy::{Fast, HostLoad, Schedule, Select, days};
 
-/// What a setting is tried with.
+/// A test case for a setting.
 struct Row {
     /// The path of the setting in the settings as JSON.
     setting: &'static str,
@@ -24,7 +25,7 @@ struct Row {
 const SECONDS: [u64; 5] = [0, 15, 30, 45, 60];
 const FIRST: u32 = 4;
 
-/// The decisions of a minute are carried out; the last one.
+/// Applies the decisions of a minute and returns the last one.
 fn last_decision(settings: &Settings, observe: fn(u64, u32, &Settings) -> Observation) -> Decision {
     let mut policy = Policy::new(settings.clone());
     let mut replicas = FIRST;
@@ -54,7 +55,7 @@ fn quiet(_: u64, replicas: u32, settings: &Settings) -> Observation {
     load(replicas, settings, 0.0)
 }
 
-/// A load that is the same however many share it.
+/// A load per container that does not depend on the number of containers.
 fn shared(_: u64, replicas: u32, settings: &Settings) -> Observation {
     load(replicas, settings, 4.0 / f64::from(replicas))
 }
@@ -67,7 +68,7 @@ fn a_bit_below(_: u64, replicas: u32, settings: &Settings) -> Observation {
     load(replicas, settings, 1.4 / f64::from(replicas))
 }
 
-/// Busy only in the end, quiet only in the end.
+/// Load at the end only, and idle at the end only.
 fn late_peak(second: u64, replicas: u32, settings: &Settings) -> Observation {
     load(replicas, settings, if second < 60 { 0.5 } else { 1.0 })
 }
@@ -76,7 +77,7 @@ fn late_lull(second: u64, replicas: u32, settings: &Settings) -> Observation {
     load(replicas, settings, if second < 60 { 0.5 } else { 0.2 })
 }
 
-/// The newest of the containers has a start-up peak.
+/// The newest container has a start-up peak.
 fn starting_up(_: u64, replicas: u32, settings: &Settings) -> Observation {
     let mut observation = load(replicas, settings, 0.5);
     observation.running[0] = Duration::from_secs(12);

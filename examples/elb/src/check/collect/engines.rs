@@ -15,7 +15,7 @@ use crate::docker::{self, About, Docker};
 use crate::orchestrator::Orchestrator as _;
 use crate::pool::hook::Call;
 
-/// Asks every endpoint what it is, and those that can tell about nodes and services.
+/// Queries every configured engine, and reads nodes and services from the managers.
 pub async fn ask_engines(config: &Config) -> EngineFacts {
     let mut facts = EngineFacts {
         managers: ask_managers(&config.docker).await,
@@ -38,8 +38,8 @@ pub async fn ask_engines(config: &Config) -> EngineFacts {
         let labelled = docker.labelled(ENABLED).await;
         facts.labelled = Some(labelled.map_err(|error| error.to_string()));
     }
-    let wishes = facts.wishes(config).into_iter();
-    let names: Vec<String> = wishes.map(|wish| wish.name).collect();
+    let managed = facts.managed_services(config).into_iter();
+    let names: Vec<String> = managed.map(|entry| entry.name).collect();
     let services = docker.services(&names).await;
     facts.addresses = docker.nodes();
     facts.services = Some(services.map_err(|error| error.to_string()));
@@ -50,17 +50,17 @@ pub async fn ask_engines(config: &Config) -> EngineFacts {
     facts
 }
 
-/// Looks where the programs of hooks should be.
+/// Checks whether the programs of hooks exist and can be executed.
 fn programs(config: &Config) -> BTreeMap<PathBuf, Program> {
     let hooks = config.pools.iter().filter_map(|pool| pool.hook.as_ref());
     let programs = hooks.filter_map(|hook| match &hook.call {
-        Call::Program { program, .. } => Some((program.clone(), look_at(program))),
+        Call::Program { program, .. } => Some((program.clone(), state_of(program))),
         Call::Http { .. } => None,
     });
     programs.collect()
 }
 
-fn look_at(program: &Path) -> Program {
+fn state_of(program: &Path) -> Program {
     match std::fs::metadata(program) {
         Err(_) => Program::Missing,
         Ok(found) if found.is_file() && is_executable(&found) => Program::Fine,
@@ -80,7 +80,7 @@ fn is_executable(_: &std::fs::Metadata) -> bool {
     true
 }
 
-/// All at once: one that is gone takes the whole timeout.
+/// Queries all endpoints concurrently: an unreachable one takes the whole timeout.
 async fn ask_managers(settings: &docker::Settings) -> Vec<ManagerFacts> {
     let mut asked = JoinSet::new();
     for (place, endpoint) in settings.endpoints.iter().enumerate() {
@@ -117,8 +117,9 @@ async fn about(settings: &docker::Settings) -> Result<About, Unreachable> {
     }
 }
 
-/// Why no connection comes about; `None` if one does, so that the fault lies behind it.
-async fn why(endpoint: &str, patience: Duration) -> Option<Unreachable> {
+/// The reason why no connection can be made; `None` if a connection succeeds, so that the failure
+/// is in the request.
+async fn why(endpoint: &str, limit: Duration) -> Option<Unreachable> {
     let (scheme, place) = endpoint.split_once("://")?;
     let connected = async {
         match scheme {
@@ -127,7 +128,7 @@ async fn why(endpoint: &str, patience: Duration) -> Option<Unreachable> {
             _ => TcpStream::connect(place).await.map(drop),
         }
     };
-    match timeout(patience, connected).await {
+    match timeout(limit, connected).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => match error.kind() {
             ErrorKind::PermissionDenied => Some(Unreachable::Forbidden),

@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 use sflow_collector::udp::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
 use sflow_metrics::{AgentKey, Timestamp, entity::Kind as EntityKind};
 
-use super::witness::{Seen, Witness};
-use crate::check::{AgentFacts, ContainerFacts, EngineFacts, Heard, NotListening};
-use crate::config::{Collector, ServiceSettings as Wish};
+use super::monitor::{AgentMonitor, Seen};
+use crate::check::{AgentFacts, ContainerFacts, EngineFacts, NotListening, TelemetryFacts};
+use crate::config::{Collector, ServiceSettings};
 use crate::notices;
 use crate::orchestrator::{Service, Task, TaskState};
 use crate::policy::Signal;
@@ -16,33 +16,33 @@ use sflow_autoscale::observe::{
     MetricQuery, SENDER_NOT_ALLOWED, Telemetry, reporting_interval, short_name,
 };
 
-/// Listens to the agents, as the balancer would.
+/// Receives telemetry like the balancer does.
 #[derive(Debug)]
 pub struct Listening {
     receiver: AsyncUdpReceiver,
     address: SocketAddr,
     telemetry: Telemetry,
-    witness: Witness,
+    monitor: AgentMonitor,
     takes: Collector,
     turned_away: BTreeMap<IpAddr, u64>,
     begun: Timestamp,
 }
 
-/// Senders that are not taken and still remembered.
-const MOST_STRANGERS: usize = 64;
+/// Maximum number of rejected senders that are recorded.
+const MAX_REJECTED: usize = 64;
 
 impl Listening {
-    /// Begins, in a runtime.
+    /// Starts to receive. Must be called within a runtime.
     ///
     /// # Errors
     ///
-    /// If the port cannot be had.
+    /// If the port cannot be opened.
     pub fn begin(collector: &Collector, now: Timestamp) -> Result<Self, NotListening> {
         let address = collector.listen;
-        let failed = |error: &io::Error, words: String| NotListening {
+        let failed = |error: &io::Error, text: String| NotListening {
             address,
             is_in_use: error.kind() == ErrorKind::AddrInUse,
-            error: words,
+            error: text,
         };
         let receiver = UdpReceiver::bind(address, &SocketSettings::default())
             .map_err(|error| failed(&error.source, error.source.to_string()))?;
@@ -56,19 +56,19 @@ impl Listening {
                 telemetry.set_node_senders(collector.nodes.clone());
                 telemetry
             },
-            witness: Witness::default(),
+            monitor: AgentMonitor::default(),
             takes: collector.clone(),
             turned_away: BTreeMap::new(),
             begun: now,
         })
     }
 
-    /// Where it listens.
+    /// The local address.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Waits for one datagram and takes it. Nothing is lost if the wait is given up.
+    /// Receives and processes one datagram. Cancellation-safe.
     ///
     /// # Errors
     ///
@@ -82,19 +82,24 @@ impl Listening {
             let (source, bytes) = (received.source, received.bytes);
             self.telemetry.refuse_sender(at, source, bytes);
             notices::log(&mut self.telemetry);
-            if self.turned_away.len() < MOST_STRANGERS || self.turned_away.contains_key(&sender) {
+            if self.turned_away.len() < MAX_REJECTED || self.turned_away.contains_key(&sender) {
                 *self.turned_away.entry(sender).or_default() += 1;
             }
             return Ok(());
         }
-        self.witness.see(at, sender, received.bytes);
+        self.monitor.see(at, sender, received.bytes);
         self.telemetry.receive(at, received.source, received.bytes);
         notices::log(&mut self.telemetry);
         Ok(())
     }
 
-    /// What was heard so far of what these services need.
-    pub fn heard(&self, now: Timestamp, wishes: &[Wish], engines: Option<&EngineFacts>) -> Heard {
+    /// Facts about the telemetry received so far, for these services.
+    pub fn facts(
+        &self,
+        now: Timestamp,
+        managed: &[ServiceSettings],
+        engines: Option<&EngineFacts>,
+    ) -> TelemetryFacts {
         let services = engines.and_then(|engines| engines.services.as_ref()?.as_ref().ok());
         let services = services.map_or(&[][..], Vec::as_slice);
         let nodes = engines.map(|engines| engines.addresses.clone());
@@ -118,7 +123,7 @@ impl Listening {
                     agent,
                     has_adapter: entity
                         .data_source()
-                        .is_some_and(|source| self.witness.has_adapter(agent, source)),
+                        .is_some_and(|source| self.monitor.has_adapter(agent, source)),
                 }),
                 _ => continue,
             }
@@ -128,7 +133,7 @@ impl Listening {
             }
         }
         let agents = registry.agents().map(|status| {
-            let seen = self.witness.agent(status.key);
+            let seen = self.monitor.agent(status.key);
             AgentFacts {
                 key: status.key,
                 hosts: hosts
@@ -154,7 +159,7 @@ impl Listening {
         containers.sort_by(|a, b| a.name.cmp(&b.name));
         let mut intake = self.telemetry.ingest_stats();
         let turned_away = intake.refused.remove(SENDER_NOT_ALLOWED).unwrap_or(0);
-        Heard {
+        TelemetryFacts {
             address: self.address,
             listened: now - self.begun,
             datagrams: intake.datagrams - turned_away,
@@ -165,26 +170,26 @@ impl Listening {
             dropped: self.receiver.stats().kernel_drops,
             agents,
             containers,
-            signals: self.signals(now, wishes, services),
+            signals: self.signals(now, managed, services),
         }
     }
 
     fn signals(
         &self,
         now: Timestamp,
-        wishes: &[Wish],
+        managed: &[ServiceSettings],
         services: &[Service],
     ) -> BTreeMap<String, Vec<Signal>> {
         let mut signals = BTreeMap::new();
         for service in services {
-            let wish = wishes.iter().find(|wish| wish.name == service.name);
-            let question =
-                wish.and_then(|wish| MetricQuery::new(&wish.settings.rule.metrics()).ok());
-            if let Some(question) = question {
-                let look = self.telemetry.snapshot(now, [&question]);
+            let entry = managed.iter().find(|entry| entry.name == service.name);
+            let query =
+                entry.and_then(|entry| MetricQuery::new(&entry.settings.rule.metrics()).ok());
+            if let Some(query) = query {
+                let snapshot = self.telemetry.snapshot(now, [&query]);
                 signals.insert(
                     service.name.clone(),
-                    look.signals(&question, service, Duration::ZERO),
+                    snapshot.signals(&query, service, Duration::ZERO),
                 );
             }
         }
@@ -192,25 +197,25 @@ impl Listening {
     }
 }
 
-/// How far listening has come.
+/// Progress of listening.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Nodes that were heard.
+    /// Nodes whose agent has reported.
     pub nodes: usize,
-    /// Nodes that there are.
+    /// Nodes of the swarm.
     pub of_nodes: usize,
-    /// Containers of which all is known that is asked for.
+    /// Containers with values for all required metrics.
     pub containers: usize,
-    /// Containers that there are.
+    /// Containers of all services.
     pub of_containers: usize,
-    /// Whether packet samples came.
+    /// Whether packet samples were received.
     pub is_sampled: bool,
 }
 
 impl Progress {
-    /// How far this has come.
-    pub fn of(heard: &Heard, engines: &EngineFacts) -> Self {
-        let names: BTreeSet<String> = heard
+    /// Computes the progress from the facts so far.
+    pub fn of(telemetry: &TelemetryFacts, engines: &EngineFacts) -> Self {
+        let names: BTreeSet<String> = telemetry
             .agents
             .iter()
             .flat_map(|agent| &agent.hosts)
@@ -225,13 +230,16 @@ impl Progress {
                 .filter(|member| names.contains(&short_name(&member.name)))
                 .count(),
             of_nodes: ready.len(),
-            is_sampled: heard.agents.iter().any(|agent| agent.packet_samples > 0),
+            is_sampled: telemetry
+                .agents
+                .iter()
+                .any(|agent| agent.packet_samples > 0),
             ..Self::default()
         };
         for service in services {
             let running = |task: &&Task| task.state == TaskState::Running;
             let running = service.tasks.iter().filter(running).count();
-            let signals = heard.signals.get(&service.name);
+            let signals = telemetry.signals.get(&service.name);
             let known = signals.and_then(|signals| {
                 signals
                     .iter()
@@ -244,7 +252,7 @@ impl Progress {
         progress
     }
 
-    /// Whether there is nothing left to wait for.
+    /// Whether all expected data was received.
     pub const fn is_complete(self) -> bool {
         self.of_nodes > 0
             && self.nodes == self.of_nodes

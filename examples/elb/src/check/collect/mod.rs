@@ -1,8 +1,8 @@
-//! Finding out: asking the engines, listening to the agents.
+//! Collects facts: queries the engines, receives telemetry.
 
 mod engines;
 mod listening;
-mod witness;
+mod monitor;
 
 pub use self::engines::ask_engines;
 pub use self::listening::{Listening, Progress};

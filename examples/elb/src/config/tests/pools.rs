@@ -41,7 +41,7 @@ fn a_pool_needs_no_more_than_its_name_and_a_metric() {
             tolerance_down: 0.1
         }
     );
-    // Machines are slower and dearer than tasks.
+    // Machines start more slowly and cost more than tasks.
     assert_eq!(settings.up.stabilise, Duration::from_secs(60));
     assert_eq!(settings.down.stabilise, Duration::from_secs(900));
     assert!(pool.hook.is_none() && !pool.replace);
@@ -60,7 +60,7 @@ fn a_pool_needs_no_more_than_its_name_and_a_metric() {
 }
 
 #[test]
-fn a_pool_with_all_that_can_be_said() {
+fn pool_with_all_settings_is_parsed() {
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
     std::fs::write(&token, "hook-secret\n").unwrap();
@@ -85,7 +85,7 @@ fn a_pool_with_all_that_can_be_said() {
     std::fs::write(&path, &text).unwrap();
     let config = Config::load(&path).unwrap();
     let pool = &config.pools[0];
-    // What containers have by default is not for machines.
+    // Defaults of containers do not apply to machines.
     assert_eq!((pool.settings.mode, pool.settings.max), (Mode::Act, 8));
     assert_eq!(pool.settings.schedules.len(), 1);
     let hook = pool.hook.as_ref().unwrap();
@@ -95,7 +95,7 @@ fn a_pool_with_all_that_can_be_said() {
     };
     assert_eq!(url, "http://10.0.0.9:8080/machines");
     assert_eq!(token.as_deref(), Some("hook-secret"));
-    // Nobody is told.
+    // The token is not printed.
     assert!(!format!("{config:?}").contains("hook-secret"));
     assert!(
         !serde_json::to_string(&config)
@@ -136,32 +136,32 @@ fn what_cannot_be_meant_is_refused_with_its_key() {
         (
             "policy = { min = 0 }".to_owned(),
             "pool[0].policy.min",
-            "without a machine",
+            "without machines",
         ),
         (
             "policy = { max = 0 }".to_owned(),
             "pool[0].policy.max",
-            "without a machine",
+            "without machines",
         ),
         (
             format!("policy = {{ min = 9, max = 3, {METRIC} }}"),
             "pool[0].policy.min",
-            "more than max, 3",
+            "greater than max (3)",
         ),
         (
             format!("policy = {{ fast = true, {METRIC} }}"),
             "pool[0].policy.fast",
-            "no use for a pool",
+            "not applicable to a pool",
         ),
         (
             format!("policy = {{ saturation = {{ cpu = 90.0 }}, {METRIC} }}"),
             "pool[0].policy.saturation",
-            "no use for a pool",
+            "not applicable to a pool",
         ),
         (
             "policy = { metric = [{ name = \"vir_cpu_cores\", target = 1 }] }".to_owned(),
             "pool[0].policy.metric[0].name",
-            "is not of hosts",
+            "is not a host metric",
         ),
         (
             "policy = { metric = [{ name = \"cpu_utilisation\", target = 1 }] }".to_owned(),
@@ -182,12 +182,12 @@ fn what_cannot_be_meant_is_refused_with_its_key() {
         (
             hook("program = \"a.sh\""),
             "pool[0].hook.program",
-            "no path from the root",
+            "is not an absolute path",
         ),
         (
             hook("program = \"/a\", token = \"x\""),
             "pool[0].hook.token",
-            "has no use",
+            "not applicable",
         ),
         (
             hook("url = \"https://a/\""),
@@ -197,17 +197,17 @@ fn what_cannot_be_meant_is_refused_with_its_key() {
         (
             hook("url = \"http://me:secret@a/\""),
             "pool[0].hook.url",
-            "give a token",
+            "use a token",
         ),
         (
             hook("url = \"http://a/\", arguments = []"),
             "pool[0].hook.arguments",
-            "has no use",
+            "not applicable",
         ),
         (
             hook("url = \"http://a/\", token = \"two words\""),
             "pool[0].hook.token",
-            "no spaces",
+            "without spaces",
         ),
         (
             hook("program = \"/a\", tries = 0"),
@@ -223,34 +223,38 @@ fn what_cannot_be_meant_is_refused_with_its_key() {
         (
             with_policy("labels = { \"elb.x\" = \"y\" }"),
             "pool[0].labels",
-            "no label",
+            "is not a node label",
         ),
         (
             poor("replace = true"),
             "pool[0].poor.replace",
-            "without a hook",
+            "requires a hook",
         ),
         (
             poor("population = 2"),
             "pool[0].poor.population",
-            "out of line",
+            "too few for a comparison",
         ),
         (
             poor("distance = 2.0, back = 3.0"),
             "pool[0].poor.back",
-            "more than distance",
+            "greater than distance",
         ),
-        (poor("most = 1.0"), "pool[0].poor.most", "not a part of 1"),
-        (poor("steal = 0.0"), "pool[0].poor.steal", "not above zero"),
+        (
+            poor("most = 1.0"),
+            "pool[0].poor.most",
+            "not between 0 and 1",
+        ),
+        (poor("steal = 0.0"), "pool[0].poor.steal", "not positive"),
         (
             with_policy("[[pool]]\nname = \"workers\""),
             "pool[1].name",
-            "configured twice",
+            "duplicate pool",
         ),
         (
             with_policy(&format!("[[pool]]\nname = \"others\"\n{}", with_policy(""))),
             "pool[1].labels",
-            "can be of this pool and of \"workers\"",
+            "can belong to this pool and to \"workers\"",
         ),
     ] {
         let refusal = pool(&lines);
@@ -291,7 +295,7 @@ fn who_replaces_a_configuration_cannot_have_programs_of_his_own_run() {
     let mut other = with("hook = { program = \"/etc/elb/machines\", arguments = [\"-x\"] }");
     assert_eq!(none.fixed_change(&one), Some("pool.hook"));
     assert_eq!(one.fixed_change(&other), Some("pool.hook"));
-    // Without one, or with the same under another name, it is no program of his.
+    // A client must not add a hook, or use the hook of a pool under another name.
     assert_eq!(one.fixed_change(&none), None);
     other.pools[0].hook.clone_from(&one.pools[0].hook);
     other.pools[0].name = "others".to_owned();

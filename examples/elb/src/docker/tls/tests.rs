@@ -1,5 +1,4 @@
-//! D4: certificates that are wrong are told in words, and those that are rotated are in force
-//! without a restart.
+//! D4: errors of certificates are described, and rotated certificates are used without a restart.
 
 use std::time::Duration;
 
@@ -16,10 +15,10 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use super::*;
 use crate::docker::{Docker, Settings};
 
-/// One who vouches for others.
+/// A certificate authority.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
-/// A certificate and its key, as they stand in files.
+/// A certificate and its key in PEM.
 struct Issued {
     cert: String,
     key: String,
@@ -54,7 +53,7 @@ impl Authority {
     }
 
     fn write(&self, folder: &Path, ours: &Issued) {
-        // Renamed into place at once, as a rotation should do it.
+        // Replaced by renaming, as in a rotation.
         for (name, text) in [
             ("ca.pem", self.0.pem()),
             ("cert.pem", ours.cert.clone()),
@@ -67,7 +66,7 @@ impl Authority {
     }
 }
 
-/// An engine that tells its version to everybody whom the authority vouches for.
+/// An engine that returns its version to clients with a certificate of the authority.
 async fn engine(authority: &Authority, server: &Issued) -> String {
     let mut trusted = RootCertStore::empty();
     let certificate = CertificateDer::from_pem_slice(authority.0.pem().as_bytes()).unwrap();
@@ -128,11 +127,11 @@ async fn a_manager_is_reached_with_certificates_on_both_sides() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_told_with_what_to_do() {
+async fn certificate_errors_have_advice() {
     let (authority, stranger) = (Authority::new("swarm"), Authority::new("stranger"));
     let good = authority.issue(&["elb"], 2100);
     let right = authority.issue(&["127.0.0.1"], 2100);
-    for (server, vouched, ours, words) in [
+    for (server, vouched, ours, message) in [
         (
             authority.issue(&["127.0.0.1"], 2010),
             &authority,
@@ -143,13 +142,13 @@ async fn what_is_wrong_is_told_with_what_to_do() {
             stranger.issue(&["127.0.0.1"], 2100),
             &authority,
             &good,
-            "ca.pem must be the authority that signed",
+            "ca.pem must contain the authority that signed",
         ),
         (
             authority.issue(&["manager.example"], 2100),
             &authority,
             &good,
-            "name the manager in the endpoint as its certificate does",
+            "use the host name of the manager's certificate in the endpoint",
         ),
         (right, &authority, &stranger.issue(&["elb"], 2100), "alert"),
         (
@@ -167,13 +166,13 @@ async fn what_is_wrong_is_told_with_what_to_do() {
             .await
             .unwrap_err();
         let error = error.to_string();
-        assert!(error.contains(words), "{words}: {error}");
+        assert!(error.contains(message), "{message}: {error}");
         assert!(error.contains(&endpoint["tcp://".len()..]), "{error}");
     }
 }
 
 #[tokio::test]
-async fn an_engine_without_tls_is_told_from_one_that_is_not_there() {
+async fn engine_without_tls_is_distinguished_from_unreachable() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -189,7 +188,7 @@ async fn an_engine_without_tls_is_told_from_one_that_is_not_there() {
         .version()
         .await
         .unwrap_err();
-    assert!(error.to_string().contains("does not speak TLS"), "{error}");
+    assert!(error.to_string().contains("does not use TLS"), "{error}");
 }
 
 #[tokio::test]
@@ -199,7 +198,7 @@ async fn rotated_files_are_in_force_without_a_restart_and_broken_ones_are_not() 
     old.write(folder.path(), &old.issue(&["elb"], 2100));
     let before = engine(&old, &old.issue(&["127.0.0.1"], 2100)).await;
     let after = engine(&new, &new.issue(&["127.0.0.1"], 2100)).await;
-    // Two managers; which of them can be spoken to depends on the files.
+    // Two managers with certificates of different authorities.
     let mut docker = Docker::connect(&Settings {
         endpoints: vec![before.clone(), after.clone()],
         timeout: Duration::from_secs(60),
@@ -214,7 +213,7 @@ async fn rotated_files_are_in_force_without_a_restart_and_broken_ones_are_not() 
     docker.version().await.unwrap();
     assert_eq!(port(docker.endpoint()), port(&after));
 
-    // Half a rotation: the certificate of one, the key of another.
+    // An incomplete rotation: certificate and key do not match.
     let torn = Issued {
         cert: new.issue(&["elb"], 2100).cert,
         key: "-----BEGIN PRIVATE KEY-----\n".to_owned(),
@@ -234,8 +233,8 @@ async fn files_that_are_not_there_are_named() {
     assert!(error.contains("ca.pem: "), "{error}");
     std::fs::write(folder.path().join("ca.pem"), "no certificate").unwrap();
     let error = docker.version().await.unwrap_err().to_string();
-    assert!(error.contains("no certificate in it"), "{error}");
-    // The files may be created later; then the connection is refused at once.
+    assert!(error.contains("no certificate found"), "{error}");
+    // The files may be created later; until then connections fail immediately.
     drop(listener);
     let authority = Authority::new("swarm");
     let files = folder.path().to_owned();

@@ -1,4 +1,4 @@
-//! In which form an answer is wanted.
+//! Content negotiation.
 
 use axum::extract::Request;
 use axum::http::header::ACCEPT;
@@ -11,7 +11,7 @@ use serve::Problem;
 pub(super) const JSON: &str = "application/json";
 pub(super) const TOML: &str = "application/toml";
 
-/// Lets through who takes JSON.
+/// Rejects requests that do not accept JSON.
 pub(super) async fn json(request: Request, next: Next) -> Response {
     match preferred(request.headers(), &[JSON]) {
         Ok(_) => next.run(request).await,
@@ -19,41 +19,42 @@ pub(super) async fn json(request: Request, next: Next) -> Response {
     }
 }
 
-/// Which of these is wanted most; of equals, and if nothing is said, the first.
+/// The offered type with the highest quality; the first of equal ones, or if there is no `Accept`
+/// header.
 pub(super) fn preferred(
     headers: &HeaderMap,
     offered: &[&'static str],
 ) -> Result<&'static str, Problem> {
     let lines = headers.get_all(ACCEPT).iter();
-    let wishes: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
-    let wishes = wishes.join(",");
+    let accepted: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
+    let accepted = accepted.join(",");
     let not_acceptable = || {
         Problem::new(
             StatusCode::NOT_ACCEPTABLE,
-            "What is here cannot be had in a form that Accept names.",
-            &format!("Accept {}, or leave the header out.", offered.join(" or ")),
+            "No available media type matches Accept.",
+            &format!("Accept {}, or omit the header.", offered.join(" or ")),
         )
     };
     let mut best: Option<(f32, &'static str)> = None;
     for offer in offered {
-        let wish = if wishes.trim().is_empty() {
+        let quality = if accepted.trim().is_empty() {
             1.0
         } else {
-            wish(&wishes, offer)
+            quality_of(&accepted, offer)
         };
-        if wish > best.map_or(0.0, |(most, _)| most) {
-            best = Some((wish, offer));
+        if quality > best.map_or(0.0, |(most, _)| most) {
+            best = Some((quality, offer));
         }
     }
     best.map(|(_, offer)| offer).ok_or_else(not_acceptable)
 }
 
-/// How much a media type is wanted, from 0 to 1: what fits it most closely says so.
-fn wish(wishes: &str, offer: &str) -> f32 {
+/// Quality of a media type from 0 to 1, according to the most specific matching range.
+fn quality_of(accepted: &str, offer: &str) -> f32 {
     let kind = offer.split('/').next().unwrap_or_default();
     let mut closest = (0, 0.0);
-    for wish in wishes.split(',') {
-        let mut parts = wish.split(';').map(str::trim);
+    for range in accepted.split(',') {
+        let mut parts = range.split(';').map(str::trim);
         let range = parts.next().unwrap_or_default().to_ascii_lowercase();
         let closeness = match range.split_once('/') {
             Some(_) if range == offer => 3,
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_closest_wish_counts() {
+    fn most_specific_media_range_applies() {
         let cases = [
             ("", Some(TOML)),
             ("*/*", Some(TOML)),

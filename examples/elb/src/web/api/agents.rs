@@ -1,4 +1,4 @@
-//! Who reports, how well it is heard, and what is missing.
+//! Agents, the state of their data, and incomplete data.
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serve::Json;
 use sflow_metrics::{AgentStatus, Health, Timestamp};
 
 use super::input::{Params, limit};
-use crate::presence::{Missing, Presence};
+use crate::coverage::{Coverage, Gap};
 use crate::web::Site;
 use serve::Problem;
 use sflow_autoscale::observe::IngestStats;
@@ -19,35 +19,35 @@ pub(super) struct Wanted {
 
 #[derive(Serialize)]
 pub(super) struct Agents {
-    /// All that are known, shown or not.
+    /// Number of known agents, whether listed or not.
     total: usize,
     agents: Vec<Agent>,
-    /// What was taken in and what was refused, of all agents together.
+    /// Statistics of all agents together.
     health: Health,
     intake: IngestStats,
-    /// What should report and does not.
+    /// Incomplete data.
     missing: Vec<Lack>,
 }
 
-/// The same for programs and for people.
+/// A problem as data and as text.
 #[derive(Serialize)]
 struct Lack {
     #[serde(flatten)]
-    what: Missing,
+    what: Gap,
     words: String,
 }
 
-/// Times are in seconds.
+/// Durations are in seconds.
 #[derive(Serialize)]
 struct Agent {
-    /// All that tells it from others: address, stream, and sender where that is another.
+    /// Unique name: address, sub-agent, and sender if it differs.
     name: String,
     sender: String,
     address: String,
     sub_agent: u32,
     received: u64,
     lost: u64,
-    /// Of all that it sent, from 0 to 1.
+    /// Fraction of its datagrams, from 0 to 1.
     loss: Option<f64>,
     sample_loss: Option<f64>,
     reordered: u64,
@@ -57,17 +57,17 @@ struct Agent {
     sources: usize,
     established: bool,
     silent: bool,
-    /// Whether another sender, or a second sequence of datagrams, has its identity.
+    /// Whether another sender or a second sequence of datagrams has the same identity.
     contested: bool,
     /// Datagrams with its identity that do not continue its sequence.
     rejected: u64,
-    /// Whether its sequence numbers make no sense and are not used.
+    /// Whether its sequence numbers are implausible and not used.
     odd_numbering: bool,
     /// Since its first datagram.
     known_for: f64,
-    /// Since its last.
+    /// Since its last datagram.
     age: f64,
-    /// What it says itself.
+    /// Reported by the agent.
     uptime: f64,
 }
 
@@ -77,7 +77,7 @@ pub(super) async fn list(
 ) -> Result<Json<Agents>, Problem> {
     let limit = limit(wanted.limit, 1_000, 10_000)?;
     let now = site.handle.now();
-    let missing = Presence::look(&site.handle).missing;
+    let missing = Coverage::of(&site.handle).missing;
     let telemetry = site.handle.telemetry().lock();
     let mut agents: Vec<AgentStatus> = telemetry.registry().agents().collect();
     let health = telemetry.registry().health();
@@ -95,7 +95,7 @@ pub(super) async fn list(
 }
 
 impl Lack {
-    fn of(what: Missing) -> Self {
+    fn of(what: Gap) -> Self {
         let words = what.to_string();
         Self { what, words }
     }

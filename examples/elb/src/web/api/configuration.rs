@@ -1,4 +1,4 @@
-//! The configuration: to be read, tried, and replaced as a whole.
+//! The configuration: reading, validating and replacing.
 
 use std::hash::{BuildHasher as _, RandomState};
 
@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use super::accept::{JSON, TOML, preferred};
 use super::input::{Nothing, Params, Toml};
-use super::mode::tell;
+use super::mode::send;
 use super::secret;
 use crate::config::{Config, ConfigError};
 use crate::handle;
@@ -22,18 +22,19 @@ use crate::web::access::{CostlyRead, Permit};
 use serve::{Problem, quoted};
 use sflow_autoscale::observe::MetricQuery;
 
-/// What keeps those who change the configuration out of each other's way.
+/// Coordinates concurrent changes of the configuration.
 #[derive(Debug)]
 pub(super) struct Own {
-    /// One at a time, from the comparison to the end.
+    /// Held from the comparison of versions until the change was applied.
     turn: Mutex<()>,
-    /// Makes a version of a configuration without telling what is in it.
+    /// Hashes configurations to versions that do not reveal their content.
     versions: RandomState,
-    /// Configurations that are received or validated at a time: each takes memory.
+    /// Limits the configurations that are received or validated concurrently, because each needs
+    /// memory.
     validating: Semaphore,
 }
 
-/// Configurations that are validated at a time.
+/// Maximum number of configurations that are validated concurrently.
 const MOST_VALIDATING: usize = 8;
 
 impl Default for Own {
@@ -81,11 +82,11 @@ pub(super) async fn replace(
     let turn = site.api.configuration.turn.lock().await;
     is_expected(&site, &headers)?;
     let config = parse(&site, work, text).await?;
-    tell(&site, handle::Request::Configure(Box::new(config))).await?;
+    send(&site, handle::Request::Configure(Box::new(config))).await?;
     drop(turn);
     let config = site.handle.config().lock().clone();
     let headers = [(ETAG, version(&site, &config))];
-    Ok((headers, Json(Verdict::of(&config))).into_response())
+    Ok((headers, Json(Validated::of(&config))).into_response())
 }
 
 pub(super) async fn validate(
@@ -94,27 +95,27 @@ pub(super) async fn validate(
     Extension(work): Extension<Work>,
     _: Params<Nothing>,
     request: Request,
-) -> Result<Json<Verdict>, Problem> {
+) -> Result<Json<Validated>, Problem> {
     let Ok(_permit) = site.api.configuration.validating.try_acquire() else {
         return Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "Too many configurations are being validated.",
-            "Ask again in a moment.",
+            "Try again later.",
         )
         .header(RETRY_AFTER, HeaderValue::from_static("1")));
     };
     let Toml(text) = Toml::from_request(request, &site).await?;
     let config = parse(&site, work, text).await?;
-    Ok(Json(Verdict::of(&config)))
+    Ok(Json(Validated::of(&config)))
 }
 
 #[derive(Serialize)]
-pub(super) struct Verdict {
-    /// The services that are configured.
+pub(super) struct Validated {
+    /// Names of the configured services.
     services: Vec<String>,
 }
 
-impl Verdict {
+impl Validated {
     fn of(config: &Config) -> Self {
         let names = config.services.iter().map(|service| service.name.clone());
         Self {
@@ -123,22 +124,24 @@ impl Verdict {
     }
 }
 
-/// The configuration of a text, off this thread.
+/// Parses a configuration on another thread.
 async fn parse(site: &Site, work: Work, text: String) -> Result<Config, Problem> {
     let running = site.handle.config().lock().clone();
     work.run(move || read(running, &text)).await?
 }
 
-/// The configuration, all of which is right, with the secrets that are left out in it. No file is
-/// read: tokens in files are those that the running configuration has from the same files.
+/// Parses and validates a configuration; secrets that are omitted in it are taken from the running
+/// one. Reads no file: tokens in files are those of the running configuration.
 fn read(mut running: Config, text: &str) -> Result<Config, Problem> {
     let filled = secret::filled(text, &running.text);
     let mut config = Config::from_toml(&filled).map_err(|error| {
-        // What is wrong is quoted: never from where the secrets are.
+        // Errors may quote the text, but never a place with a secret.
         match Config::from_toml(text) {
             Err(error) => refused(error),
             Ok(_) if filled == text => refused(error),
-            Ok(_) => wrong("A secret that is left out cannot stay as it is."),
+            Ok(_) => {
+                wrong("A secret is \"***\", but the running configuration has no such secret.")
+            }
         }
     })?;
     for (place, service) in config.services.iter().enumerate() {
@@ -153,9 +156,9 @@ fn read(mut running: Config, text: &str) -> Result<Config, Problem> {
 }
 
 fn refused(error: ConfigError) -> Problem {
-    let words = error.to_string();
-    // It may quote a line, and a line may be of any length.
-    let lines: Vec<String> = words.lines().take(10).map(quoted).collect();
+    let message = error.to_string();
+    // The error may quote a line of any length.
+    let lines: Vec<String> = message.lines().take(10).map(quoted).collect();
     let problem = wrong(&lines.join("\n"));
     match error {
         ConfigError::Value { key, .. } => problem.with("key", quoted(&key)),
@@ -167,11 +170,11 @@ fn wrong(detail: &str) -> Problem {
     Problem::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         detail,
-        "Nothing has changed. Put it right and send all of it again.",
+        "Nothing has changed. Correct the configuration and send it again.",
     )
 }
 
-/// Refuses who has not seen the configuration that he is about to replace.
+/// Fails unless the client has read the current configuration.
 fn is_expected(site: &Site, headers: &HeaderMap) -> Result<(), Problem> {
     const ADVICE: &str = "Read /api/v1/config again, and send its ETag as If-Match; If-Match: * \
                           replaces whatever is there.";
@@ -181,7 +184,7 @@ fn is_expected(site: &Site, headers: &HeaderMap) -> Result<(), Problem> {
     if given.is_empty() {
         return Err(Problem::new(
             StatusCode::PRECONDITION_REQUIRED,
-            "Nothing says which configuration is to be replaced.",
+            "The header If-Match is missing.",
             ADVICE,
         ));
     }

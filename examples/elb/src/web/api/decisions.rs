@@ -1,4 +1,4 @@
-//! What was decided, from what and why, for who follows it.
+//! Decisions with their inputs and reasons.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use tokio::time::{Instant, timeout_at};
 
 use super::input::{Params, limit, time};
 use super::services::unknown;
-use crate::board::Entry;
 use crate::policy::SubjectKind;
+use crate::status::Entry;
 use crate::web::Site;
 use serve::Problem;
 
-/// The longest that is waited for the next decision.
+/// Maximum time to wait for the next decision.
 const LONGEST: Duration = Duration::from_secs(30);
-/// How many may wait at a time; others are answered at once.
+/// Maximum number of waiting clients; further ones are answered immediately.
 const MOST_WAITING: usize = 64;
 
-/// Places for those who wait.
+/// Limits the waiting clients.
 #[derive(Debug)]
 pub(super) struct Waiting(Semaphore);
 
@@ -43,13 +43,13 @@ pub(super) struct Wanted {
 
 #[derive(Serialize)]
 pub(super) struct Decisions {
-    /// The number of the oldest that is kept; 0 if there is none.
+    /// Number of the oldest available decision; 0 if there is none.
     first: u64,
-    /// The number of the newest.
+    /// Number of the newest decision.
     last: u64,
-    /// What to ask for as `after` next.
+    /// The value of `after` for the next request.
     next: u64,
-    /// Whether some after `after` are no longer kept, or it is of a loop before this one.
+    /// Whether decisions after `after` are no longer available, or `after` is from a previous run.
     gap: bool,
     decisions: Vec<Arc<Entry>>,
 }
@@ -63,32 +63,32 @@ pub(super) async fn list(
     let until = Instant::now() + time("wait", wait, LONGEST)?;
     let waiting = site.api.waiting.0.try_acquire();
     loop {
-        let (found, mut news) = wanted.look(&site, limit)?;
+        let (found, mut news) = wanted.read(&site, limit)?;
         let is_over = Instant::now() >= until || waiting.is_err() || !site.handle.is_open();
         if is_over || found.gap || !found.decisions.is_empty() {
             return Ok(Json(found));
         }
-        // Either way it is time to look again.
+        // The decisions are read again in either case.
         timeout_at(until, news.changed()).await.ok();
     }
 }
 
 impl Wanted {
-    /// What there is now, and who tells when there is more.
-    fn look(
+    /// The available decisions, and a notification of further ones.
+    fn read(
         &self,
         site: &Site,
         limit: usize,
     ) -> Result<(Decisions, watch::Receiver<u64>), Problem> {
-        let board = site.handle.board().lock();
-        let history = board.history();
+        let status = site.handle.status().lock();
+        let history = status.history();
         if let Some(name) = &self.service
-            && board.standing(name).is_none()
+            && status.service(name).is_none()
         {
             return Err(unknown(name));
         }
         if let Some(name) = &self.pool
-            && board.pool(name).is_none()
+            && status.pool(name).is_none()
         {
             return Err(super::pools::unknown(name));
         }

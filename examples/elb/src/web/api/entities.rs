@@ -1,4 +1,4 @@
-//! Hosts, containers, interfaces and whatever else counts, as telemetry knows them.
+//! Hosts, containers, interfaces and other entities of the telemetry.
 
 use axum::Extension;
 use axum::extract::State;
@@ -16,7 +16,7 @@ use serve::{Json, Problem, Work};
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     kind: Option<Kind>,
-    /// With `*` for any characters.
+    /// `*` matches any characters.
     name: Option<String>,
     limit: Option<usize>,
 }
@@ -33,19 +33,19 @@ enum Kind {
 
 #[derive(Serialize)]
 pub(super) struct Entities {
-    /// All that are meant, shown or not.
+    /// Number of matching entities, whether listed or not.
     total: usize,
     entities: Vec<Shown>,
 }
 
-/// Times are in seconds.
+/// Durations are in seconds.
 #[derive(Serialize)]
 struct Shown {
     id: EntityId,
     kind: EntityKind,
     name: String,
     uuid: Option<String>,
-    /// The host that it is on.
+    /// Its host.
     parent: Option<Parent>,
     agent: String,
     data_source: Option<String>,
@@ -53,9 +53,9 @@ struct Shown {
     lifecycle: Lifecycle,
     /// Since its first sample.
     known_for: f64,
-    /// Since its last.
+    /// Since its last sample.
     age: f64,
-    /// How often it is heard.
+    /// Sampling interval.
     interval: f64,
     samples: u64,
     samples_lost: u64,
@@ -85,7 +85,7 @@ pub(super) async fn list(
     Ok(Json(found))
 }
 
-/// The longest pattern of names, in bytes.
+/// Maximum length of a name pattern, in bytes.
 const LONGEST: usize = 256;
 
 fn find(site: &Site, wanted: &Wanted, limit: usize) -> Entities {

@@ -1,4 +1,4 @@
-//! What has changed among agents and entities.
+//! Changes of agents and entities.
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -18,13 +18,13 @@ pub(super) struct Wanted {
 
 #[derive(Serialize)]
 pub(super) struct Events {
-    /// The number of the oldest that is kept; 0 if there is none.
+    /// Number of the oldest available event; 0 if there is none.
     first: event::Id,
-    /// The number of the newest.
+    /// Number of the newest event.
     last: event::Id,
-    /// What to ask for as `after` next.
+    /// The value of `after` for the next request.
     next: event::Id,
-    /// Whether some after `after` are no longer kept, or it is of a loop before this one.
+    /// Whether events after `after` are no longer available, or `after` is from a previous run.
     gap: bool,
     events: Vec<Event>,
 }

@@ -1,4 +1,4 @@
-//! Whether the loop runs and receives what agents send, and whether it has what it needs.
+//! Liveness and readiness.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use serde::Serialize;
 use serve::Json;
 
 use super::input::{Nothing, Params};
-use crate::presence::Presence;
+use crate::coverage::Coverage;
+use crate::format::{count, duration};
 use crate::web::Site;
-use crate::words::{count, duration};
 use sflow_autoscale::problem::ProblemReason;
 use untrusted::printable;
 
@@ -31,7 +31,7 @@ pub(super) async fn show(
     (status(health.alive), Json(health))
 }
 
-pub(super) async fn show_in_words(State(site): State<Site>) -> (StatusCode, String) {
+pub(super) async fn show_as_text(State(site): State<Site>) -> (StatusCode, String) {
     let health = Health::of(&site);
     let words = if health.alive { "ok" } else { &health.words };
     (status(health.alive), format!("{words}\n"))
@@ -58,7 +58,7 @@ pub(super) async fn show_readiness(
     (status(readiness.ready), Json(readiness))
 }
 
-pub(super) async fn show_readiness_in_words(State(site): State<Site>) -> (StatusCode, String) {
+pub(super) async fn show_readiness_as_text(State(site): State<Site>) -> (StatusCode, String) {
     let readiness = Readiness::of(&site);
     let lines = readiness.conditions.iter().map(|condition| {
         let met = if condition.met { "ok" } else { "NOT READY" };
@@ -81,11 +81,11 @@ fn status(is_well: bool) -> StatusCode {
 impl Health {
     fn of(site: &Site) -> Self {
         let interval = site.handle.config().lock().control.interval;
-        // A round may have to wait for several managers that do not answer.
-        let patience = interval * 5 + Duration::from_secs(60);
-        let board = site.handle.board().lock();
-        let (idle, rounds) = (board.idle(), board.rounds());
-        drop(board);
+        // A round may wait for several managers that do not answer.
+        let timeout = interval * 5 + Duration::from_secs(60);
+        let status = site.handle.status().lock();
+        let (idle, rounds) = (status.idle(), status.rounds());
+        drop(status);
         let is_open = site.handle.is_open();
         let refuses_all = site
             .handle
@@ -96,11 +96,11 @@ impl Health {
         let words = match (is_open, rounds) {
             (false, _) => "The loop has ended.".to_owned(),
             _ if refuses_all => "The datagrams of all agents are refused; see /readyz.".to_owned(),
-            (true, 0) => format!("The loop began {ago} ago, and its first round is under way."),
+            (true, 0) => format!("The loop started {ago} ago; the first round has not ended yet."),
             (true, _) => format!("The last of {} rounds ended {ago} ago.", count(rounds)),
         };
         Self {
-            alive: is_open && idle <= patience && !refuses_all,
+            alive: is_open && idle <= timeout && !refuses_all,
             words,
             idle: idle.as_secs_f64(),
             rounds,
@@ -130,10 +130,10 @@ impl Readiness {
 }
 
 fn first_round(site: &Site) -> Condition {
-    let is_done = site.handle.board().lock().reached().is_some();
+    let is_done = site.handle.status().lock().reached().is_some();
     let words = match is_done {
-        true => "Services have been looked at.",
-        false => "No service could be looked at yet.",
+        true => "The services were read.",
+        false => "The services were not read yet.",
     };
     Condition {
         name: "first_round",
@@ -143,28 +143,28 @@ fn first_round(site: &Site) -> Condition {
 }
 
 fn orchestrator(site: &Site) -> Condition {
-    let board = site.handle.board().lock();
-    let (now, reached) = (board.present(), board.reached());
-    let trouble = board
-        .troubles()
+    let status = site.handle.status().lock();
+    let (now, reached) = (status.present(), status.reached());
+    let problem = status
+        .problems()
         .find(|((reason, _), _)| *reason == ProblemReason::Orchestrator)
         .map(|(_, current)| current.message.clone());
-    drop(board);
+    drop(status);
     let config = site.handle.config().lock();
-    // A round may have to ask one manager in vain.
-    let patience = config.control.interval * 3 + config.docker.timeout;
+    // A round may first try a manager that does not answer.
+    let timeout = config.control.interval * 3 + config.docker.timeout;
     drop(config);
     let (met, words) = match reached {
-        Some(at) if now - at <= patience => (true, "It answers.".to_owned()),
+        Some(at) if now - at <= timeout => (true, "The orchestrator answers.".to_owned()),
         Some(at) => {
             let ago = duration((now - at).as_secs_f64());
-            (false, format!("It has not answered for {ago}"))
+            (false, format!("No answer of the orchestrator for {ago}"))
         }
-        None => (false, "It has not answered yet".to_owned()),
+        None => (false, "No answer of the orchestrator yet".to_owned()),
     };
-    let words = match (met, trouble) {
+    let words = match (met, problem) {
         (true, _) => words,
-        (false, Some(trouble)) => format!("{words}: {trouble}"),
+        (false, Some(problem)) => format!("{words}: {problem}"),
         (false, None) => format!("{words}."),
     };
     Condition {
@@ -175,33 +175,33 @@ fn orchestrator(site: &Site) -> Condition {
 }
 
 fn telemetry(site: &Site) -> Condition {
-    /// Reasons that are listed.
+    /// Maximum number of listed reasons.
     const LISTED: usize = 3;
-    let presence = Presence::look(&site.handle);
-    let all = presence.reporters.len();
-    let refusals = presence.missing.iter().filter(|it| it.is_refusal());
+    let coverage = Coverage::of(&site.handle);
+    let all = coverage.reporters.len();
+    let refusals = coverage.missing.iter().filter(|it| it.is_refusal());
     let refusals: Vec<String> = refusals.take(LISTED).map(ToString::to_string).collect();
-    let heard = presence.heard();
-    let words = match (heard, all - heard) {
-        _ if presence.refuses_all && !refusals.is_empty() => refusals.join(" "),
+    let reporting = coverage.reporting();
+    let words = match (reporting, all - reporting) {
+        _ if coverage.refuses_all && !refusals.is_empty() => refusals.join(" "),
         (0, 0) if !refusals.is_empty() => refusals.join(" "),
         (0, 0) => {
             let listen = site.handle.config().lock().collector.listen;
             format!(
-                "No agent has reported: do they send to UDP port {}?",
+                "No data from any agent; check that agents send to UDP port {}.",
                 listen.port()
             )
         }
         (0, silent) => format!("All {} agents are silent.", count_of(silent)),
-        (heard, 0) => format!("All {} agents are heard.", count_of(heard)),
-        (heard, silent) => {
-            let (heard, silent) = (count_of(heard), count_of(silent));
-            format!("{heard} agents are heard, {silent} are silent.")
+        (reporting, 0) => format!("All {} agents report.", count_of(reporting)),
+        (reporting, silent) => {
+            let (reporting, silent) = (count_of(reporting), count_of(silent));
+            format!("{reporting} agents report, {silent} are silent.")
         }
     };
     Condition {
         name: "telemetry",
-        met: heard > 0 && !presence.refuses_all,
+        met: reporting > 0 && !coverage.refuses_all,
         words,
     }
 }

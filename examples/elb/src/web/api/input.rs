@@ -1,4 +1,4 @@
-//! What is asked, as values, or what is wrong with it.
+//! Parsing and validation of requests.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::accept::TOML;
 use crate::web::Site;
 use serve::{Problem, quoted};
 
-/// What stands behind the question mark; what is not known there is refused.
+/// Query parameters. Unknown parameters are rejected.
 #[derive(Debug)]
 pub(super) struct Params<T>(pub(super) T);
 
@@ -34,7 +34,7 @@ impl<T: DeserializeOwned> FromRequestParts<Site> for Params<T> {
     }
 }
 
-/// A parameter that cannot be meant.
+/// An invalid parameter.
 pub(super) fn wrong_parameter(detail: &str) -> Problem {
     let detail = detail.trim_start_matches("Failed to deserialize query string: ");
     Problem::new(
@@ -64,7 +64,7 @@ impl FromRequestParts<Site> for Named {
     }
 }
 
-/// A body in JSON.
+/// A JSON body.
 #[derive(Debug)]
 pub(super) struct Body<T>(pub(super) T);
 
@@ -77,7 +77,7 @@ impl<T: DeserializeOwned> FromRequest<Site> for Body<T> {
             let advice = match error {
                 JsonRejection::MissingJsonContentType(_) => "Send Content-Type: application/json.",
                 JsonRejection::BytesRejection(_) => TOO_LARGE,
-                _ => "See /api/v1/openapi.json for what belongs there.",
+                _ => "See /api/v1/openapi.json for the format.",
             };
             Problem::new(error.status(), &quoted(&error.body_text()), advice)
         })?;
@@ -85,7 +85,7 @@ impl<T: DeserializeOwned> FromRequest<Site> for Body<T> {
     }
 }
 
-/// A body in TOML.
+/// A TOML body.
 #[derive(Debug)]
 pub(super) struct Toml(pub(super) String);
 
@@ -99,7 +99,7 @@ impl FromRequest<Site> for Toml {
         if !media_type.eq_ignore_ascii_case(TOML) {
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "A configuration is written in TOML.",
+                "The body is not TOML.",
                 "Send Content-Type: application/toml.",
             ));
         }
@@ -113,7 +113,7 @@ impl FromRequest<Site> for Toml {
 
 const TOO_LARGE: &str = "Send at most 1 MiB, in UTF-8.";
 
-/// How many are wanted: so many unless something is said, and never more than the most.
+/// The number of requested items: `usual` if not given, at most `most`.
 pub(super) fn limit(given: Option<usize>, usual: usize, most: usize) -> Result<usize, Problem> {
     match given {
         None => Ok(usual),
@@ -125,8 +125,8 @@ pub(super) fn limit(given: Option<usize>, usual: usize, most: usize) -> Result<u
     }
 }
 
-/// A length of time: `20s`, `500ms`, `5m`; a bare number is seconds. Longer than the longest is
-/// as good as that.
+/// A duration: `20s`, `500ms`, `5m`; without a unit, seconds. Longer durations are reduced to the
+/// maximum.
 pub(super) fn time(name: &str, given: &str, longest: Duration) -> Result<Duration, Problem> {
     let digits = given.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let factor = match given.get(digits.len()..).unwrap_or_default() {
@@ -146,7 +146,7 @@ pub(super) fn time(name: &str, given: &str, longest: Duration) -> Result<Duratio
     length.map(|length| length.min(longest)).ok_or_else(|| {
         let given = quoted(given);
         wrong_parameter(&format!(
-            "{name}: {given:?} is no length of time such as 20s or 5m"
+            "{name}: {given:?} is not a duration such as 20s or 5m"
         ))
     })
 }

@@ -1,4 +1,4 @@
-//! Everything as data, under `/api/v1`.
+//! The HTTP API under `/api/v1`.
 
 mod accept;
 mod agents;
@@ -26,20 +26,20 @@ use serve::{Json, Problem, Work};
 use self::input::{Nothing, Params};
 use super::Site;
 
-/// Bytes of a request's body.
+/// Maximum size of a request body, in bytes.
 const BODY: usize = serve::BODY_BYTES;
 
-/// What the API has of its own, besides the loop.
+/// State of the API in addition to the loop.
 #[derive(Debug, Default)]
 pub(super) struct Own {
     configuration: configuration::Own,
     waiting: decisions::Waiting,
 }
 
-/// A path, and what can be done there.
+/// A path and its methods.
 type Route = (&'static str, fn() -> MethodRouter<Site>);
 
-/// What is answered in JSON, and within the usual time.
+/// JSON responses with the usual time limit.
 const ROUTES: &[Route] = &[
     ("/api/v1/agents", || get(agents::list)),
     ("/api/v1/config/validate", || post(configuration::validate)),
@@ -63,10 +63,10 @@ const ROUTES: &[Route] = &[
     ("/api/v1/snapshot", || get(show_snapshot)),
 ];
 
-/// What may be waited for.
+/// Responses that may be delayed.
 const PATIENT: &[Route] = &[("/api/v1/decisions", || get(decisions::list))];
 
-/// What says itself in which forms there is an answer.
+/// Routes with their own content negotiation.
 const OWN_FORM: &[Route] = &[("/api/v1/config", || {
     get(configuration::show).put(configuration::replace)
 })];
@@ -77,17 +77,17 @@ pub(super) fn paths() -> impl Iterator<Item = &'static str> {
     all.map(|(path, _)| *path)
 }
 
-/// All that answers within the usual time.
+/// Routes with the usual time limit.
 pub(super) fn router() -> Router<Site> {
     at(ROUTES)
         .layer(middleware::from_fn(accept::json))
         .merge(at(OWN_FORM))
-        .route("/healthz", get(health::show_in_words))
-        .route("/readyz", get(health::show_readiness_in_words))
+        .route("/healthz", get(health::show_as_text))
+        .route("/readyz", get(health::show_readiness_as_text))
         .layer(DefaultBodyLimit::max(BODY))
 }
 
-/// What may be waited for.
+/// Routes that may be delayed.
 pub(super) fn patient_router() -> Router<Site> {
     at(PATIENT)
         .layer(middleware::from_fn(accept::json))
@@ -107,7 +107,7 @@ async fn show_snapshot(
     Extension(work): Extension<Work>,
     _: Params<Nothing>,
 ) -> Result<Response, Problem> {
-    // With the writing of the text, which takes longer than the rest.
+    // Including the serialisation, which takes most of the time.
     work.run(move || Json(site.snapshot()).into_response())
         .await
 }

@@ -1,4 +1,4 @@
-//! What the loop may do, for all services and for each.
+//! Modes of the loop and of services.
 
 use axum::extract::State;
 use axum::http::header::RETRY_AFTER;
@@ -14,12 +14,12 @@ use crate::web::Site;
 use crate::web::access::Permit;
 use serve::{Problem, quoted};
 
-/// What becomes of a mode that was set here.
-pub(super) const LASTS: &str = "until elb is started again or gets another configuration";
+/// Duration of a mode that was set through the API.
+pub(super) const LASTS: &str = "until elb is restarted or the configuration changes";
 
 #[derive(Serialize)]
 pub(super) struct Global {
-    /// What may be done at most.
+    /// Mode of the loop.
     mode: Mode,
     lasts: &'static str,
 }
@@ -27,9 +27,9 @@ pub(super) struct Global {
 #[derive(Serialize)]
 pub(super) struct OfService {
     service: String,
-    /// Its own.
+    /// The service's own mode.
     mode: Mode,
-    /// What is done: its own, or the loop's where that allows less.
+    /// Effective mode: the more restrictive of the service's mode and the loop's mode.
     effective: Mode,
     lasts: &'static str,
 }
@@ -54,7 +54,7 @@ pub(super) async fn set(
         service: None,
         mode: wanted.mode,
     };
-    tell(&site, request).await?;
+    send(&site, request).await?;
     Ok(Json(global(&site)))
 }
 
@@ -77,31 +77,31 @@ pub(super) async fn set_of_service(
         service: Some(name.clone()),
         mode: wanted.mode,
     };
-    tell(&site, request).await?;
+    send(&site, request).await?;
     of_service(&site, &name).map(Json)
 }
 
-/// Tells the loop something, and says in HTTP why it did not.
-pub(super) async fn tell(site: &Site, request: Request) -> Result<(), Problem> {
-    let problem = match site.handle.tell(request).await {
+/// Sends a request to the loop and converts a refusal to an HTTP problem.
+pub(super) async fn send(site: &Site, request: Request) -> Result<(), Problem> {
+    let problem = match site.handle.send(request).await {
         Ok(()) => return Ok(()),
         Err(Refusal::UnknownService(name)) => unknown(&name),
         Err(Refusal::UnknownPool(name)) => super::pools::unknown(&name),
         Err(Refusal::Impossible(why)) => Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             &quoted(&why),
-            "Nothing has changed. Put it right and send it again.",
+            "Nothing has changed. Correct the request and send it again.",
         ),
         Err(Refusal::Busy) => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "The loop is busy waiting for the orchestrator.",
-            "Look whether it was done, or ask again.",
+            "The loop is waiting for the orchestrator.",
+            "Check whether the change was applied, or try again.",
         )
         .header(RETRY_AFTER, HeaderValue::from_static("5")),
         Err(Refusal::Ended) => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "The loop has ended.",
-            "Start elb again.",
+            "Restart elb.",
         ),
     };
     Err(problem)
@@ -109,18 +109,18 @@ pub(super) async fn tell(site: &Site, request: Request) -> Result<(), Problem> {
 
 fn global(site: &Site) -> Global {
     Global {
-        mode: site.handle.board().lock().mode(),
+        mode: site.handle.status().lock().mode(),
         lasts: LASTS,
     }
 }
 
 fn of_service(site: &Site, name: &str) -> Result<OfService, Problem> {
-    let board = site.handle.board().lock();
-    let standing = board.standing(name).ok_or_else(|| unknown(name))?;
+    let status = site.handle.status().lock();
+    let service = status.service(name).ok_or_else(|| unknown(name))?;
     Ok(OfService {
         service: name.to_owned(),
-        mode: standing.own_mode,
-        effective: standing.mode,
+        mode: service.own_mode,
+        effective: service.mode,
         lasts: LASTS,
     })
 }

@@ -1,4 +1,4 @@
-//! How pools of machines stand, and what is done for them.
+//! Node pools: status, history and mode.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serve::Json;
 
 use super::input::{Body, Named, Nothing, Params, time};
-use super::mode::{LASTS, tell};
+use super::mode::{LASTS, send};
 use super::services::HOUR;
 use crate::handle::Request;
 use crate::policy::Mode;
@@ -19,16 +19,16 @@ use sflow_autoscale::node_pools::PoolStatus;
 
 #[derive(Serialize)]
 pub(super) struct All {
-    /// What the loop may do at most.
+    /// Mode of the loop.
     mode: Mode,
     pools: Vec<PoolStatus>,
 }
 
 pub(super) async fn list(State(site): State<Site>, _: Params<Nothing>) -> Json<All> {
-    let board = site.handle.board().lock();
+    let status = site.handle.status().lock();
     Json(All {
-        mode: board.mode(),
-        pools: board.pools().to_vec(),
+        mode: status.mode(),
+        pools: status.pools().to_vec(),
     })
 }
 
@@ -41,10 +41,10 @@ pub(super) struct Wanted {
 #[derive(Serialize)]
 pub(super) struct One {
     #[serde(flatten)]
-    standing: PoolStatus,
-    /// What has happened, oldest first.
+    pool: PoolStatus,
+    /// Events, oldest first.
     events: Vec<PoolEvent>,
-    /// Seconds since the loop began.
+    /// Seconds since the start of the loop.
     elapsed: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     past: Option<Vec<Point>>,
@@ -57,18 +57,18 @@ pub(super) async fn show(
 ) -> Result<Json<One>, Problem> {
     let length = wanted.past.as_deref();
     let length = length.map(|text| time("past", text, HOUR)).transpose()?;
-    let board = site.handle.board().lock();
-    let standing = board.pool(&name).ok_or_else(|| unknown(&name))?;
-    let elapsed = (board.now() - board.started()).as_secs_f64();
+    let status = site.handle.status().lock();
+    let pool = status.pool(&name).ok_or_else(|| unknown(&name))?;
+    let elapsed = (status.now() - status.started()).as_secs_f64();
     let past = length.map(|length| {
         let from = elapsed - length.as_secs_f64();
-        let mut past = board.past_of_pool(&name);
+        let mut past = status.pool_history(&name);
         past.retain(|point| point.at >= from);
         past
     });
     Ok(Json(One {
-        standing: standing.clone(),
-        events: board.events_of_pool(&name).cloned().collect(),
+        pool: pool.clone(),
+        events: status.events_of_pool(&name).cloned().collect(),
         elapsed,
         past,
     }))
@@ -77,9 +77,9 @@ pub(super) async fn show(
 #[derive(Serialize)]
 pub(super) struct OfPool {
     pool: String,
-    /// Its own.
+    /// The pool's own mode.
     mode: Mode,
-    /// What is done: its own, or the loop's where that allows less.
+    /// Effective mode: the more restrictive of the pool's mode and the loop's mode.
     effective: Mode,
     lasts: &'static str,
 }
@@ -109,17 +109,17 @@ pub(super) async fn set_mode(
         pool: name.clone(),
         mode: wanted.mode,
     };
-    tell(&site, request).await?;
+    send(&site, request).await?;
     of_pool(&site, &name).map(Json)
 }
 
 fn of_pool(site: &Site, name: &str) -> Result<OfPool, Problem> {
-    let board = site.handle.board().lock();
-    let standing = board.pool(name).ok_or_else(|| unknown(name))?;
+    let status = site.handle.status().lock();
+    let pool = status.pool(name).ok_or_else(|| unknown(name))?;
     Ok(OfPool {
         pool: name.to_owned(),
-        mode: standing.own_mode,
-        effective: standing.mode,
+        mode: pool.own_mode,
+        effective: pool.mode,
         lasts: LASTS,
     })
 }
@@ -127,7 +127,7 @@ fn of_pool(site: &Site, name: &str) -> Result<OfPool, Problem> {
 pub(super) fn unknown(name: &str) -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
-        &format!("No pool {:?} is under control.", quoted(name)),
-        "See /api/v1/pools for those that are; the configuration names them.",
+        &format!("Unknown pool {:?}.", quoted(name)),
+        "/api/v1/pools lists the pools.",
     )
 }

@@ -1,4 +1,4 @@
-//! Questions to the telemetry.
+//! Queries of the telemetry.
 
 use std::collections::HashMap;
 
@@ -18,8 +18,8 @@ use crate::web::Site;
 use crate::web::access::CostlyRead;
 use serve::{Problem, quoted};
 
-/// Characters of a question, and what it may ask at once: all of it is answered in one go, and
-/// the loop waits meanwhile.
+/// Limits of a query: length in bytes, and number of expressions. A query is computed at once,
+/// which delays the loop.
 const LONGEST: usize = 2_000;
 const MOST_EXPRESSIONS: usize = 32;
 
@@ -32,15 +32,15 @@ pub(super) struct Wanted {
 
 #[derive(Serialize)]
 pub(super) struct Answer {
-    /// The question as it was understood.
+    /// The parsed query as text.
     query: String,
-    /// One for each group; without a grouping, one without a name.
+    /// One per group; without grouping, one without a name.
     groups: Vec<OfGroup>,
-    /// Groups that are not shown.
+    /// Number of omitted groups.
     groups_left_out: usize,
-    /// Entities that passed the filters and are in no group.
+    /// Matching entities that belong to no group.
     ungrouped: u64,
-    /// Entities of groups that were too many to be counted.
+    /// Entities in groups beyond the limit.
     left_out: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'static str>,
@@ -112,15 +112,15 @@ fn compute(site: &Site, wanted: &Wanted) -> Result<Answer, Problem> {
 }
 
 fn parse(text: &str) -> Result<Query, Problem> {
-    const ADVICE: &str = "Shorten it, or ask several questions.";
+    const ADVICE: &str = "Shorten the query, or send several queries.";
 
     if text.len() > LONGEST {
-        let detail = format!("The question is longer than {LONGEST} bytes.");
+        let detail = format!("The query is longer than {LONGEST} bytes.");
         return Err(Problem::new(StatusCode::BAD_REQUEST, &detail, ADVICE));
     }
     let query: Query = text.parse().map_err(|error| misunderstood(&error))?;
     if query.expressions().len() > MOST_EXPRESSIONS {
-        let detail = format!("The question asks for more than {MOST_EXPRESSIONS} things at once.");
+        let detail = format!("The query has more than {MOST_EXPRESSIONS} expressions.");
         return Err(Problem::new(StatusCode::BAD_REQUEST, &detail, ADVICE));
     }
     Ok(query)
@@ -129,8 +129,8 @@ fn parse(text: &str) -> Result<Query, Problem> {
 fn misunderstood(error: &query::Error) -> Problem {
     let problem = Problem::new(
         StatusCode::BAD_REQUEST,
-        &quoted(&format!("The question is not understood: {}", error.kind())),
-        "Put it right at the position, which is in bytes; avg:vir_cpu_cores is a question.",
+        &quoted(&format!("Invalid query: {}", error.kind())),
+        "Correct the query at the position (in bytes). Example of a query: avg:vir_cpu_cores.",
     )
     .with("position", error.position());
     match error.kind() {
@@ -141,7 +141,7 @@ fn misunderstood(error: &query::Error) -> Problem {
     }
 }
 
-/// The names of those whose values are the answer.
+/// Names of the entities that have the returned values.
 fn names(registry: &Registry, now: Timestamp, groups: &[Group]) -> HashMap<EntityId, String> {
     let summaries = groups.iter().flat_map(|group| &group.summaries);
     let winners = summaries.filter_map(|summary| summary.winner);

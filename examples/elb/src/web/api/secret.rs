@@ -1,4 +1,4 @@
-//! What of a configuration is told to nobody.
+//! Secrets of a configuration, which responses never contain.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -6,19 +6,19 @@ use std::ops::Range;
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-/// What stands in its place, and there means: as it is.
+/// Replacement of a secret. In a new configuration it means: unchanged.
 const BLANK: &str = "***";
 
-/// Where it stands: tables, lists of tables by each of theirs, and the key.
+/// Paths of secrets: tables, lists of tables (each element), and the key.
 const SECRETS: &[&[&str]] = &[&["http", "token"], &["pool", "hook", "token"]];
 
-/// The text without its secrets.
+/// The text with secrets replaced.
 pub(super) fn blanked(text: &str) -> String {
     let blank = format!("{BLANK:?}");
     replaced(text, found(text).iter().map(|(place, _)| (place, &*blank)))
 }
 
-/// The text with other text at these places, which are in order and do not overlap.
+/// Replaces sections of a text, which are in order and do not overlap.
 fn replaced<'t>(
     text: &str,
     changes: impl IntoIterator<Item = (&'t Range<usize>, &'t str)>,
@@ -33,7 +33,7 @@ fn replaced<'t>(
     replaced + text.get(behind..).unwrap_or_default()
 }
 
-/// The values without secrets.
+/// Replaces secrets in parsed values.
 pub(super) fn blank(config: &mut Value) {
     for path in SECRETS {
         blank_at(config, path);
@@ -53,7 +53,7 @@ fn blank_at(value: &mut Value, path: &[&str]) {
     }
 }
 
-/// The text with the secrets that another has where this one has blanks.
+/// The text with the secrets of another text instead of replacements.
 pub(super) fn filled(text: &str, from: &str) -> String {
     let known = found(from).into_iter();
     let known: HashMap<Vec<String>, Range<usize>> =
@@ -70,8 +70,7 @@ pub(super) fn filled(text: &str, from: &str) -> String {
     replaced(text, changes)
 }
 
-/// Where secrets stand in a text, and by which names one comes there, in order; none if it
-/// is no TOML.
+/// Positions of secrets in a text and their paths, in order; empty if it is not TOML.
 fn found(text: &str) -> Vec<(Range<usize>, Vec<String>)> {
     let Ok(document) = DeTable::parse(text) else {
         return Vec::new();
@@ -100,7 +99,7 @@ fn search(
         DeValue::Array(members) => {
             for (place, member) in members.iter().enumerate() {
                 if let DeValue::Table(table) = member.get_ref() {
-                    // By its name, so that it is found again at another place.
+                    // By name, so that a secret is found if the order of tables changes.
                     let name = table.get("name").and_then(|name| name.get_ref().as_str());
                     let name = name.map_or_else(|| place.to_string(), str::to_owned);
                     let names = names.iter().cloned().chain([name]).collect();
@@ -117,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_neither_told_nor_lost() {
+    fn secrets_are_blanked_and_restored() {
         for (text, expected) in [
             (
                 "# mine\n[http]\ntoken = \"correct horse\" # secret\nlisten = 1\n",
@@ -146,7 +145,7 @@ mod tests {
             let other = "http.token = 'other'";
             assert_eq!(filled(other, text), other);
         }
-        // Another order of pools changes none of their tokens.
+        // The order of pools does not matter.
         let before = "[[pool]]\nname = \"a\"\nhook.token = \"x\"\n\
                       [[pool]]\nname = \"b\"\nhook.token = \"y\"\n";
         let turned = "[[pool]]\nname = \"b\"\nhook.token = \"***\"\n\

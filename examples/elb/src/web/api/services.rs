@@ -1,4 +1,4 @@
-//! How services stand.
+//! Services: status and history.
 
 use std::time::Duration;
 
@@ -8,28 +8,28 @@ use serde::{Deserialize, Serialize};
 use serve::Json;
 
 use super::input::{Named, Nothing, Params, time};
-use crate::board::Standing;
 use crate::policy::Mode;
+use crate::status::ServiceStatus;
 use crate::view::Point;
 use crate::web::Site;
 use serve::{Problem, quoted};
 use sflow_autoscale::observe::ContainerView;
 
-/// The longest past that is kept.
+/// Maximum length of the history.
 pub(super) const HOUR: Duration = Duration::from_secs(3_600);
 
 #[derive(Serialize)]
 pub(super) struct All {
-    /// What the loop may do at most.
+    /// Mode of the loop.
     mode: Mode,
-    services: Vec<Standing>,
+    services: Vec<ServiceStatus>,
 }
 
 pub(super) async fn list(State(site): State<Site>, _: Params<Nothing>) -> Json<All> {
-    let board = site.handle.board().lock();
+    let status = site.handle.status().lock();
     Json(All {
-        mode: board.mode(),
-        services: board.standings().to_vec(),
+        mode: status.mode(),
+        services: status.services().to_vec(),
     })
 }
 
@@ -42,8 +42,8 @@ pub(super) struct Wanted {
 #[derive(Serialize)]
 pub(super) struct One {
     #[serde(flatten)]
-    standing: Standing,
-    /// Seconds since the loop began.
+    service: ServiceStatus,
+    /// Seconds since the start of the loop.
     elapsed: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     past: Option<Vec<Point>>,
@@ -58,17 +58,17 @@ pub(super) async fn show(
     let length = wanted.past.as_deref();
     let length = length.map(|text| time("past", text, HOUR)).transpose()?;
     let containers = site.handle.containers(&name);
-    let board = site.handle.board().lock();
-    let standing = board.standing(&name).ok_or_else(|| unknown(&name))?;
-    let elapsed = (board.now() - board.started()).as_secs_f64();
+    let status = site.handle.status().lock();
+    let service = status.service(&name).ok_or_else(|| unknown(&name))?;
+    let elapsed = (status.now() - status.started()).as_secs_f64();
     let past = length.map(|length| {
         let from = elapsed - length.as_secs_f64();
-        let mut past = board.past(&name);
+        let mut past = status.service_history(&name);
         past.retain(|point| point.at >= from);
         past
     });
     Ok(Json(One {
-        standing: standing.clone(),
+        service: service.clone(),
         elapsed,
         past,
         containers,
@@ -78,7 +78,7 @@ pub(super) async fn show(
 pub(super) fn unknown(name: &str) -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
-        &format!("No service {:?} is under control.", quoted(name)),
-        "See /api/v1/services for those that are; the configuration names them.",
+        &format!("Unknown service {:?}.", quoted(name)),
+        "/api/v1/services lists the services.",
     )
 }

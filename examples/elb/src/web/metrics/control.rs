@@ -1,4 +1,4 @@
-//! What was decided and done, and how long it took.
+//! Metrics of decisions and rounds.
 
 use std::fmt;
 
@@ -10,38 +10,33 @@ use crate::policy::Mode;
 use sflow_autoscale::problem::ProblemReason;
 
 pub(super) fn decisions(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-    let board = handle.board().lock();
-    let (tally, mode) = (*board.tally(), board.mode());
-    let outcomes = board.outcomes().clone();
-    drop(board);
+    let status = handle.status().lock();
+    let (tally, mode) = (*status.tally(), status.mode());
+    let outcomes = status.outcomes().clone();
+    drop(status);
     let by_outcome = ["kept", "advised", "done", "failed"].map(|outcome| {
         let count = outcomes.get(outcome).copied().unwrap_or(0);
         (vec![label("outcome", outcome)], count)
     });
-    counters(
-        encoder,
-        "elb_decisions",
-        "Decisions, by what came of them",
-        by_outcome,
-    )?;
+    counters(encoder, "elb_decisions", "Decisions by outcome", by_outcome)?;
     let by_direction = [("grow", tally.grown), ("shrink", tally.shrunk)];
     let by_direction = by_direction.map(|(way, count)| (vec![label("direction", way)], count));
     counters(
         encoder,
         "elb_changes",
-        "Times that the orchestrator was told another number of replicas, and agreed",
+        "Changes of the number of replicas that the orchestrator accepted",
         by_direction,
     )?;
     counter(
         encoder,
         "elb_advised",
-        "Changes that were advised, each once",
+        "Recommended changes in mode advise",
         tally.advised,
     )?;
     counter(
         encoder,
         "elb_conflicts",
-        "Decisions made anew because the service had changed meanwhile",
+        "Decisions repeated because the service had changed in the meantime",
         tally.conflicts,
     )?;
     let modes = [Mode::Off, Mode::Advise, Mode::Act].map(|known| {
@@ -53,7 +48,7 @@ pub(super) fn decisions(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) ->
     gauges(
         encoder,
         "elb_global_mode",
-        "1 for what the loop may do at most",
+        "1 for the current mode of the loop",
         modes,
     )
 }
@@ -62,14 +57,14 @@ pub(super) fn rounds(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fm
     let config = handle.config().lock();
     let (interval, timeout) = (config.control.interval, config.docker.timeout);
     drop(config);
-    let board = handle.board().lock();
-    let is_up = board.is_orchestrator_up(interval, timeout);
-    let (rounds, unreachable) = (board.rounds(), board.tally().unreachable);
-    let (idle, present) = (board.idle(), board.present());
-    let (reached, troubles) = (board.reached(), board.troubles().count());
-    let latency = board.latency().clone();
-    let current: Vec<(ProblemReason, String)> = board.troubles().map(|it| it.0.clone()).collect();
-    drop(board);
+    let status = handle.status().lock();
+    let is_up = status.is_orchestrator_up(interval, timeout);
+    let (rounds, unreachable) = (status.rounds(), status.tally().unreachable);
+    let (idle, present) = (status.idle(), status.present());
+    let (reached, problem_count) = (status.reached(), status.problems().count());
+    let latency = status.latency().clone();
+    let current: Vec<(ProblemReason, String)> = status.problems().map(|it| it.0.clone()).collect();
+    drop(status);
     counter(encoder, "elb_rounds", "Rounds of the loop", rounds)?;
     gauge(
         encoder,
@@ -86,18 +81,23 @@ pub(super) fn rounds(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fm
     gauge(
         encoder,
         "elb_orchestrator_up",
-        "1 if the orchestrator answered the last round and the present one does not wait for it \
-         longer than one request may take",
+        "1 if the orchestrator answered the last round and the current round does not wait \
+         longer than the time limit of a request",
         f64::from(u8::from(is_up)),
     )?;
     let age = reached.map(|at| (Labels::new(), (present - at).as_secs_f64()));
     gauges(
         encoder,
         "elb_orchestrator_answer_age_seconds",
-        "Time since the orchestrator last answered; absent before it did",
+        "Time since the orchestrator last answered; absent before the first answer",
         age,
     )?;
-    gauge(encoder, "elb_troubles", "Current problems", troubles as f64)?;
+    gauge(
+        encoder,
+        "elb_troubles",
+        "Current problems",
+        problem_count as f64,
+    )?;
     problems(encoder, &current)?;
     let stages = latency
         .stages()
@@ -105,18 +105,18 @@ pub(super) fn rounds(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fm
     histograms(
         encoder,
         "elb_stage_seconds",
-        "How long each stage of a round took, and all of it",
+        "Duration of each stage of a round, and of the whole round",
         stages,
     )?;
     histograms(
         encoder,
         "elb_reading_age_seconds",
-        "Age of the newest reading when something was decided",
+        "Age of the newest reading that a decision used",
         [(Labels::new(), latency.readings())],
     )
 }
 
-/// Current problems by reason, and those of each service.
+/// Current problems by reason, and by service.
 fn problems(
     encoder: &mut DescriptorEncoder<'_>,
     current: &[(ProblemReason, String)],

@@ -1,4 +1,4 @@
-//! Metrics of the control loop, in the text formats of OpenMetrics and Prometheus.
+//! Metrics of elb in the text formats of OpenMetrics and Prometheus.
 
 mod control;
 mod pools;
@@ -18,9 +18,9 @@ use prometheus_client::registry::Registry;
 use serve::exposition::Format;
 
 use super::Site;
-use crate::words::shortened;
+use crate::format::shortened;
 
-/// A label value is no longer than this, in characters.
+/// Maximum length of a label value, in characters.
 const LONGEST: usize = 200;
 
 /// All metrics in a text format.
@@ -67,7 +67,7 @@ impl fmt::Debug for Exposition {
 
 type Labels = Vec<(&'static str, String)>;
 
-/// The name of a family, what it means, and its value of one thing.
+/// Name of a metric, help text, and function that returns the value.
 type Column<T, V> = (&'static str, &'static str, fn(&T) -> V);
 
 impl Collector for Exposition {
@@ -81,7 +81,7 @@ impl Collector for Exposition {
         services::signals(&snapshot.services, encoder)?;
         control::decisions(&site.handle, encoder)?;
         control::rounds(&site.handle, encoder)?;
-        pools::pools(&site.handle.board().lock(), encoder)?;
+        pools::pools(&site.handle.status().lock(), encoder)?;
         let answers = site.answers.lock().clone();
         let answers = answers
             .iter()
@@ -89,19 +89,19 @@ impl Collector for Exposition {
         counters(
             encoder,
             "elb_http_answers",
-            "Requests that were answered, by status",
+            "HTTP responses by status",
             answers,
         )?;
         process::process(encoder)
     }
 }
 
-/// One value without labels.
+/// A gauge without labels.
 fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: f64) -> fmt::Result {
     gauges(encoder, name, help, [(Labels::new(), value)])
 }
 
-/// One count without labels.
+/// A counter without labels.
 fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, count: u64) -> fmt::Result {
     counters(encoder, name, help, [(Labels::new(), count)])
 }
@@ -119,8 +119,8 @@ fn histograms<'h>(
     Ok(())
 }
 
-/// Names that are alike when they are shortened are told once: a scrape that says something twice
-/// counts for nothing.
+/// Label values that become equal when shortened are exported once: a scrape with duplicate series
+/// is rejected.
 fn gauges(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
@@ -128,9 +128,9 @@ fn gauges(
     series: impl IntoIterator<Item = (Labels, f64)>,
 ) -> fmt::Result {
     let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-    let mut told = HashSet::new();
+    let mut exported = HashSet::new();
     for (labels, value) in series {
-        if told.insert(labels.clone()) {
+        if exported.insert(labels.clone()) {
             family.encode_family(&labels)?.encode_gauge(&value)?;
         }
     }
@@ -144,9 +144,9 @@ fn counters(
     series: impl IntoIterator<Item = (Labels, u64)>,
 ) -> fmt::Result {
     let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-    let mut told = HashSet::new();
+    let mut exported = HashSet::new();
     for (labels, count) in series {
-        if told.insert(labels.clone()) {
+        if exported.insert(labels.clone()) {
             let mut series = family.encode_family(&labels)?;
             series.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
         }
@@ -154,7 +154,7 @@ fn counters(
     Ok(())
 }
 
-/// A label of bounded length, without characters that a terminal would obey.
+/// A label value of bounded length without control characters.
 fn label(name: &'static str, value: &str) -> (&'static str, String) {
     (name, shortened(value, LONGEST))
 }

@@ -1,46 +1,46 @@
-//! What each pool of machines has, wants and has done.
+//! Metrics of node pools.
 
 use std::fmt;
 
 use prometheus_client::encoding::DescriptorEncoder;
 
 use super::{Column, Labels, counters, gauges, label};
-use crate::board::Board;
+use crate::status::LoopStatus;
 use sflow_autoscale::node_pools::MachineState;
-use sflow_autoscale::node_pools::PeerStanding;
+use sflow_autoscale::node_pools::PeerState;
 use sflow_autoscale::node_pools::PoolStatus;
 
-pub(super) fn pools(board: &Board, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-    let pools = board.pools();
+pub(super) fn pools(status: &LoopStatus, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let pools = status.pools();
     let columns: [Column<PoolStatus, Option<f64>>; 6] = [
         (
             "elb_pool_machines_wanted",
-            "Machines that there should be; absent if unknown",
+            "Desired machines; absent if unknown",
             |pool| pool.known.then(|| pool.desired().into()),
         ),
         (
             "elb_pool_machines_min",
-            "The least that is allowed",
+            "Minimum number of machines",
             |pool| Some(pool.min.into()),
         ),
         (
             "elb_pool_machines_max",
-            "The most that is allowed",
+            "Maximum number of machines",
             |pool| Some(pool.max.into()),
         ),
         (
             "elb_pool_machines_needed",
-            "What the services need at least; absent if unknown",
+            "Machines that the services require; absent if unknown",
             |pool| pool.known.then(|| pool.minimum_size.machines.into()),
         ),
         (
             "elb_pool_orders",
-            "Orders to the hook that are under way",
+            "Orders to the hook in progress",
             |pool| Some(pool.orders.len() as f64),
         ),
         (
             "elb_pool_replacements_left",
-            "Poor performers that may still be replaced in this period",
+            "Remaining replacements of poor performers in this period",
             |pool| Some(pool.replacements_left.into()),
         ),
     ];
@@ -52,13 +52,13 @@ pub(super) fn pools(board: &Board, encoder: &mut DescriptorEncoder<'_>) -> fmt::
     gauges(
         encoder,
         "elb_pool_machines",
-        "Machines by what they do for the cluster",
+        "Machines by state",
         pools.iter().filter(|pool| pool.known).flat_map(by_state),
     )?;
     gauges(
         encoder,
         "elb_pool_peers",
-        "Machines by what is thought of them among their peers",
+        "Machines by comparison with their peers",
         pools.iter().flat_map(by_peer),
     )?;
     let signals = pools.iter().flat_map(|pool| {
@@ -71,17 +71,17 @@ pub(super) fn pools(board: &Board, encoder: &mut DescriptorEncoder<'_>) -> fmt::
     gauges(
         encoder,
         "elb_pool_signal",
-        "Mean per machine; absent when nothing is known",
+        "Mean per machine; absent if unknown",
         signals,
     )?;
     let modes = pools.iter().map(|pool| {
         let labels = vec![label("pool", &pool.name), label("mode", pool.mode.name())];
         (labels, 1.0)
     });
-    let help = "1 for the mode that a pool is in";
+    let help = "1 for the current mode of a pool";
     gauges(encoder, "elb_pool_mode", help, modes)?;
     let steps = pools.iter().flat_map(|pool| {
-        let tally = board.machine_tally(&pool.name);
+        let tally = status.machine_tally(&pool.name);
         [
             ("add", tally.ordered),
             ("drain", tally.drained),
@@ -90,14 +90,14 @@ pub(super) fn pools(board: &Board, encoder: &mut DescriptorEncoder<'_>) -> fmt::
         ]
         .map(|(step, count)| (vec![label("pool", &pool.name), label("step", step)], count))
     });
-    let help = "What was done with machines";
+    let help = "Operations on machines";
     counters(encoder, "elb_pool_steps", help, steps)?;
-    let outcomes = board.pool_outcomes().iter();
+    let outcomes = status.pool_outcomes().iter();
     let outcomes = outcomes.map(|((pool, outcome), count)| {
         let labels = vec![label("pool", pool), label("outcome", outcome)];
         (labels, *count)
     });
-    let help = "Decisions for pools, by what came of them";
+    let help = "Decisions about pools by outcome";
     counters(encoder, "elb_pool_decisions", help, outcomes)
 }
 
@@ -118,21 +118,21 @@ fn by_state(pool: &PoolStatus) -> [(Labels, f64); 5] {
 }
 
 fn by_peer(pool: &PoolStatus) -> [(Labels, f64); 4] {
-    let count = |is_it: fn(&PeerStanding) -> bool| {
+    let count = |is_it: fn(&PeerState) -> bool| {
         let peers = pool.machines.iter().filter_map(|it| it.peer.as_ref());
         peers.filter(|peer| is_it(peer)).count()
     };
     [
-        ("in_line", count(|it| matches!(it, PeerStanding::InLine))),
+        ("in_line", count(|it| matches!(it, PeerState::InLine))),
         (
             "unknown",
-            count(|it| matches!(it, PeerStanding::Unknown { .. })),
+            count(|it| matches!(it, PeerState::Unknown { .. })),
         ),
         (
             "suspect",
-            count(|it| matches!(it, PeerStanding::Suspect { .. })),
+            count(|it| matches!(it, PeerState::Suspect { .. })),
         ),
-        ("poor", count(|it| matches!(it, PeerStanding::Poor { .. }))),
+        ("poor", count(|it| matches!(it, PeerState::Poor { .. }))),
     ]
     .map(|(name, count)| {
         let labels = vec![label("pool", &pool.name), label("standing", name)];

@@ -1,4 +1,4 @@
-//! What the program itself takes, where the system says so.
+//! Metrics of the process, if the system provides them.
 
 use std::fmt;
 use std::fs;
@@ -11,18 +11,18 @@ use super::{Labels, gauges, label};
 pub(super) fn process(encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let version = vec![label("version", env!("CARGO_PKG_VERSION"))];
     encoder
-        .encode_descriptor("elb_build", "What runs", None, MetricType::Info)?
+        .encode_descriptor("elb_build", "Version of elb", None, MetricType::Info)?
         .encode_info(&version)?;
     gauges(
         encoder,
         "process_resident_memory_bytes",
-        "Memory that the program takes",
+        "Resident memory",
         resident().map(|bytes| (Labels::new(), bytes)),
     )?;
     gauges(
         encoder,
         "process_open_fds",
-        "Files and sockets that are open",
+        "Open files and sockets",
         open_files().map(|files| (Labels::new(), files)),
     )
 }
@@ -38,6 +38,6 @@ fn resident() -> Option<f64> {
 
 fn open_files() -> Option<f64> {
     let files = fs::read_dir("/proc/self/fd").ok()?;
-    // One of them is the folder itself.
+    // One of the entries is the directory itself.
     Some(files.count().saturating_sub(1) as f64)
 }

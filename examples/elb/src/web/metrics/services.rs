@@ -1,4 +1,4 @@
-//! What each service has, wants and shows.
+//! Metrics of services.
 
 use std::fmt;
 
@@ -14,30 +14,34 @@ pub(super) fn services(
     let columns: [Column<ServiceView, Option<u32>>; 6] = [
         (
             "elb_replicas_wanted",
-            "Replicas that the orchestrator is to keep; absent if unknown",
+            "Replicas configured in the orchestrator; absent if unknown",
             |service| service.wanted,
         ),
         (
             "elb_replicas_recommended",
-            "Replicas that the last decision would set, in every mode; absent if there is none",
+            "Replicas that the last decision would set in mode act; absent without a decision",
             |service| service.recommended,
         ),
         (
             "elb_tasks_running",
-            "Tasks that run; absent if unknown",
+            "Running tasks; absent if unknown",
             |service| service.running,
         ),
         (
             "elb_containers_seen",
-            "Containers that telemetry knows; absent if unknown",
+            "Containers known to the telemetry; absent if unknown",
             |service| service.seen,
         ),
-        ("elb_replicas_min", "The least that is allowed", |service| {
-            Some(service.bounds.0)
-        }),
-        ("elb_replicas_max", "The most that is allowed", |service| {
-            Some(service.bounds.1)
-        }),
+        (
+            "elb_replicas_min",
+            "Minimum number of replicas",
+            |service| Some(service.bounds.0),
+        ),
+        (
+            "elb_replicas_max",
+            "Maximum number of replicas",
+            |service| Some(service.bounds.1),
+        ),
     ];
     for (name, help, value) in columns {
         let of_each = services.iter();
@@ -57,7 +61,7 @@ pub(super) fn services(
     gauges(
         encoder,
         "elb_mode",
-        "1 for the mode that a service is in",
+        "1 for the current mode of a service",
         modes,
     )
 }
@@ -69,33 +73,37 @@ pub(super) fn signals(
     let columns: [Column<SignalView, Option<f64>>; 7] = [
         (
             "elb_signal",
-            "Mean per container; absent when nothing is known",
+            "Mean per container; absent if unknown",
             |signal| signal.value,
         ),
         (
             "elb_signal_least",
-            "Of the least loaded container; absent when nothing is known",
+            "Value of the least loaded container; absent if unknown",
             |signal| signal.least,
         ),
         (
             "elb_signal_most",
-            "Of the most loaded container; absent when nothing is known",
+            "Value of the most loaded container; absent if unknown",
             |signal| signal.most,
         ),
-        ("elb_signal_upper", "Where a service grows", |signal| {
-            Some(signal.upper)
-        }),
-        ("elb_signal_lower", "Where a service shrinks", |signal| {
-            Some(signal.lower)
-        }),
+        (
+            "elb_signal_upper",
+            "Value above which replicas are added",
+            |signal| Some(signal.upper),
+        ),
+        (
+            "elb_signal_lower",
+            "Value below which replicas are removed",
+            |signal| Some(signal.lower),
+        ),
         (
             "elb_signal_contributing",
-            "Containers with a fresh value that counts; absent if unknown",
+            "Containers that contribute a fresh value; absent if unknown",
             |signal| (!signal.unknown).then(|| signal.contributing.into()),
         ),
         (
             "elb_signal_matched",
-            "Containers that should have one; absent if unknown",
+            "Containers that match; absent if unknown",
             |signal| (!signal.unknown).then(|| signal.matched.into()),
         ),
     ];

@@ -1,4 +1,4 @@
-//! What arrived, from whom, and what was refused.
+//! Metrics of received data.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,11 +7,11 @@ use prometheus_client::encoding::DescriptorEncoder;
 use sflow_metrics::{AgentStatus, Health};
 
 use super::{Column, Labels, counter, counters, gauge, gauges, label};
+use crate::coverage::{Coverage, Gap};
 use crate::handle::Handle;
-use crate::presence::{Missing, Presence};
 use crate::view::Snapshot;
 
-/// Agents that are told one by one, those first that report most.
+/// Maximum number of agents with separate series: those with the most datagrams.
 const AGENTS: usize = 1_000;
 
 pub(super) fn stream(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -26,133 +26,122 @@ pub(super) fn stream(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) -
     counters(
         encoder,
         "elb_samples",
-        "Samples in them",
+        "Samples received",
         alone(intake.samples),
     )?;
     let refused = intake.refused.iter();
     let refused = refused.map(|(cause, count)| (vec![label("cause", cause)], *count));
-    counters(
-        encoder,
-        "elb_refused",
-        "What could not be used, by cause",
-        refused,
-    )?;
+    counters(encoder, "elb_refused", "Ignored data by cause", refused)?;
     let agents = [(Labels::new(), intake.agents as f64)];
-    gauges(encoder, "elb_agents", "Agents that are known", agents)?;
+    gauges(encoder, "elb_agents", "Known agents", agents)?;
     let elapsed = [(Labels::new(), snapshot.elapsed)];
     gauges(
         encoder,
         "elb_running_seconds",
-        "How long the loop has run, in its own time",
+        "Time since the start of the loop, in its own time",
         elapsed,
     )
 }
 
 const OF_ALL: &[Column<Health, u64>] = &[
-    (
-        "elb_datagrams_lost",
-        "Datagrams that are missing",
-        |health| health.datagrams_lost,
-    ),
+    ("elb_datagrams_lost", "Lost datagrams", |health| {
+        health.datagrams_lost
+    }),
     (
         "elb_datagrams_reordered",
-        "Datagrams that came after a newer one",
+        "Datagrams received after a newer one",
         |health| health.datagrams_reordered,
     ),
     (
         "elb_datagrams_repeated",
-        "Datagrams that came again, and did not count",
+        "Duplicate datagrams, which are ignored",
         |health| health.datagrams_repeated,
     ),
     (
         "elb_datagrams_late",
-        "Datagrams too late to count",
+        "Datagrams received too late to be used",
         |health| health.datagrams_late,
     ),
     (
         "elb_foreign_senders",
-        "Datagrams from another address than their agent gives itself",
+        "Datagrams whose source address differs from the agent address they contain",
         |health| health.foreign_senders,
     ),
-    (
-        "elb_agent_restarts",
-        "Times that an agent started again",
-        |health| health.agent_restarts,
-    ),
-    ("elb_counter_samples", "Counters samples", |health| {
+    ("elb_agent_restarts", "Restarts of agents", |health| {
+        health.agent_restarts
+    }),
+    ("elb_counter_samples", "Counter samples", |health| {
         health.counter_samples
     }),
     (
         "elb_counter_samples_lost",
-        "Counters samples that are missing",
+        "Lost counter samples",
         |health| health.counter_samples_lost,
     ),
     (
         "elb_counter_samples_refused",
-        "Counters samples of sources beyond a bound",
+        "Counter samples of data sources beyond a limit",
         |health| health.counter_samples_refused,
     ),
     ("elb_flow_samples", "Packet samples", |health| {
         health.flow_samples
     }),
-    (
-        "elb_flow_samples_lost",
-        "Packet samples that are missing",
-        |health| health.flow_samples_lost,
-    ),
+    ("elb_flow_samples_lost", "Lost packet samples", |health| {
+        health.flow_samples_lost
+    }),
     (
         "elb_unknown_samples",
-        "Samples of a kind that is not known",
+        "Samples of an unknown type",
         |health| health.unknown_samples,
     ),
     (
         "elb_unknown_records",
-        "Records of a structure that is not known",
+        "Records of an unknown structure",
         |health| health.unknown_records,
     ),
     (
         "elb_counter_resets",
-        "Counters that went back without a sign",
+        "Counters that decreased without a restart",
         |health| health.counter_resets,
     ),
     (
         "elb_counter_jumps",
-        "Counters that went up by more than can be",
+        "Counters that increased by more than is possible",
         |health| health.counter_jumps,
     ),
     (
         "elb_address_conflicts",
-        "Agents with the address of another one",
+        "Agents that use the address of another agent",
         |health| health.address_conflicts,
     ),
     (
         "elb_uuid_conflicts",
-        "Entities with the UUID of another one",
+        "Entities that use the UUID of another entity",
         |health| health.uuid_conflicts,
     ),
     (
         "elb_entities_gone",
-        "Entities that fell silent until they were gone",
+        "Entities removed because no data was received",
         |health| health.gone,
     ),
     (
         "elb_sources_evicted",
-        "Sources that had to make room for others",
+        "Data sources removed because a limit was reached",
         |health| health.sources_evicted,
     ),
     (
         "elb_agents_evicted",
-        "Agents that had to make room for others",
+        "Agents removed because a limit was reached",
         |health| health.agents_evicted,
     ),
     (
         "elb_events_dropped",
-        "Events that had to leave the log before their time",
+        "Events removed early because the log was full",
         |health| health.events_dropped,
     ),
     (
         "elb_events_suppressed",
-        "Events that were one too many of their agent",
+        "Events dropped by the limit per agent",
         |health| health.events_suppressed,
     ),
 ];
@@ -160,22 +149,22 @@ const OF_ALL: &[Column<Health, u64>] = &[
 const OF_AGENT: &[Column<AgentStatus, u64>] = &[
     (
         "elb_agent_datagrams",
-        "Datagrams of an agent that counted",
+        "Datagrams of an agent that were used",
         |agent| agent.received,
     ),
     (
         "elb_agent_datagrams_lost",
-        "Datagrams of an agent that are missing",
+        "Lost datagrams of an agent",
         |agent| agent.lost,
     ),
     (
         "elb_agent_samples",
-        "Counters samples of an agent",
+        "Counter samples of an agent",
         |agent| agent.samples,
     ),
     (
         "elb_agent_samples_lost",
-        "Counters samples of an agent that are missing",
+        "Lost counter samples of an agent",
         |agent| agent.samples_lost,
     ),
     (
@@ -183,14 +172,12 @@ const OF_AGENT: &[Column<AgentStatus, u64>] = &[
         "Datagrams that did not continue the sequence of an agent and were not used",
         |agent| agent.rejected,
     ),
-    (
-        "elb_agent_own_restarts",
-        "Times that this agent started again",
-        |agent| agent.restarts,
-    ),
+    ("elb_agent_own_restarts", "Restarts of an agent", |agent| {
+        agent.restarts
+    }),
 ];
 
-/// How well agents are heard, who is there, and what the statistics refused.
+/// Metrics of agents and entities, and of data that the registry refused.
 pub(super) fn agents(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let now = handle.now();
     let telemetry = handle.telemetry().lock();
@@ -212,7 +199,7 @@ pub(super) fn agents(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fm
     gauges(
         encoder,
         "elb_entities",
-        "Hosts, containers and whatever else counts",
+        "Entities: hosts, containers, interfaces",
         entities,
     )?;
 
@@ -220,7 +207,7 @@ pub(super) fn agents(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fm
     gauge(
         encoder,
         "elb_agents_silent",
-        "Agents that are not heard any more",
+        "Agents that no longer report",
         silent as f64,
     )?;
     agents.sort_unstable_by_key(|agent| (std::cmp::Reverse(agent.received), agent.key));
@@ -229,7 +216,7 @@ pub(super) fn agents(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fm
     gauge(
         encoder,
         "elb_agents_left_out",
-        "Agents that are not told one by one",
+        "Agents without separate series",
         left_out as f64,
     )?;
     let labels = |agent: &AgentStatus| vec![label("agent", &agent.key.to_string())];
@@ -238,14 +225,12 @@ pub(super) fn agents(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fm
         counters(encoder, name, help, of_each)?;
     }
     let flags: [Column<AgentStatus, bool>; 2] = [
-        (
-            "elb_agent_up",
-            "Whether an agent is heard in time",
-            |agent| !agent.silent,
-        ),
+        ("elb_agent_up", "1 if an agent reports in time", |agent| {
+            !agent.silent
+        }),
         (
             "elb_agent_contested",
-            "Whether another sender, or a second sequence of datagrams, has its identity",
+            "1 if another sender or a second sequence of datagrams has the identity of an agent",
             |agent| agent.contested || agent.doubtful,
         ),
     ];
@@ -254,10 +239,10 @@ pub(super) fn agents(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fm
         let of_each = of_each.map(|agent| (labels(agent), f64::from(u8::from(value(agent)))));
         gauges(encoder, name, help, of_each)?;
     }
-    let mut missing: BTreeMap<&str, usize> = Missing::KINDS.map(|kind| (kind, 0)).into();
-    for lack in Presence::look(handle).missing {
+    let mut missing: BTreeMap<&str, usize> = Gap::KINDS.map(|kind| (kind, 0)).into();
+    for lack in Coverage::of(handle).missing {
         let count = match lack {
-            Missing::More { count } => count,
+            Gap::More { count } => count,
             _ => 1,
         };
         *missing.entry(lack.kind()).or_default() += count;
@@ -266,7 +251,7 @@ pub(super) fn agents(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fm
     gauges(
         encoder,
         "elb_missing",
-        "What should report and does not, by kind",
+        "Incomplete data by kind",
         missing.map(|(kind, count)| (vec![label("what", kind)], count as f64)),
     )?;
     let ages = agents.iter();
@@ -274,7 +259,7 @@ pub(super) fn agents(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fm
     gauges(
         encoder,
         "elb_agent_age_seconds",
-        "Time since an agent was heard",
+        "Time since the last datagram of an agent",
         ages,
     )
 }

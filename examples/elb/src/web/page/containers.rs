@@ -1,12 +1,12 @@
-//! The containers of a service, one by one.
+//! Containers of a service.
 
+use crate::format::{duration, quantity, shortened};
 use crate::orchestrator::TaskState;
 use crate::view::{ServiceView, SignalView};
 use crate::web::html::Text;
-use crate::words::{duration, quantity, shortened};
 use sflow_autoscale::observe::ContainerView;
 
-/// Rows that are shown.
+/// Maximum number of rows.
 const ROWS: usize = 100;
 
 pub(super) fn card(service: &ServiceView, containers: &[ContainerView]) -> String {
@@ -45,14 +45,14 @@ fn table(service: &ServiceView, containers: &[ContainerView]) -> String {
 
 fn row(service: &ServiceView, container: &ContainerView) -> String {
     let name = Text(&container.name);
-    // The identity of the task is for programs.
+    // The task id is omitted.
     let short = container.name.strip_prefix(service.name.as_str());
     let short = short.and_then(|rest| rest.strip_prefix('.'));
     let slot = short.and_then(|rest| rest.split('.').next());
     let slot = slot.map(|slot| format!("{}.{slot}", service.name));
     let slot = shortened(slot.as_deref().unwrap_or(&container.name), 50);
     let slot = Text(&slot);
-    let node = container.node.as_deref().unwrap_or("not placed");
+    let node = container.node.as_deref().unwrap_or("no node");
     let node = Text(node);
     let values: String = service
         .signals
@@ -62,14 +62,14 @@ fn row(service: &ServiceView, container: &ContainerView) -> String {
         .collect();
     let (class, state) = match container.state {
         TaskState::Running if container.seen => ("", "runs".to_owned()),
-        TaskState::Running => ("odd", "runs, not seen".to_owned()),
-        TaskState::Pending => ("odd", "does not run yet".to_owned()),
+        TaskState::Running => ("odd", "running, no telemetry".to_owned()),
+        TaskState::Pending => ("odd", "not running yet".to_owned()),
         TaskState::Failed => ("odd", "failed".to_owned()),
     };
     let age = duration(container.age);
     let failures = match container.failures {
         0 => String::new(),
-        failures => format!(", {failures} failed here lately"),
+        failures => format!(", {failures} recent failures"),
     };
     let error = container.error.as_ref().map_or_else(String::new, |error| {
         format!(

@@ -1,20 +1,20 @@
-//! What was decided, and why.
+//! Decisions and their reasons.
 
 use std::sync::Arc;
 
 use super::when::When;
-use crate::board::Entry;
+use crate::format::{count, duration, quantity};
 use crate::policy::{Signal, Step, SubjectKind};
+use crate::status::Entry;
 use crate::view::{DecisionView, ServiceView};
 use crate::web::html::{Segment, Text};
-use crate::words::{count, duration, quantity};
 use sflow_autoscale::controller::Outcome;
 
-/// Decisions beside a chart.
+/// Number of decisions beside a chart.
 const FEW: usize = 8;
-/// Decisions of all services together.
+/// Number of decisions of all services.
 const SEVERAL: usize = 20;
-/// Decisions on the service's own page.
+/// Number of decisions on the page of a service.
 const MANY: usize = 200;
 
 /// The last decisions about a service, newest first.
@@ -39,7 +39,7 @@ pub(super) fn recent(decisions: &[DecisionView], when: &When) -> String {
     )
 }
 
-/// All decisions about a service that are kept, newest first, with all that they were made from.
+/// All available decisions about a service with their inputs, newest first.
 pub(super) fn history(
     kind: SubjectKind,
     service: &ServiceView,
@@ -51,7 +51,7 @@ pub(super) fn history(
     let list = list(&items);
     let older = match entries.len().saturating_sub(MANY) {
         0 => String::new(),
-        older => format!(" and {older} older ones"),
+        older => format!(" and {older} older"),
     };
     let name = Segment(&service.name);
     let kind = match kind {
@@ -88,7 +88,7 @@ fn line(decision: &DecisionView, when: &When, is_named: bool) -> String {
     format!(
         "<li class=\"{class}\">{} <b>{change}</b> <span class=\"reasons\">{whose}{}{reasons}</span>\
          </li>\n",
-        when.told(decision.at, decision.time),
+        when.time(decision.at, decision.time),
         tags(decision.outcome, decision.fast, "")
     )
 }
@@ -101,7 +101,7 @@ fn change(from: u32, to: u32) -> (&'static str, String) {
     }
 }
 
-/// What sets a decision apart: that it was not carried out, that packet samples led to it.
+/// Labels for outcome and packet samples.
 fn tags(outcome: &str, is_fast: bool, why: &str) -> String {
     let mut tags = String::new();
     match outcome {
@@ -120,7 +120,7 @@ fn tags(outcome: &str, is_fast: bool, why: &str) -> String {
     tags
 }
 
-/// One decision with its inputs and every step to it.
+/// A decision with its inputs and all steps.
 fn whole(entry: &Entry, when: &When) -> String {
     let decision = &entry.decision;
     let (class, change) = change(decision.replicas, decision.result);
@@ -140,12 +140,12 @@ fn whole(entry: &Entry, when: &When) -> String {
     let steps = decision.steps.iter();
     let steps: String = steps.map(|it| step(decision.subject.kind, it)).collect();
     let machines = entry.machines.iter().map(|step| {
-        let words = step.to_string();
-        format!("<li><bdi>{}</bdi></li>\n", Text(&words))
+        let text = step.to_string();
+        format!("<li><bdi>{}</bdi></li>\n", Text(&text))
     });
     let machines: String = machines.collect();
-    let wish = decision.recommendation.map_or_else(String::new, |wish| {
-        format!("<li>by the rule alone: {wish}</li>\n")
+    let recommendation = decision.recommendation.map_or_else(String::new, |number| {
+        format!("<li>recommendation of the rule: {number}</li>\n")
     });
     let next = decision.next_change.map_or_else(String::new, |next| {
         let wait = (next - decision.time).as_secs_f64();
@@ -154,8 +154,8 @@ fn whole(entry: &Entry, when: &When) -> String {
     let id = entry.id;
     format!(
         "<li class=\"{class}\" id=\"decision-{id}\">{time} <b>{change}</b> \
-         <details class=\"reasons\" data-key=\"details-{id}\"><summary>{tags}{reasons}</summary><ul>\n{inputs}<li>{running} of {replicas} {many} ran, mode {mode}</li>\n\
-         {wish}{steps}{machines}{next}</ul></details></li>\n",
+         <details class=\"reasons\" data-key=\"details-{id}\"><summary>{tags}{reasons}</summary><ul>\n{inputs}<li>{running} of {replicas} {many} running, mode {mode}</li>\n\
+         {recommendation}{steps}{machines}{next}</ul></details></li>\n",
         time = when.decided(decision.time),
         running = decision.running,
         replicas = decision.replicas,
@@ -165,14 +165,14 @@ fn whole(entry: &Entry, when: &When) -> String {
 }
 
 fn input(kind: SubjectKind, signal: &Signal) -> String {
-    let told = |value: Option<f64>| Text(&quantity(value, &signal.unit)).to_string();
+    let measured = |value: Option<f64>| Text(&quantity(value, &signal.unit)).to_string();
     let ages = match (signal.newest, signal.oldest) {
-        (Some(newest), Some(oldest)) => format!(", read {newest:.1} to {oldest:.1} s before"),
+        (Some(newest), Some(oldest)) => format!(", age {newest:.1} to {oldest:.1} s"),
         _ => String::new(),
     };
     let spread = match (signal.least, signal.most) {
         (Some(_), Some(_)) if signal.contributing > 1 => {
-            format!(" ({} to {})", told(signal.least), told(signal.most))
+            format!(" ({} to {})", measured(signal.least), measured(signal.most))
         }
         _ => String::new(),
     };
@@ -180,7 +180,7 @@ fn input(kind: SubjectKind, signal: &Signal) -> String {
         format!(
             "; {} packet samples: {} ± {:.0} %",
             count(fast.samples),
-            told(Some(fast.value)),
+            measured(Some(fast.value)),
             fast.error * 100.0
         )
     });
@@ -189,10 +189,10 @@ fn input(kind: SubjectKind, signal: &Signal) -> String {
         warming => format!(" ({warming} warming up)"),
     };
     format!(
-        "<li><bdi>{}</bdi>: measured {}{spread} per {one}, on {} of {} {one}s{warming}{ages}{fast}\
+        "<li><bdi>{}</bdi>: {}{spread} per {one}, from {} of {} {one}s{warming}{ages}{fast}\
          </li>\n",
         Text(&signal.metric),
-        told(signal.value),
+        measured(signal.value),
         signal.contributing,
         signal.matched,
         one = kind.member(),
@@ -205,7 +205,7 @@ fn step(kind: SubjectKind, step: &Step) -> String {
         false => format!("{} → {}", step.from, step.to),
     };
     let stage = step.stage.name();
-    let reason = step.reason.words(kind);
+    let reason = step.reason.describe(kind);
     format!(
         "<li><span class=\"stage\">{stage}</span> {number}: <bdi>{}</bdi></li>\n",
         Text(&reason)

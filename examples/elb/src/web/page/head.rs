@@ -1,20 +1,20 @@
-//! The lines above everything: what runs, since when, under what load, and what it may do.
+//! Header of the page: uptime, load and mode.
 
 use super::modes;
+use crate::format::{Scale, duration};
 use crate::view::Snapshot;
 use crate::web::html::Text;
-use crate::words::{Scale, duration};
 
 pub(super) fn render(snapshot: &Snapshot) -> String {
     let facts = facts(snapshot);
     let all = modes::buttons(None, &snapshot.mode);
-    let (mode, words) = modes::meaning(&snapshot.mode);
+    let (mode, text) = modes::meaning(&snapshot.mode);
     format!(
         "<div class=\"top\"><h1><a href=\"/\">Elastic load balancing</a></h1>\
-         <span class=\"all\"><span class=\"label\">all services: at most</span> \
-         <span class=\"badge {mode}\">{words}</span>{all}</span></div>\n\
+         <span class=\"all\"><span class=\"label\">mode of the loop</span> \
+         <span class=\"badge {mode}\">{text}</span>{all}</span></div>\n\
          <p class=\"facts\">{facts}<button id=\"still\" data-key=\"still\" aria-pressed=\"false\">\
-         hold still</button></p>\n"
+         pause updates</button></p>\n"
     )
 }
 

@@ -1,4 +1,4 @@
-//! The page as HTML: a room for each card.
+//! The HTML page.
 
 mod containers;
 mod decisions;
@@ -16,38 +16,36 @@ use self::when::When;
 use super::Site;
 use super::html::{Segment, Text};
 use crate::chart;
+use crate::coverage::Coverage;
 use crate::policy::SubjectKind;
-use crate::presence::Presence;
 use crate::view::{DecisionView, PoolView, ServiceView, Snapshot};
 
-/// What keeps the page as it is now, and switches modes.
+/// Script: pauses updates and changes modes.
 pub(super) const SCRIPT: &str = include_str!("script.js");
 
-/// With more services than these there is a table of all of them, and a page for each.
+/// With more services than this, a table is shown instead of cards.
 const CARDS: usize = 3;
-/// Points of a past that is drawn beside others.
+/// Points of a history in a small chart.
 const GLANCE: usize = 90;
 
-/// What is looked for on the first page.
+/// Search text of the overview.
 #[derive(Debug, Default)]
 pub(super) struct Sought(pub(super) String);
 
-/// The first page: services at a glance, who reports, what is missing.
+/// The overview: services, agents, incomplete data.
 pub(super) fn index(site: &Site, sought: &Sought) -> String {
     let mut snapshot = site.glance(GLANCE);
     let is_many = snapshot.services.len() > CARDS;
     if !is_many {
         snapshot = site.glance(usize::MAX);
     }
-    let when = When::of(&snapshot, site.handle.board().lock().started());
-    let presence = Presence::look(&site.handle);
+    let when = When::of(&snapshot, site.handle.status().lock().started());
+    let coverage = Coverage::of(&site.handle);
     let services = match (snapshot.services.as_slice(), is_many) {
-        ([], _) => {
-            "<p class=\"card quiet\">Waiting for the first look at the services.</p>\n".to_owned()
-        }
+        ([], _) => "<p class=\"card quiet\">Waiting for the first round.</p>\n".to_owned(),
         (services, true) => {
             let decisions = decisions::recent(&snapshot.decisions, &when);
-            let last = site.handle.board().lock().last_decisions();
+            let last = site.handle.status().lock().last_decisions();
             overview::card(services, &last, &when, sought) + &decisions
         }
         (services, false) => {
@@ -58,14 +56,14 @@ pub(super) fn index(site: &Site, sought: &Sought) -> String {
             services.iter().map(one).collect()
         }
     };
-    let troubles = troubles(&snapshot.troubles);
-    let telemetry = telemetry::card(&snapshot.intake, &presence);
+    let problems = problems(&snapshot.troubles);
+    let telemetry = telemetry::card(&snapshot.intake, &coverage);
     let pool = |pool: &PoolView| {
-        let own = about(&snapshot, SubjectKind::Pool, &pool.standing.name);
+        let own = about(&snapshot, SubjectKind::Pool, &pool.status.name);
         pool::card(pool, &own, &when)
     };
     let pools: String = snapshot.pools.iter().map(pool).collect();
-    let main = format!("{troubles}{services}{pools}{telemetry}");
+    let main = format!("{problems}{services}{pools}{telemetry}");
     let width = if is_many { "many" } else { "" };
     whole(
         site,
@@ -76,80 +74,80 @@ pub(super) fn index(site: &Site, sought: &Sought) -> String {
     )
 }
 
-/// The last decisions about one.
+/// Decisions about one service or pool.
 fn about(snapshot: &Snapshot, kind: SubjectKind, name: &str) -> Vec<DecisionView> {
     let decisions = snapshot.decisions.iter();
     let own = decisions.filter(|it| it.kind == kind && it.service == name);
     own.cloned().collect()
 }
 
-/// The page of one service; `None` if it is not known.
+/// The page of a service; `None` if it is unknown.
 pub(super) fn of_service(site: &Site, name: &str) -> Option<String> {
     let mut snapshot = site.glance(0);
     let place = snapshot.services.iter().position(|it| it.name == name)?;
     let mut service = snapshot.services.swap_remove(place);
-    let board = site.handle.board().lock();
-    service.past = board.past(name);
+    let status = site.handle.status().lock();
+    service.past = status.service_history(name);
     let further = service.signals.iter().enumerate().skip(1);
     let further: Vec<ServiceView> = further
         .map(|(place, signal)| ServiceView {
             signals: vec![signal.clone()],
-            past: board.past_by(name, place),
+            past: status.metric_history(name, place),
             ..service.clone()
         })
         .collect();
-    let entries: Vec<_> = board
+    let entries: Vec<_> = status
         .history()
         .about(SubjectKind::Service, name)
         .cloned()
         .collect();
-    let decisions = board.decisions(SubjectKind::Service, name);
-    drop(board);
-    let when = When::of(&snapshot, site.handle.board().lock().started());
+    let decisions = status.decisions(SubjectKind::Service, name);
+    drop(status);
+    let when = When::of(&snapshot, site.handle.status().lock().started());
     let containers = site.handle.containers(name);
     let containers = containers::card(&service, &containers);
     let card = service::whole(&service, &further, &decisions, &when);
     let history = decisions::history(SubjectKind::Service, &service, &entries, &when);
-    let troubles = troubles(&snapshot.troubles);
+    let problems = problems(&snapshot.troubles);
     let main =
-        format!("<nav><a href=\"/\">all services</a></nav>\n{troubles}{card}{containers}{history}");
+        format!("<nav><a href=\"/\">all services</a></nav>\n{problems}{card}{containers}{history}");
     let data = format!("/api/v1/services/{}", Segment(name));
     Some(whole(site, &snapshot, (name, ""), &main, &data))
 }
 
-/// The page of one pool of machines; `None` if it is not known.
+/// The page of a node pool; `None` if it is unknown.
 pub(super) fn of_pool(site: &Site, name: &str) -> Option<String> {
-    /// Events that are shown.
+    /// Number of events.
     const EVENTS: usize = 100;
     let snapshot = site.glance(0);
-    let board = site.handle.board().lock();
-    let pool = board.pool_view(board.pool(name)?, usize::MAX, EVENTS);
-    let entries: Vec<_> = board
+    let status = site.handle.status().lock();
+    let pool = status.pool_view(status.pool(name)?, usize::MAX, EVENTS);
+    let entries: Vec<_> = status
         .history()
         .about(SubjectKind::Pool, name)
         .cloned()
         .collect();
-    let decisions = board.decisions(SubjectKind::Pool, name);
-    let when = When::of(&snapshot, board.started());
-    drop(board);
+    let decisions = status.decisions(SubjectKind::Pool, name);
+    let when = When::of(&snapshot, status.started());
+    drop(status);
     let card = pool::whole(&pool, &decisions, &when);
     let history = decisions::history(SubjectKind::Pool, &pool.as_service(), &entries, &when);
-    let troubles = troubles(&snapshot.troubles);
-    let main = format!("<nav><a href=\"/\">all of it</a></nav>\n{troubles}{card}{history}");
+    let problems = problems(&snapshot.troubles);
+    let main = format!("<nav><a href=\"/\">overview</a></nav>\n{problems}{card}{history}");
     let data = format!("/api/v1/pools/{}", Segment(name));
     Some(whole(site, &snapshot, (name, ""), &main, &data))
 }
 
 /// Current problems.
-fn troubles(troubles: &[String]) -> String {
-    const TOLD: usize = 10;
-    let item = |trouble: &String| format!("<li><bdi>{}</bdi></li>\n", Text(trouble));
-    let items: String = troubles.iter().take(TOLD).map(item).collect();
-    let more = match troubles.len().saturating_sub(TOLD) {
+fn problems(problems: &[String]) -> String {
+    const LISTED: usize = 10;
+    let item = |problem: &String| format!("<li><bdi>{}</bdi></li>\n", Text(problem));
+    let items: String = problems.iter().take(LISTED).map(item).collect();
+    let more = match problems.len().saturating_sub(LISTED) {
         0 => String::new(),
         more => format!("<li>and {more} more</li>\n"),
     };
-    match troubles.is_empty() {
+    match problems.is_empty() {
         true => String::new(),
         false => format!(
             "<section class=\"card alert\">\n<h2>Current problems</h2>\n\
@@ -179,8 +177,8 @@ fn whole(
          <title>{title} · elastic load balancing</title>\n\
          <style>\n{style}@media (prefers-color-scheme: dark) {{{night}}}\n</style>\n</head>\n<body class=\"{class}\">\n\
          <header>\n{head}</header>\n<main>\n{main}</main>\n\
-         <footer>The same as data: <a href=\"{data}\">{data}</a>, \
-         <a href=\"/api/v1/openapi.json\">all of the API</a>, \
+         <footer>Data of this page: <a href=\"{data}\">{data}</a>, \
+         <a href=\"/api/v1/openapi.json\">API description</a>, \
          <a href=\"/metrics\">metrics</a>. elb {version}</footer>\n\
          {dialog}<script src=\"/script.js\"></script>\n</body>\n</html>\n"
     )

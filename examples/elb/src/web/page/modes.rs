@@ -1,9 +1,9 @@
-//! The modes: which one a service is in, and the buttons that switch it.
+//! Modes of services and pools, and buttons that change them.
 
 use crate::web::html::Text;
 
-/// Asks before a mode is switched, and for the token where there is one; who does not run scripts
-/// does not see it.
+/// Dialog that confirms a change of the mode, and asks for the token if one is configured. Hidden
+/// without scripts.
 pub(super) fn dialog(has_token: bool) -> String {
     let token = match has_token {
         true => "<label>Token <input type=\"password\" autocomplete=\"off\"></label>",
@@ -11,23 +11,23 @@ pub(super) fn dialog(has_token: bool) -> String {
     };
     format!(
         "<dialog id=\"confirm\" aria-labelledby=\"asked\"><form method=\"dialog\">\
-         <p id=\"asked\"></p>{token}<output></output><div><button type=\"button\">Leave it</button>\
-         <button type=\"submit\" class=\"yes\">Do it</button></div></form></dialog>\n"
+         <p id=\"asked\"></p>{token}<output></output><div><button type=\"button\">Cancel</button>\
+         <button type=\"submit\" class=\"yes\">Change</button></div></form></dialog>\n"
     )
 }
 
-/// Buttons for the modes of a service, or of all; the one that it is in is pressed.
+/// Mode buttons of a service or of the loop; the current mode is pressed.
 pub(super) fn buttons(service: Option<&str>, mode: &str) -> String {
     let label = match service {
         Some(service) => format!("Mode of {}", Text(service)),
-        None => "Mode of all services".to_owned(),
+        None => "Mode of the loop".to_owned(),
     };
     labelled("service", service, mode, &label)
 }
 
-/// Buttons for the modes of a pool of machines.
+/// Mode buttons of a pool.
 pub(super) fn buttons_of_pool(pool: &str, mode: &str) -> String {
-    let label = format!("Mode of the machines {}", Text(pool));
+    let label = format!("Mode of pool {}", Text(pool));
     labelled("pool", Some(pool), mode, &label)
 }
 
@@ -53,7 +53,7 @@ fn labelled(what: &str, of: Option<&str>, mode: &str, label: &str) -> String {
     format!("<span class=\"modes\" role=\"group\" aria-label=\"{label}\">{buttons}</span>")
 }
 
-/// A mode as a class, and what a service in it does.
+/// CSS class and label of a mode.
 pub(super) fn meaning(mode: &str) -> (&'static str, String) {
     match mode {
         "act" => ("act", "acts".to_owned()),

@@ -1,4 +1,4 @@
-//! Many services at a glance: a row for each.
+//! Table of all services.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -8,13 +8,13 @@ use super::modes;
 use super::signal::{self, State};
 use super::sparkline;
 use super::when::When;
+use crate::format::{limits, quantity, shortened};
 use crate::view::{DecisionView, ServiceView, SignalView};
 use crate::web::html::{Segment, Text};
-use crate::words::{limits, quantity, shortened};
 
-/// Rows that are shown; those first that need a look.
+/// Maximum number of rows; services with problems come first.
 const ROWS: usize = 200;
-/// With more services than these there is something to look for them with.
+/// With more services than this, a search field is shown.
 const FEW: usize = 15;
 
 pub(super) fn card(
@@ -35,19 +35,19 @@ pub(super) fn card(
     let left_out = match total - meant.len() {
         0 => String::new(),
         more => format!(
-            "<p class=\"more\">{more} more, of which none needs a look sooner: look for one by \
-             its name, or see <a href=\"/api/v1/services\">/api/v1/services</a>.</p>\n"
+            "<p class=\"more\">{more} more services; search by \
+             name, or see <a href=\"/api/v1/services\">/api/v1/services</a>.</p>\n"
         ),
     };
     let none = match total {
-        0 => "<p class=\"quiet\">No service has this in its name.</p>\n",
+        0 => "<p class=\"quiet\">No service name contains this text.</p>\n",
         _ => "",
     };
     let search = match services.len() > FEW {
         true => format!(
             "<form class=\"find\" method=\"get\" action=\"/\" role=\"search\"><label>\
-             <span class=\"unseen\">Find services by a part of their name</span>\
-             <input name=\"find\" type=\"search\" placeholder=\"find\" value=\"{}\" \
+             <span class=\"unseen\">Search services by name</span>\
+             <input name=\"find\" type=\"search\" placeholder=\"search\" value=\"{}\" \
              data-key=\"find\"></label></form>",
             Text(&sought.0)
         ),
@@ -58,14 +58,14 @@ pub(super) fn card(
          <p class=\"sum\">{}</p>\n{none}<table class=\"services\">\n<thead><tr>\
          <th scope=\"col\">service</th><th scope=\"col\">replicas</th>\
          <th scope=\"col\">load per container</th>\
-         <th scope=\"col\">lately</th>\
-         <th scope=\"col\">last said</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n\
+         <th scope=\"col\">recent</th>\
+         <th scope=\"col\">last decision</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n\
          {left_out}</section>\n",
         sum(services)
     )
 }
 
-/// How much a service needs a look.
+/// Priority of a service in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Need {
     Off,
@@ -97,18 +97,18 @@ impl Need {
         }
     }
 
-    const fn words(self) -> &'static str {
+    const fn message(self) -> &'static str {
         match self {
             Self::Off => "off",
             Self::Calm => "calm",
             Self::Changing => "replicas are changing",
-            Self::Above => "above what it should be",
-            Self::Unknown => "something is not known of it",
+            Self::Above => "above its upper threshold",
+            Self::Unknown => "incomplete data",
         }
     }
 }
 
-/// All of them in one sentence.
+/// Summary of all services.
 fn sum(services: &[ServiceView]) -> String {
     let of = |is_meant: &dyn Fn(&ServiceView) -> bool| {
         services.iter().filter(|service| is_meant(service)).count()
@@ -116,16 +116,16 @@ fn sum(services: &[ServiceView]) -> String {
     let parts = [
         (of(&|it| it.mode == "act"), "act", "act"),
         (of(&|it| it.mode == "advise"), "advise", "advise"),
-        (of(&|it| it.mode == "off"), "off", "are off"),
+        (of(&|it| it.mode == "off"), "off", "off"),
         (
             of(&|it| Need::of(it) == Need::Above),
             "above",
-            "above their limits",
+            "above the upper threshold",
         ),
         (
             of(&|it| Need::of(it) == Need::Unknown),
             "unknown",
-            "not fully known",
+            "with incomplete data",
         ),
         (
             of(&|it| Need::of(it) == Need::Changing),
@@ -134,8 +134,8 @@ fn sum(services: &[ServiceView]) -> String {
         ),
     ];
     let parts = parts.iter().filter(|(count, ..)| *count > 0);
-    let parts = parts.map(|(count, class, words)| {
-        format!("<span class=\"{class}\"><b>{count}</b> {words}</span>")
+    let parts = parts.map(|(count, class, message)| {
+        format!("<span class=\"{class}\"><b>{count}</b> {message}</span>")
     });
     let sizes: Vec<(u64, u64)> = services
         .iter()
@@ -146,7 +146,7 @@ fn sum(services: &[ServiceView]) -> String {
         false => {
             let running: u64 = sizes.iter().map(|(running, _)| running).sum();
             let wanted: u64 = sizes.iter().map(|(_, wanted)| wanted).sum();
-            format!("<b>{running}</b> of {wanted} replicas run")
+            format!("<b>{running}</b> of {wanted} replicas running")
         }
     };
     let all = format!(
@@ -158,27 +158,27 @@ fn sum(services: &[ServiceView]) -> String {
 
 fn row(service: &ServiceView, last: Option<&DecisionView>, when: &When) -> String {
     let need = Need::of(service);
-    let (class, words) = (need.class(), need.words());
+    let (class, message) = (need.class(), need.message());
     let (mode, meaning) = modes::meaning(&service.mode);
     let name = Text(&service.name);
     let file = Segment(&service.name);
     let replicas = replicas(service);
     let load = load(service);
     let spark = sparkline::draw(service);
-    let said = last.map_or_else(String::new, |decision| said(decision, when));
+    let decision = last.map_or_else(String::new, |last| last_decision(last, when));
     format!(
-        "<tr class=\"{class}\"><th scope=\"row\"><div class=\"who\"><i class=\"dot\" title=\"{words}\"></i>\
-         <span class=\"unseen\">{words}: </span>\
+        "<tr class=\"{class}\"><th scope=\"row\"><div class=\"who\"><i class=\"dot\" title=\"{message}\"></i>\
+         <span class=\"unseen\">{message}: </span>\
          <a href=\"/service/{file}\" title=\"{name}\"><bdi>{name}</bdi></a> \
          <span class=\"badge {mode}\" title=\"{meaning}\">{mode}</span></div></th>\
          <td class=\"of\">{replicas}</td><td class=\"load\">{load}</td>\
-         <td class=\"past\">{spark}</td><td class=\"said\">{said}</td></tr>\n"
+         <td class=\"past\">{spark}</td><td class=\"said\">{decision}</td></tr>\n"
     )
 }
 
 fn replicas(service: &ServiceView) -> String {
     if service.mode == "off" {
-        return "<span class=\"quiet\">not looked at</span>".to_owned();
+        return "<span class=\"quiet\">not read</span>".to_owned();
     }
     let (Some(running), Some(wanted)) = (service.running, service.wanted) else {
         return "<span class=\"quiet\">unknown</span>".to_owned();
@@ -200,7 +200,7 @@ fn replicas(service: &ServiceView) -> String {
     )
 }
 
-/// The signal that is closest to what it should not exceed, or that is not known.
+/// The signal closest to its upper threshold, or an unknown signal.
 fn load(service: &ServiceView) -> String {
     let rank = |signal: &SignalView| match signal.value {
         Some(value) if signal.upper > 0.0 => value / signal.upper,
@@ -222,7 +222,7 @@ fn load(service: &ServiceView) -> String {
     )
 }
 
-fn said(decision: &DecisionView, when: &When) -> String {
+fn last_decision(decision: &DecisionView, when: &When) -> String {
     let (from, to) = (decision.from, decision.to);
     let change = match from == to {
         true => format!("stay at {to}"),
@@ -231,7 +231,7 @@ fn said(decision: &DecisionView, when: &When) -> String {
     let why = decision.reasons.first().map_or("", String::as_str);
     format!(
         "<div>{} <b>{change}</b> <span class=\"quiet\"><bdi>{}</bdi></span></div>",
-        when.told(decision.at, decision.time),
+        when.time(decision.at, decision.time),
         Text(&shortened(why, 160))
     )
 }

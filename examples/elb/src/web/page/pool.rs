@@ -1,25 +1,25 @@
-//! The card of a pool of machines.
+//! Card of a node pool.
 
 use super::when::When;
 use super::{decisions, modes, signal};
 use crate::chart;
+use crate::format::{number, quantity};
 use crate::policy::SubjectKind;
 use crate::pool::hook::Action;
 use crate::view::{DecisionView, PoolView};
 use crate::web::html::{Segment, Text};
-use crate::words::{number, quantity};
 use sflow_autoscale::node_pools::MachineStep;
-use sflow_autoscale::node_pools::PeerStanding;
+use sflow_autoscale::node_pools::PeerState;
 use sflow_autoscale::node_pools::PoolStatus;
 use sflow_autoscale::node_pools::{ActiveOrder, MachineState, MachineStatus};
 
-/// Rows that are shown.
+/// Maximum number of rows.
 const ROWS: usize = 100;
 
-/// The card beside others: machines, what is under way, what has happened.
+/// The card on the overview: machines, orders, events.
 pub(super) fn card(pool: &PoolView, decisions: &[DecisionView], when: &When) -> String {
-    let list = format!("/pool/{}", Segment(&pool.standing.name));
-    let name = Text(&pool.standing.name);
+    let list = format!("/pool/{}", Segment(&pool.status.name));
+    let name = Text(&pool.status.name);
     let name = format!("<a href=\"{list}\"><bdi>{name}</bdi></a>");
     let decided = decisions::last(decisions, when);
     let events = events(pool, when);
@@ -29,9 +29,9 @@ pub(super) fn card(pool: &PoolView, decisions: &[DecisionView], when: &When) -> 
     section(pool, decisions, when, (&name, &list), &more)
 }
 
-/// The card on the pool's own page, which lists the decisions below.
+/// The card on the pool's page, which lists the decisions below.
 pub(super) fn whole(pool: &PoolView, decisions: &[DecisionView], when: &When) -> String {
-    let name = format!("<bdi>{}</bdi>", Text(&pool.standing.name));
+    let name = format!("<bdi>{}</bdi>", Text(&pool.status.name));
     let events = events(pool, when);
     section(pool, decisions, when, (&name, ""), &events)
 }
@@ -43,10 +43,10 @@ fn section(
     (name, list): (&str, &str),
     more: &str,
 ) -> String {
-    let standing = &pool.standing;
-    let (mode, words) = modes::meaning(standing.mode.name());
-    let buttons = modes::buttons_of_pool(&standing.name, mode);
-    let numbers = numbers(standing);
+    let status = &pool.status;
+    let (mode, text) = modes::meaning(status.mode.name());
+    let buttons = modes::buttons_of_pool(&status.name, mode);
+    let numbers = numbers(status);
     let as_service = pool.as_service();
     let signals: String = as_service.signals.iter().map(signal::row).collect();
     let live = chart::Live {
@@ -56,12 +56,12 @@ fn section(
         began: when.began,
     };
     let (wide, narrow) = (live.part(chart::WIDE, list), live.part(chart::NARROW, list));
-    let machines = machines(standing);
-    let advised = advised(standing);
-    let orders = orders(standing, when);
+    let machines = machines(status);
+    let advised = advised(status);
+    let orders = orders(status, when);
     format!(
         "<section class=\"card pool\">\n<div class=\"head\"><h2>{name} \
-         <span class=\"quiet\">machines</span></h2><span class=\"badge {mode}\">{words}</span>\
+         <span class=\"quiet\">machines</span></h2><span class=\"badge {mode}\">{text}</span>\
          {buttons}</div>\n{numbers}<div class=\"signals\">\n{signals}</div>\n\
          <div class=\"chart wide\">{wide}</div>\n<div class=\"chart narrow\">{narrow}</div>\n\
          {machines}{advised}{orders}{more}</section>\n"
@@ -77,11 +77,11 @@ fn numbers(pool: &PoolStatus) -> String {
     let wanted = pool.desired();
     let (least, most) = (pool.min, pool.max);
     format!(
-        "<dl class=\"numbers\">{}{}{}<div><dt>bounds</dt><dd>{least}–{most}</dd></div></dl>\n",
-        number("wanted", wanted, false),
+        "<dl class=\"numbers\">{}{}{}<div><dt>limits</dt><dd>{least}–{most}</dd></div></dl>\n",
+        number("desired", wanted, false),
         number("serving", pool.serving, pool.serving != wanted),
         number(
-            "services need",
+            "required by services",
             pool.minimum_size.machines,
             pool.minimum_size.is_short || pool.minimum_size.machines > pool.serving
         ),
@@ -92,7 +92,7 @@ fn machines(pool: &PoolStatus) -> String {
     let rows = pool.machines.iter().take(ROWS);
     let rows: String = rows.map(row).collect();
     if rows.is_empty() {
-        return "<p class=\"quiet\">No node of the cluster is of this pool.</p>\n".to_owned();
+        return "<p class=\"quiet\">No node of the cluster belongs to this pool.</p>\n".to_owned();
     }
     let more = match pool.machines.len().saturating_sub(ROWS) {
         0 => String::new(),
@@ -104,7 +104,7 @@ fn machines(pool: &PoolStatus) -> String {
         .collect();
     format!(
         "<table class=\"rows\">\n<thead><tr><th scope=\"col\">machine</th>\
-         <th scope=\"col\">state</th>{heads}<th scope=\"col\">among its peers</th></tr></thead>\n\
+         <th scope=\"col\">state</th>{heads}<th scope=\"col\">compared with peers</th></tr></thead>\n\
          <tbody>\n{rows}</tbody>\n</table>\n{more}"
     )
 }
@@ -116,7 +116,7 @@ fn row(machine: &MachineStatus) -> String {
         _ => "odd",
     };
     let stays = machine.stays.as_ref().map_or_else(String::new, |why| {
-        let why = format!("stays: {why}");
+        let why = format!("cannot be removed: {why}");
         format!("<br><span class=\"quiet\"><bdi>{}</bdi></span>", Text(&why))
     });
     let load = machine.load.as_ref();
@@ -128,11 +128,11 @@ fn row(machine: &MachineStatus) -> String {
         )
     };
     let (peer_class, peer) = match &machine.peer {
-        None => ("quiet", "not looked at".to_owned()),
-        Some(peer @ (PeerStanding::Poor { .. } | PeerStanding::Suspect { .. })) => {
+        None => ("quiet", "not compared".to_owned()),
+        Some(peer @ (PeerState::Poor { .. } | PeerState::Suspect { .. })) => {
             ("odd", peer.to_string())
         }
-        Some(peer @ PeerStanding::Unknown { .. }) => ("quiet", peer.to_string()),
+        Some(peer @ PeerState::Unknown { .. }) => ("quiet", peer.to_string()),
         Some(peer) => ("", peer.to_string()),
     };
     format!(
@@ -148,28 +148,28 @@ fn row(machine: &MachineStatus) -> String {
     )
 }
 
-/// What it would do now in the mode in which it does something.
+/// Steps that the pool would take in mode `act`.
 fn advised(pool: &PoolStatus) -> String {
     let item = |step: &MachineStep| format!("<li><bdi>{}</bdi></li>\n", Text(&step.to_string()));
     let items: String = pool.advised.iter().map(item).collect();
     match items.is_empty() {
         true => String::new(),
-        false => format!("<div class=\"decisions\"><h3>If it acted</h3><ol>\n{items}</ol></div>\n"),
+        false => format!("<div class=\"decisions\"><h3>In mode act</h3><ol>\n{items}</ol></div>\n"),
     }
 }
 
 fn orders(pool: &PoolStatus, when: &When) -> String {
     let item = |order: &ActiveOrder| {
         let what = match (order.action, &order.machine) {
-            (Action::Add, None) => "one more machine".to_owned(),
-            (Action::Add, Some(machine)) => format!("one more machine, {machine}"),
+            (Action::Add, None) => "add a machine".to_owned(),
+            (Action::Add, Some(machine)) => format!("add {machine}"),
             (Action::Remove, machine) => {
-                format!("{} to go", machine.as_deref().unwrap_or_default())
+                format!("remove {}", machine.as_deref().unwrap_or_default())
             }
         };
         let state = match order.is_promised {
             true => "promised",
-            false => "the hook is being asked",
+            false => "waiting for the hook",
         };
         format!(
             "<li>{} <b><bdi>{}</bdi></b> <span class=\"quiet\">{state}, {}</span></li>\n",
@@ -181,7 +181,7 @@ fn orders(pool: &PoolStatus, when: &When) -> String {
     let items: String = pool.orders.iter().map(item).collect();
     match items.is_empty() {
         true => String::new(),
-        false => format!("<div class=\"decisions\"><h3>Ordered</h3><ol>\n{items}</ol></div>\n"),
+        false => format!("<div class=\"decisions\"><h3>Orders</h3><ol>\n{items}</ol></div>\n"),
     }
 }
 
@@ -197,7 +197,7 @@ fn events(pool: &PoolView, when: &When) -> String {
     match items.is_empty() {
         true => String::new(),
         false => {
-            format!("<div class=\"decisions\"><h3>What happened</h3><ol>\n{items}</ol></div>\n")
+            format!("<div class=\"decisions\"><h3>Events</h3><ol>\n{items}</ol></div>\n")
         }
     }
 }

@@ -1,5 +1,5 @@
-// Keeps the page as it is now, and switches modes. Without this the page is read as well: the
-// browser then loads it anew every ten seconds.
+// Updates the page and changes modes. Without scripts the browser reloads the page every ten
+// seconds.
 "use strict";
 
 const EVERY = 2000;
@@ -12,28 +12,28 @@ let isStill = false;
 let isPressed = false;
 
 const MEANING = {
-  off: "Nothing is decided any more; what runs stays as it is.",
+  off: "No decisions are made; replicas do not change.",
   advise: "Decisions are made and shown; nothing is changed.",
-  act: "Decisions are carried out: replicas are added and taken away.",
+  act: "Decisions are applied: replicas are added and removed.",
 };
 
 const MACHINES = {
-  off: "Nothing is decided about machines any more; what is under way stays as it is.",
-  advise: "Decisions are made and shown; no machine is ordered, drained or given back.",
-  act: "Machines are ordered, drained and given back, through the hook.",
+  off: "No decisions are made; machines and orders in progress do not change.",
+  advise: "Decisions are made and shown; no machine is ordered, drained or removed.",
+  act: "Machines are ordered, drained and removed through the hook.",
 };
 
-// Text only: names are those of others.
+// Assigned as text: names are untrusted.
 function ask(service, pool, mode) {
   asked = { service, pool, mode };
-  const whom = service ?? (pool === null ? "All services and pools" : `Machines ${pool}`);
+  const subject = service ?? (pool === null ? "All services and pools" : `Pool ${pool}`);
   const meaning = pool === null ? MEANING : MACHINES;
-  words.textContent = `${whom}: ${mode}. ${meaning[mode]}`;
+  words.textContent = `${subject}: ${mode}. ${meaning[mode]}`;
   answer.textContent = "";
   dialog.showModal();
 }
 
-async function tell() {
+async function changeMode() {
   const { service, pool, mode } = asked;
   let path = "/api/v1/mode";
   if (service !== null) {
@@ -46,8 +46,8 @@ async function tell() {
     headers.Authorization = `Bearer ${token.value}`;
   }
   try {
-    const said = await fetch(path, { method: "PUT", headers, body: JSON.stringify({ mode }) });
-    if (said.ok) {
+    const response = await fetch(path, { method: "PUT", headers, body: JSON.stringify({ mode }) });
+    if (response.ok) {
       if (token) {
         sessionStorage.setItem("token", token.value);
       }
@@ -55,20 +55,20 @@ async function tell() {
       await renew();
       return;
     }
-    if (said.status === 401) {
-      answer.textContent = "This takes the token that is configured as http.token.";
+    if (response.status === 401) {
+      answer.textContent = "Enter the token that is configured as http.token.";
       token?.focus();
       return;
     }
-    const problem = await said.json().catch(() => ({}));
+    const problem = await response.json().catch(() => ({}));
     answer.textContent = [problem.detail, problem.advice].filter(Boolean).join(" ")
-      || `It was refused: ${said.status}.`;
+      || `Request refused: status ${response.status}.`;
   } catch {
     answer.textContent = "elb does not answer.";
   }
 }
 
-// Somebody who presses something, marks text, writes, or wants to read in peace is not disturbed.
+// The page is not updated while the user types, selects text or presses a button.
 function isBusy() {
   const { activeElement } = document;
   return dialog.open || document.hidden || isPressed || activeElement?.matches("input")
@@ -84,11 +84,11 @@ async function renew() {
     return;
   }
   try {
-    const said = await fetch(location.pathname + location.search);
-    if (!said.ok) {
-      throw new Error(said.status);
+    const response = await fetch(location.pathname + location.search);
+    if (!response.ok) {
+      throw new Error(response.status);
     }
-    const fresh = new DOMParser().parseFromString(await said.text(), "text/html");
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     if (isBusy()) {
       return;
     }
@@ -109,7 +109,7 @@ async function renew() {
   }
 }
 
-// The decision that the address leads to; a new list does not know.
+// Marks the decision of the URL fragment; an updated list has no mark.
 function aim(isNew) {
   const aimed = document.getElementById(location.hash.slice(1));
   document.querySelectorAll(".aimed").forEach((old) => old.classList.remove("aimed"));
@@ -138,11 +138,11 @@ document.addEventListener("click", (event) => {
 });
 dialog.querySelector("form").addEventListener("submit", (event) => {
   event.preventDefault();
-  tell();
+  changeMode();
 });
 dialog.querySelector("button[type=button]").addEventListener("click", () => dialog.close());
 addEventListener("pointerdown", () => { isPressed = true; });
-// What was pressed is still there when the click comes.
+// The pressed element must exist until its click event.
 ["pointerup", "pointercancel", "blur"].forEach((end) => {
   addEventListener(end, () => setTimeout(() => { isPressed = false; }, 100));
 });

@@ -1,14 +1,14 @@
-//! The card of one service.
+//! Card of a service.
 
 use super::when::When;
 use super::{decisions, modes, signal};
 use crate::chart;
+use crate::format::number;
 use crate::policy::SubjectKind;
 use crate::view::{DecisionView, ServiceView};
 use crate::web::html::{Segment, Text};
-use crate::words::number;
 
-/// The card beside others, with the last decisions.
+/// The card on the overview, with the last decisions.
 pub(super) fn card(service: &ServiceView, decisions: &[DecisionView], when: &When) -> String {
     let file = Segment(&service.name).to_string();
     let list = format!("/service/{file}");
@@ -18,13 +18,13 @@ pub(super) fn card(service: &ServiceView, decisions: &[DecisionView], when: &Whe
     format!(
         "<section class=\"card\">\n{}{body}{decided}\
          <p class=\"more\"><a href=\"{list}\">all decisions and containers</a> \
-         <a href=\"/chart/{file}.svg\">chart as a file</a></p>\n</section>\n",
+         <a href=\"/chart/{file}.svg\">chart as SVG</a></p>\n</section>\n",
         head(service, &name)
     )
 }
 
-/// The card on the service's own page, which lists the decisions below; with its past by each
-/// further metric.
+/// The card on the service's page, which lists the decisions below; with one chart per further
+/// metric.
 pub(super) fn whole(
     service: &ServiceView,
     further: &[ServiceView],
@@ -40,12 +40,12 @@ pub(super) fn whole(
     let file = Segment(&service.name);
     format!(
         "<section class=\"card\">\n{}{body}{further}\
-         <p class=\"more\"><a href=\"/chart/{file}.svg\">chart as a file</a></p>\n</section>\n",
+         <p class=\"more\"><a href=\"/chart/{file}.svg\">chart as SVG</a></p>\n</section>\n",
         head(service, &name)
     )
 }
 
-/// The same over the same time, by another metric.
+/// A chart of a further metric.
 fn by_metric(service: &ServiceView, decisions: &[DecisionView], when: &When) -> String {
     let metric = service.signals.first().map_or("", |it| it.metric.as_str());
     let metric = Text(metric);
@@ -68,10 +68,10 @@ fn charts(service: &ServiceView, decisions: &[DecisionView], when: &When, list: 
 }
 
 fn head(service: &ServiceView, name: &str) -> String {
-    let (mode, words) = modes::meaning(&service.mode);
+    let (mode, text) = modes::meaning(&service.mode);
     let buttons = modes::buttons(Some(&service.name), mode);
     format!(
-        "<div class=\"head\"><h2>{name}</h2><span class=\"badge {mode}\">{words}</span>\
+        "<div class=\"head\"><h2>{name}</h2><span class=\"badge {mode}\">{text}</span>\
          {buttons}</div>\n"
     )
 }
@@ -93,7 +93,7 @@ fn numbers(service: &ServiceView) -> String {
         )
     };
     let (least, most) = service.bounds;
-    let wanted = number("wanted", service.wanted, false);
+    let wanted = number("desired", service.wanted, false);
     let running = number(
         "running",
         service.running,
@@ -102,11 +102,11 @@ fn numbers(service: &ServiceView) -> String {
     let seen = number("seen", service.seen, service.seen != service.running);
     format!(
         "<dl class=\"numbers\">{wanted}{running}{seen}\
-         <div><dt>bounds</dt><dd>{least}–{most}</dd></div></dl>\n"
+         <div><dt>limits</dt><dd>{least}–{most}</dd></div></dl>\n"
     )
 }
 
-/// One square for each replica that there may be: running, wanted, or possible.
+/// One square per possible replica: running, desired or unused.
 fn pips(service: &ServiceView) -> String {
     const LIMIT: u32 = 64;
     let (Some(wanted), Some(running)) = (service.wanted, service.running) else {

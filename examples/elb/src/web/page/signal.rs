@@ -1,15 +1,15 @@
-//! What a service is balanced by: a value beside its thresholds.
+//! A signal of a service: value and thresholds.
 
+use crate::format::{Scale, limits, quantity};
 use crate::view::SignalView;
 use crate::web::html::Text;
-use crate::words::{Scale, limits, quantity};
 
 pub(super) fn row(signal: &SignalView) -> String {
     let metric = Text(&signal.metric);
     let value = quantity(signal.value, &signal.unit);
     let value = Text(&value);
     let state = State::of(signal);
-    let (class, words) = (state.class(), state.class());
+    let (class, text) = (state.class(), state.class());
     let bar = bar(signal);
     let limits = limits(signal.lower, signal.upper, &signal.unit);
     let limits = Text(&limits);
@@ -21,20 +21,20 @@ pub(super) fn row(signal: &SignalView) -> String {
     format!(
         "<div class=\"signal {class}\"><span class=\"metric\"><bdi>{metric}</bdi></span>\
          <span class=\"value\">{value}</span>{bar}\
-         <span class=\"state\">{words} <span class=\"quiet\">{limits}</span></span>\
+         <span class=\"state\">{text} <span class=\"quiet\">{limits}</span></span>\
          <span class=\"{reporting}\">{reports}{spread}</span></div>\n",
         reports = match (signal.unknown, signal.warming) {
             (true, _) => "containers unknown".to_owned(),
-            (false, 0) => format!("{contributing} of {matched} report"),
+            (false, 0) => format!("{contributing} of {matched} reporting"),
             (false, warming) => {
-                format!("{contributing} of {matched} report, {warming} warming up")
+                format!("{contributing} of {matched} reporting, {warming} warming up")
             }
         },
         spread = spread(signal)
     )
 }
 
-/// From the least to the most loaded container, where there is more than one.
+/// Range from the least to the most loaded container, if there are several.
 fn spread(signal: &SignalView) -> String {
     match (signal.least, signal.most) {
         (Some(least), Some(most)) if signal.contributing > 1 => {
@@ -49,7 +49,7 @@ fn spread(signal: &SignalView) -> String {
     }
 }
 
-/// Where a value stands.
+/// Position of a value relative to its thresholds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum State {
     Below,
@@ -78,7 +78,7 @@ impl State {
     }
 }
 
-/// The value as a bar over the range of its thresholds.
+/// A bar of the value relative to its thresholds.
 pub(super) fn bar(signal: &SignalView) -> String {
     let value = signal.value.filter(|value| value.is_finite());
     let full = (signal.upper * 1.5).max(value.unwrap_or(0.0));

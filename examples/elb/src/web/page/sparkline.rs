@@ -1,20 +1,20 @@
-//! A past in the size of a word.
+//! Small chart of a history.
 
 use std::fmt::Write as _;
 
-use crate::chart::series::Past;
+use crate::chart::series::Series;
 use crate::view::ServiceView;
 
 const WIDTH: f64 = 120.0;
 const HEIGHT: f64 = 28.0;
 
-/// The load per container against what it should be at most, over the replicas.
+/// Load per container with its upper threshold, over the replicas.
 pub(super) fn draw(service: &ServiceView) -> String {
-    let past = Past::new(&service.past);
+    let series = Series::new(&service.past);
     let upper = service.signals.first().map_or(0.0, |signal| signal.upper);
     let upper = Some(upper).filter(|upper| upper.is_finite() && *upper > 0.0);
-    let largest = past.largest_load().max(upper.unwrap_or(0.0) * 1.25);
-    let (Some((first, last)), true) = (past.span(), largest > 0.0) else {
+    let largest = series.largest_load().max(upper.unwrap_or(0.0) * 1.25);
+    let (Some((first, last)), true) = (series.span(), largest > 0.0) else {
         return "<span class=\"quiet\">no data</span>".to_owned();
     };
     let span = (last - first).max(60.0);
@@ -24,8 +24,8 @@ pub(super) fn draw(service: &ServiceView) -> String {
         "<svg class=\"spark\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\" \
          aria-hidden=\"true\">"
     );
-    let most = f64::from(past.most_replicas().max(1));
-    let stairs = past.stairs(|point| point.running);
+    let most = f64::from(series.most_replicas().max(1));
+    let stairs = series.stairs(|point| point.running);
     let _ = write!(svg, "<polygon class=\"replicas\" points=\"0,{HEIGHT}");
     for (at, replicas) in &stairs {
         let _ = write!(svg, " {:.1},{:.1}", x(*at), y(replicas / most));
@@ -35,7 +35,7 @@ pub(super) fn draw(service: &ServiceView) -> String {
         let y = y(upper / largest);
         let _ = write!(svg, "<path class=\"limit\" d=\"M0 {y:.1}H{WIDTH}\"/>");
     }
-    for run in past.load() {
+    for run in series.load() {
         svg.push_str("<polyline class=\"load\" points=\"");
         for (at, load) in run {
             let _ = write!(svg, "{:.1},{:.1} ", x(at), y(load / largest));

@@ -1,29 +1,29 @@
-//! The card of what arrives, from whom, and what is missing.
+//! Card of the telemetry: agents, incomplete data, ignored data.
 
-use crate::presence::{Missing, Presence, Reporter};
+use crate::coverage::{Coverage, Gap, Reporter};
+use crate::format::{count, duration, shortened};
 use crate::web::html::Text;
-use crate::words::{count, duration, shortened};
 use sflow_autoscale::observe::IngestStats;
 
-/// Agents that are shown one by one; those that are silent come first.
+/// Maximum number of listed agents; silent ones come first.
 const ROWS: usize = 50;
 
-pub(super) fn card(intake: &IngestStats, presence: &Presence) -> String {
+pub(super) fn card(intake: &IngestStats, coverage: &Coverage) -> String {
     let fact =
         |label: &str, number: String| format!("<div><dt>{label}</dt><dd>{number}</dd></div>");
-    let all = presence.reporters.len();
-    let heard = presence.heard();
-    let agents = match heard == all {
+    let all = coverage.reporters.len();
+    let reporting = coverage.reporting();
+    let agents = match reporting == all {
         true => count(all as u64),
-        false => format!("{} of {}", count(heard as u64), count(all as u64)),
+        false => format!("{} of {}", count(reporting as u64), count(all as u64)),
     };
     let facts = [
-        fact("agents heard", agents),
+        fact("agents reporting", agents),
         fact("datagrams", count(intake.datagrams)),
         fact("samples", count(intake.samples)),
     ];
-    let missing = missing(&presence.missing);
-    let agents = agents_table(&presence.reporters);
+    let missing = missing(&coverage.missing);
+    let agents = agents_table(&coverage.reporters);
     let refused = refused(intake);
     format!(
         "<section class=\"card\" id=\"telemetry\">\n<div class=\"head\"><h2>Telemetry</h2></div>\n\
@@ -32,17 +32,17 @@ pub(super) fn card(intake: &IngestStats, presence: &Presence) -> String {
     )
 }
 
-fn missing(missing: &[Missing]) -> String {
+fn missing(missing: &[Gap]) -> String {
     if missing.is_empty() {
-        return "<p class=\"well\">Nothing is missing.</p>\n".to_owned();
+        return "<p class=\"well\">Data is complete.</p>\n".to_owned();
     }
-    let item = |missing: &Missing| {
+    let item = |missing: &Gap| {
         let class = if missing.is_serious() { "odd" } else { "quiet" };
-        let words = missing.to_string();
-        format!("<li class=\"{class}\"><bdi>{}</bdi></li>\n", Text(&words))
+        let text = missing.to_string();
+        format!("<li class=\"{class}\"><bdi>{}</bdi></li>\n", Text(&text))
     };
     let items: String = missing.iter().map(item).collect();
-    format!("<h3>Missing</h3>\n<ul class=\"missing\">\n{items}</ul>\n")
+    format!("<h3>Incomplete data</h3>\n<ul class=\"missing\">\n{items}</ul>\n")
 }
 
 fn agents_table(reporters: &[Reporter]) -> String {
@@ -53,7 +53,7 @@ fn agents_table(reporters: &[Reporter]) -> String {
     let more = match reporters.len().saturating_sub(ROWS) {
         0 => String::new(),
         more => format!(
-            "<p class=\"more\">{more} more, all of them heard: \
+            "<p class=\"more\">{more} more, all reporting: \
              <a href=\"/api/v1/agents\">/api/v1/agents</a></p>\n"
         ),
     };
@@ -61,7 +61,7 @@ fn agents_table(reporters: &[Reporter]) -> String {
         "<table class=\"rows agents\">\n<thead><tr><th scope=\"col\">host</th>\
          <th scope=\"col\">agent</th><th scope=\"col\">health</th>\
          <th scope=\"col\" class=\"number\">containers</th>\
-         <th scope=\"col\" class=\"number\">every</th>\
+         <th scope=\"col\" class=\"number\">interval</th>\
          <th scope=\"col\" class=\"number\">lost</th></tr></thead>\n<tbody>\n{rows}</tbody>\n\
          </table>\n{more}"
     )
@@ -83,13 +83,16 @@ fn row(reporter: &Reporter) -> String {
     let age = duration(reporter.age.as_secs_f64());
     let (class, health) = match (status.silent, status.contested || status.doubtful) {
         (true, _) => ("odd", format!("silent for {age}")),
-        (false, true) => ("odd", "heard; another agent has its identity".to_owned()),
-        (false, false) => ("", format!("heard {age} ago")),
+        (false, true) => (
+            "odd",
+            "reporting; another agent has the same identity".to_owned(),
+        ),
+        (false, false) => ("", format!("last data {age} ago")),
     };
     let restarts = match status.restarts {
         0 => String::new(),
-        1 => ", started again once".to_owned(),
-        restarts => format!(", started again {} times", count(restarts)),
+        1 => ", restarted once".to_owned(),
+        restarts => format!(", restarted {} times", count(restarts)),
     };
     let every = match reporter.interval {
         Some(interval) => format!("{:.0} s", interval.as_secs_f64()),
@@ -102,7 +105,7 @@ fn row(reporter: &Reporter) -> String {
         "<tr><th scope=\"row\"><bdi>{hosts}</bdi></th><td>{}</td>\
          <td class=\"{class}\">{health}<span class=\"quiet\">{restarts}</span></td>\
          <td class=\"number\" data-label=\"containers\">{}</td>\
-         <td class=\"number\" data-label=\"every\">{every}</td>\
+         <td class=\"number\" data-label=\"interval\">{every}</td>\
          <td class=\"number\" data-label=\"lost\">{lost}</td></tr>\n",
         Text(&agent),
         reporter.containers,
@@ -121,9 +124,11 @@ fn refused(intake: &IngestStats) -> String {
         })
         .collect();
     match rows.is_empty() {
-        true => "<p class=\"quiet\">Nothing was refused.</p>".to_owned(),
+        true => "<p class=\"quiet\">No data was ignored.</p>".to_owned(),
         false => {
-            format!("<table class=\"refused\"><caption>Refused, by cause</caption>\n{rows}</table>")
+            format!(
+                "<table class=\"refused\"><caption>Ignored data by cause</caption>\n{rows}</table>"
+            )
         }
     }
 }

@@ -1,16 +1,16 @@
-//! Moments as a reader wants them: by the clock where the loop's time is the clock's, else since
-//! its beginning.
+//! Formatting of times: time of day if the loop runs by the wall clock, otherwise time since its
+//! start.
 
 use sflow_metrics::Timestamp;
 
+use crate::format::{clock, date, duration};
 use crate::view::Snapshot;
-use crate::words::{clock, date, duration};
 
-/// How moments are told.
+/// Formats times.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct When {
     pub(super) began: Option<i64>,
-    /// Seconds since the loop began.
+    /// Seconds since the start of the loop.
     elapsed: f64,
     started: Timestamp,
 }
@@ -24,13 +24,13 @@ impl When {
         }
     }
 
-    /// The moment of a decision.
+    /// Time of a decision.
     pub(super) fn decided(&self, time: Timestamp) -> String {
-        self.told((time - self.started).as_secs_f64(), time)
+        self.time((time - self.started).as_secs_f64(), time)
     }
 
-    /// A moment, given in both ways.
-    pub(super) fn told(&self, at: f64, time: Timestamp) -> String {
+    /// A time, given as seconds since the start and as a timestamp.
+    pub(super) fn time(&self, at: f64, time: Timestamp) -> String {
         let ago = duration(self.elapsed - at);
         let Some(_) = self.began else {
             return format!("<time>{}</time>", duration(at));

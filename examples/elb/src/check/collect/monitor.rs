@@ -1,0 +1,220 @@
+//! Observes properties of agents that decisions do not need: clocks, packet sampling, and reported
+//! MAC addresses.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use sflow_metrics::{AgentKey, Timestamp};
+use sflow_v5::counter::HostAdapters;
+use sflow_v5::flow::ExtendedEntities;
+use sflow_v5::{DataSource, Datagram, Header, Sample};
+
+use crate::check::Pace;
+
+/// Maximum number of agents and of data sources. Further ones are not diagnosed.
+const MOST_AGENTS: usize = 4_096;
+const MOST_SOURCES: usize = 65_536;
+
+/// Minimum observation time before an agent's clock is rated.
+const LEAST: Duration = Duration::from_secs(4);
+
+/// Processes every datagram.
+#[derive(Debug, Default)]
+pub(super) struct AgentMonitor {
+    agents: HashMap<AgentKey, Seen>,
+    with_adapter: HashSet<(AgentKey, DataSource)>,
+}
+
+/// Observations of one agent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    begun: (Timestamp, Header),
+    newest: (Timestamp, Header),
+    is_backwards: bool,
+    /// Packet samples in total, without a sampling rate, and with the name of a container.
+    pub(super) packet_samples: u64,
+    pub(super) unscaled_samples: u64,
+    pub(super) named_samples: u64,
+}
+
+impl AgentMonitor {
+    pub(super) fn see(&mut self, at: Timestamp, sender: IpAddr, bytes: &[u8]) {
+        let Ok(datagram) = Datagram::parse(bytes) else {
+            return;
+        };
+        let key = AgentKey {
+            sender,
+            address: datagram.header.agent_address,
+            sub_agent: datagram.header.sub_agent_id,
+            instance: 0,
+        };
+        if !self.agents.contains_key(&key) && self.agents.len() >= MOST_AGENTS {
+            return;
+        }
+        let seen = self
+            .agents
+            .entry(key)
+            .or_insert_with(|| Seen::first(at, datagram.header));
+        seen.go_on(at, datagram.header);
+        for sample in datagram.samples() {
+            match sample {
+                Sample::Flow(flow) => {
+                    seen.packet_samples += 1;
+                    seen.unscaled_samples += u64::from(flow.sampling_rate == 0);
+                    seen.named_samples += u64::from(flow.find::<ExtendedEntities>().is_some());
+                }
+                Sample::Counters(counters) if self.with_adapter.len() < MOST_SOURCES => {
+                    let adapters = counters.find::<HostAdapters<'_>>();
+                    let mut adapters = adapters.iter().flat_map(|record| record.adapters.iter());
+                    if adapters.any(|adapter| adapter.mac_address.iter().next().is_some()) {
+                        self.with_adapter.insert((key, counters.source_id));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Observations of an agent. Agents that differ only in their instance number share one entry.
+    pub(super) fn agent(&self, key: AgentKey) -> Option<&Seen> {
+        self.agents.get(&AgentKey { instance: 0, ..key })
+    }
+
+    pub(super) fn has_adapter(&self, key: AgentKey, source: DataSource) -> bool {
+        let key = AgentKey { instance: 0, ..key };
+        self.with_adapter.contains(&(key, source))
+    }
+}
+
+impl Seen {
+    const fn first(at: Timestamp, header: Header) -> Self {
+        Self {
+            begun: (at, header),
+            newest: (at, header),
+            is_backwards: false,
+            packet_samples: 0,
+            unscaled_samples: 0,
+            named_samples: 0,
+        }
+    }
+
+    /// Compares a header with the previous one. A lower sequence number means that the datagram was
+    /// overtaken or that the agent has restarted; its uptime then cannot be compared with the
+    /// previous one.
+    fn go_on(&mut self, at: Timestamp, header: Header) {
+        const FAR: u32 = 10_000;
+        let (_, newest) = self.newest;
+        match header.sequence_number.wrapping_sub(newest.sequence_number) {
+            0 => {}
+            1..FAR => {
+                let step = header.uptime.wrapping_sub(newest.uptime);
+                self.is_backwards |= step > u32::MAX / 2;
+                self.newest = (at, header);
+            }
+            overtaken if overtaken > u32::MAX - 64 => {}
+            _ => {
+                self.begun = (at, header);
+                self.newest = (at, header);
+            }
+        }
+    }
+
+    /// Rate of the agent's clock; `None` before the minimum observation time.
+    pub(super) fn uptime(&self) -> Option<Pace> {
+        let ((begun, first), (newest, last)) = (self.begun, self.newest);
+        let passed = newest.checked_since(begun)?;
+        let counted = last.uptime.wrapping_sub(first.uptime);
+        (passed >= LEAST).then(|| Pace {
+            rate: f64::from(counted) / 1e3 / passed.as_secs_f64(),
+            is_backwards: self.is_backwards,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Arrival in seconds, sequence number and uptime of a datagram.
+    type Stamp = (u64, u32, u32);
+    /// Name, datagrams, expected rate of the clock and whether it goes back.
+    type Case = (&'static str, &'static [Stamp], Option<(f64, bool)>);
+
+    fn pace(datagrams: &[Stamp]) -> Option<Pace> {
+        let header = |sequence_number, uptime| Header {
+            sequence_number,
+            uptime,
+            ..Header::default()
+        };
+        let mut datagrams = datagrams.iter().map(|(second, sequence, uptime)| {
+            (Timestamp::from_secs(*second), header(*sequence, *uptime))
+        });
+        let (at, first) = datagrams.next().unwrap();
+        let mut seen = Seen::first(at, first);
+        datagrams.for_each(|(at, header)| seen.go_on(at, header));
+        seen.uptime()
+    }
+
+    #[test]
+    fn clocks() {
+        let cases: [Case; 7] = [
+            (
+                "right",
+                &[(100, 1, 5_000), (110, 2, 15_000)],
+                Some((1.0, false)),
+            ),
+            (
+                "in seconds",
+                &[(100, 1, 50), (110, 2, 60)],
+                Some((0.001, false)),
+            ),
+            (
+                "does not advance",
+                &[(100, 1, 0), (110, 2, 0)],
+                Some((0.0, false)),
+            ),
+            (
+                "goes back",
+                &[(100, 1, 5_000), (105, 2, 4_000), (110, 3, 15_000)],
+                Some((1.0, true)),
+            ),
+            (
+                "wraps",
+                &[(100, 1, u32::MAX - 4_999), (110, 2, 5_000)],
+                Some((1.0, false)),
+            ),
+            (
+                "restarts",
+                &[(100, 50_000, 5_000_000), (101, 1, 0), (111, 2, 10_000)],
+                Some((1.0, false)),
+            ),
+            (
+                "observed too briefly",
+                &[(100, 1, 5_000), (102, 2, 7_000)],
+                None,
+            ),
+        ];
+        for (name, datagrams, expected) in cases {
+            let found = pace(datagrams).map(|pace| (pace.rate, pace.is_backwards));
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn overtaken_datagram_does_not_affect_the_clock() {
+        let found = pace(&[
+            (100, 1, 0),
+            (110, 3, 10_000),
+            (110, 2, 5_000),
+            (120, 4, 20_000),
+        ]);
+        assert_eq!(
+            found,
+            Some(Pace {
+                rate: 1.0,
+                is_backwards: false
+            })
+        );
+    }
+}

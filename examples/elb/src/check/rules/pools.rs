@@ -1,0 +1,211 @@
+use super::some;
+use crate::check::facts::{EngineFacts, Program, TelemetryFacts};
+use crate::check::finding::Findings;
+use crate::config::{Config, Pool};
+use crate::format::counted;
+use crate::orchestrator::{Availability, Census, Demand, Node};
+use crate::policy::Mode;
+use crate::pool::hook::Call;
+use sflow_autoscale::node_pools::minimum_size;
+use sflow_autoscale::observe::short_name;
+
+/// Checks the node pools: nodes, hooks, and capacity for the services.
+pub(super) fn check(
+    findings: &mut Findings,
+    config: &Config,
+    engines: &EngineFacts,
+    telemetry: Option<&TelemetryFacts>,
+) {
+    for pool in &config.pools {
+        let about = format!("pool {}", pool.name);
+        hook(findings, &about, pool, engines);
+        match &engines.census {
+            Some(Ok(census)) => {
+                let has_machines = machines(findings, &about, pool, census);
+                if has_machines {
+                    capacity(findings, &about, config, pool, census);
+                    if let Some(telemetry) = telemetry {
+                        reporting(findings, &about, pool, census, telemetry);
+                    }
+                }
+            }
+            Some(Err(why)) => findings.wrong(
+                "cluster-unreadable",
+                &about,
+                format!("nodes, services and tasks cannot be read: {why}"),
+                "see the engine's log",
+            ),
+            None => {}
+        }
+    }
+}
+
+fn hook(findings: &mut Findings, about: &str, pool: &Pool, engines: &EngineFacts) {
+    let Some(hook) = &pool.hook else {
+        if pool.settings.mode != Mode::Off {
+            findings.note(
+                "pool-hookless",
+                about,
+                "no hook is configured: the pool can only advise",
+                "to let it act, set a program or a url in [pool.hook]",
+            );
+        }
+        return;
+    };
+    let Call::Program { program, .. } = &hook.call else {
+        return;
+    };
+    let path = program.display();
+    match engines.programs.get(program) {
+        Some(Program::Missing) => findings.wrong(
+            "hook-missing",
+            about,
+            format!("the program {path} does not exist"),
+            "correct pool.hook.program; in a container, mount the program or add it to the image",
+        ),
+        Some(Program::NotExecutable) => findings.wrong(
+            "hook-forbidden",
+            about,
+            format!("{path} is not executable"),
+            "`chmod +x` it, or set the interpreter as program and the script as an argument",
+        ),
+        Some(Program::Fine) | None => {}
+    }
+}
+
+/// Checks the nodes of a pool. Returns whether it has any.
+fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) -> bool {
+    let has_labels = |node: &&Node| {
+        let mut labels = pool.nodes.labels.iter();
+        labels.all(|(key, value)| node.labels.get(key) == Some(value))
+    };
+    let meant: Vec<&Node> = census.nodes.iter().filter(has_labels).collect();
+    let labels = pool.nodes.labels.iter();
+    let labels: Vec<String> = labels
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    let labels = labels.join(", ");
+    let of: Vec<&Node> = meant
+        .iter()
+        .filter(|node| !node.is_manager)
+        .copied()
+        .collect();
+    if meant.is_empty() {
+        findings.wrong(
+            "pool-empty",
+            about,
+            format!("no node has the labels {labels}"),
+            format!(
+                "add them with `docker node update --label-add {} NODE`",
+                labels.split(", ").next().unwrap_or_default()
+            ),
+        );
+        return false;
+    }
+    if of.is_empty() {
+        let names: Vec<&str> = meant.iter().map(|node| node.name.as_str()).collect();
+        findings.wrong(
+            "pool-managers",
+            about,
+            format!(
+                "all of its nodes are managers ({}); managers are never drained, removed or \
+                 counted",
+                some(&names)
+            ),
+            "add workers to the swarm, or remove the pool from the configuration",
+        );
+        return false;
+    }
+    let (min, max) = (pool.settings.min, pool.settings.max);
+    let active = of.iter().filter(|node| takes_tasks(node)).count();
+    findings.ok(
+        "pool",
+        about,
+        format!(
+            "{}, {active} of them active, limits {min} to {max}, mode {}",
+            counted(of.len(), "machine"),
+            pool.settings.mode.name()
+        ),
+    );
+    let count = u32::try_from(active).unwrap_or(u32::MAX);
+    if !(min..=max).contains(&count) {
+        findings.note(
+            "pool-size",
+            about,
+            format!("{active} machines are active, outside the limits {min} to {max}"),
+            match count < min {
+                true => "in mode act, elb orders the missing machines immediately",
+                false => "in mode act, elb removes the surplus machines one at a time",
+            },
+        );
+    }
+    if active < pool.peers.population {
+        findings.note(
+            "pool-small",
+            about,
+            format!("{active} machines are too few to detect poor performers"),
+            format!(
+                "at least {} are required (pool.poor.population)",
+                pool.peers.population
+            ),
+        );
+    }
+    true
+}
+
+/// Checks whether the minimum sizes of the services fit on the maximum number of machines.
+fn capacity(findings: &mut Findings, about: &str, config: &Config, pool: &Pool, census: &Census) {
+    let is_of = |node: &&Node| pool.nodes.matches(node);
+    let (of, other_nodes): (Vec<&Node>, Vec<&Node>) = census
+        .nodes
+        .iter()
+        .filter(|node| takes_tasks(node))
+        .partition(is_of);
+    let least = |demand: &Demand| {
+        let mut services = config.services.iter();
+        let known = services.find(|service| service.name == demand.name);
+        known.map_or(demand.replicas(), |service| service.settings.min)
+    };
+    let floor = minimum_size(census, &of, &other_nodes, least, pool.settings.max);
+    if let (true, Some(service)) = (floor.is_short, floor.service) {
+        findings.note(
+            "pool-short",
+            about,
+            format!(
+                "the reservations of the minimum size of {service} do not fit on the maximum of {} \
+                 machines",
+                floor.machines
+            ),
+            "raise pool.policy.max, or reserve less",
+        );
+    }
+}
+
+fn reporting(
+    findings: &mut Findings,
+    about: &str,
+    pool: &Pool,
+    census: &Census,
+    telemetry: &TelemetryFacts,
+) {
+    let hosts = telemetry.agents.iter().flat_map(|agent| &agent.hosts);
+    let hosts: Vec<String> = hosts.map(|host| short_name(host)).collect();
+    let of = census.nodes.iter();
+    let of = of.filter(|node| pool.nodes.matches(node) && takes_tasks(node));
+    let silent: Vec<&str> = of
+        .filter(|node| !hosts.contains(&short_name(&node.name)))
+        .map(|node| node.name.as_str())
+        .collect();
+    if !silent.is_empty() {
+        findings.note(
+            "pool-unheard",
+            about,
+            format!("no agent reports the host {}", some(&silent)),
+            "a machine without data counts as fully loaded: run an agent on it",
+        );
+    }
+}
+
+fn takes_tasks(node: &Node) -> bool {
+    node.is_ready && node.availability == Availability::Active
+}

@@ -1,0 +1,354 @@
+//! Each test makes one fact wrong in an otherwise correct installation.
+
+mod agents;
+mod configuration;
+mod engines;
+mod pools;
+mod services;
+mod telemetry;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use sflow_metrics::AgentKey;
+
+use crate::check::Level::{self, Wrong};
+use crate::check::{
+    AgentFacts, ContainerFacts, EngineFacts, Facts, Findings, ManagerFacts, Pace, TelemetryFacts,
+    Unreachable,
+};
+use crate::config::Config;
+use crate::docker::{About, Manager, Member};
+use crate::orchestrator::{
+    Labelled, NodeAddresses, Rollout, Scaling, Service, ServiceId, Task, TaskState,
+};
+use crate::policy::Signal;
+
+const CONFIG: &str = r#"
+[collector]
+agents = ["10.0.0.0/24"]
+[[service]]
+name = "apache"
+[service.policy]
+max = 6
+metric = [
+    { name = "vir_bytes_in", target = 50_000 },
+    { name = "vir_cpu_cores", target = 0.2 },
+]
+"#;
+
+fn config(text: &str) -> Config {
+    Config::from_toml(text).unwrap()
+}
+
+fn key(node: u8) -> AgentKey {
+    let address = Ipv4Addr::new(10, 0, 0, node);
+    AgentKey {
+        sender: IpAddr::V4(address),
+        address: IpAddr::V4(address).into(),
+        sub_agent: 100_000,
+        instance: 0,
+    }
+}
+
+/// A correct installation: three nodes with an agent each, and a service with a task on each.
+fn healthy() -> Facts {
+    let nodes = [1u8, 2, 3];
+    let member = |node: &u8| Member {
+        name: format!("node{node}"),
+        state: "ready".to_owned(),
+        availability: "active".to_owned(),
+        engine: "29.0.1".to_owned(),
+        manager: (*node == 1).then_some(Manager {
+            is_leader: true,
+            is_reachable: true,
+        }),
+    };
+    let addresses = |node: &u8| NodeAddresses {
+        name: format!("node{node}"),
+        addresses: vec![[10, 0, 0, *node].into()],
+    };
+    let task = |node: &u8| Task {
+        container: format!("apache.{node}.rsm0h0ay4dbn6zbusp3ta9pf{node}"),
+        node: Some(format!("node{node}")),
+        uuid: Some([*node; 16]),
+        state: TaskState::Running,
+        failures: 0,
+        age: Duration::from_secs(600),
+        error: None,
+    };
+    let agent = |node: &u8| AgentFacts {
+        key: key(*node),
+        hosts: vec![format!("node{node}.example.org")],
+        received: 300,
+        lost: 0,
+        restarts: 0,
+        is_contested: false,
+        interval: Some(Duration::from_secs(10)),
+        packet_samples: 40,
+        unscaled_samples: 0,
+        named_samples: 0,
+        uptime: Some(Pace {
+            rate: 1.0,
+            is_backwards: false,
+        }),
+    };
+    let container = |node: &u8| ContainerFacts {
+        name: task(node).container,
+        uuid: Some([*node; 16]),
+        host: Some(format!("node{node}")),
+        agent: key(*node),
+        has_adapter: true,
+    };
+    let signal = |metric: &str| Signal {
+        metric: metric.to_owned(),
+        value: Some(1.0),
+        contributing: 3,
+        matched: 3,
+        ..Signal::default()
+    };
+    Facts {
+        configuration: Ok(config(CONFIG)),
+        path: "elb.toml".to_owned(),
+        engines: EngineFacts {
+            managers: vec![ManagerFacts {
+                endpoint: "unix:///var/run/docker.sock".to_owned(),
+                answer: Ok(About {
+                    engine: "29.0.1".to_owned(),
+                    api: "1.52".to_owned(),
+                    oldest_api: Some("1.44".to_owned()),
+                    name: "node1".to_owned(),
+                    swarm: "active".to_owned(),
+                    is_manager: true,
+                    problem: String::new(),
+                }),
+            }],
+            members: Some(Ok(nodes.iter().map(member).collect())),
+            addresses: nodes.iter().map(addresses).collect(),
+            labelled: Some(Ok(Vec::new())),
+            services: Some(Ok(vec![Service {
+                id: ServiceId("s1".to_owned()),
+                name: "apache".to_owned(),
+                scaling: Scaling::Replicated { replicas: 3 },
+                version: 7,
+                rollout: Rollout::Settled,
+                labels: BTreeMap::new(),
+                cpu_limit: Some(0.5),
+                tasks: nodes.iter().map(task).collect(),
+            }])),
+            census: None,
+            programs: BTreeMap::new(),
+        },
+        telemetry: Some(Ok(TelemetryFacts {
+            listened: Duration::from_secs(22),
+            datagrams: 900,
+            dropped: Some(0),
+            agents: nodes.iter().map(agent).collect(),
+            containers: nodes.iter().map(container).collect(),
+            signals: BTreeMap::from([(
+                "apache".to_owned(),
+                vec![signal("vir_bytes_in"), signal("vir_cpu_cores")],
+            )]),
+            ..TelemetryFacts::default()
+        })),
+    }
+}
+
+fn received(facts: &mut Facts) -> &mut TelemetryFacts {
+    facts.telemetry.as_mut().unwrap().as_mut().unwrap()
+}
+
+fn agent(facts: &mut Facts) -> &mut AgentFacts {
+    &mut received(facts).agents[1]
+}
+
+fn manager(facts: &mut Facts) -> &mut ManagerFacts {
+    &mut facts.engines.managers[0]
+}
+
+fn about(facts: &mut Facts) -> &mut About {
+    manager(facts).answer.as_mut().unwrap()
+}
+
+fn members(facts: &mut Facts) -> &mut Vec<Member> {
+    facts.engines.members.as_mut().unwrap().as_mut().unwrap()
+}
+
+fn service(facts: &mut Facts) -> &mut Service {
+    &mut facts.engines.services.as_mut().unwrap().as_mut().unwrap()[0]
+}
+
+/// A service with labels that enable balancing.
+fn label(facts: &mut Facts, name: &str, labels: &[(&str, &str)]) {
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    facts.engines.labelled = Some(Ok(vec![Labelled {
+        id: ServiceId(format!("id-{name}")),
+        name: name.to_owned(),
+        labels: labels.iter().map(own).collect(),
+    }]));
+}
+
+fn configure(facts: &mut Facts, old: &str, new: &str) {
+    assert!(CONFIG.contains(old));
+    facts.configuration = Ok(config(&CONFIG.replace(old, new)));
+}
+
+/// Adds an endpoint before the working one.
+fn and_another(facts: &mut Facts, why: Unreachable) {
+    let other = ManagerFacts {
+        endpoint: "tcp://127.0.0.1:2375".to_owned(),
+        answer: Err(why),
+    };
+    facts.engines.managers.insert(0, other);
+}
+
+/// The endpoint does not answer, so that nothing else is known.
+fn alone(facts: &mut Facts, why: Unreachable) {
+    manager(facts).answer = Err(why);
+    facts.engines.members = None;
+    facts.engines.services = None;
+}
+
+#[test]
+fn a_healthy_installation_is_ok_in_every_line() {
+    let findings = Findings::of(&healthy());
+    assert_eq!(
+        findings.to_string(),
+        "ok     configuration: elb.toml: 1 service and those with labels, a decision every 2s\n\
+         ok     manager unix:///var/run/docker.sock: engine 29.0.1, API 1.44 to 1.52, node node1\n\
+         ok     swarm: 3 nodes, of them 1 manager; node1 leads\n\
+         ok     mode: nothing is changed: no service or pool has mode = \"act\"\n\
+         ok     service apache: 3 of 3 replicas running, limits 1 to 6, mode advise\n\
+         ok     telemetry: 900 datagrams of 3 agents in 22 s on 0.0.0.0:6343\n\
+         ok     telemetry: agents report node1, node2, node3\n\
+         ok     service apache: 3 of 3 containers reported\n"
+    );
+}
+
+#[test]
+fn services_that_would_act_are_listed() {
+    let acting = |control: &str| {
+        let mut facts = healthy();
+        let text = CONFIG.replace("max = 6", "max = 6\nmode = \"act\"");
+        facts.configuration = Ok(config(&format!("{control}{text}")));
+        let act = [
+            ("elb.enabled", "true"),
+            ("elb.cpu.target", "70"),
+            ("elb.mode", "act"),
+        ];
+        label(&mut facts, "shop_web", &act);
+        Findings::of(&facts).to_string()
+    };
+    let found = acting("[control]\nmode = \"act\"\n");
+    assert!(
+        found.contains("ok     mode: would act: apache, shop_web\n"),
+        "{found}"
+    );
+    let found = acting("[control]\nmode = \"advise\"\n");
+    let held = "ok     mode: nothing is changed: control.mode is \"advise\"; with \"act\" these would \
+                act: apache, shop_web\n";
+    assert!(found.contains(held), "{found}");
+    assert!(
+        found.contains("mode advise (configured for the service: act)"),
+        "{found}"
+    );
+}
+
+/// A change of the facts, the expected level and id, and texts that the line must contain.
+type Case = (fn(&mut Facts), Level, &'static str, &'static [&'static str]);
+
+/// Cases in which further findings do not matter.
+const CASES: [&[Case]; 6] = [
+    configuration::CASES,
+    engines::CASES,
+    services::CASES,
+    pools::CASES,
+    telemetry::CASES,
+    agents::CASES,
+];
+
+#[test]
+fn each_fault_has_a_finding_with_advice() {
+    for cases in CASES {
+        for (fault, level, id, message) in cases {
+            let mut facts = healthy();
+            fault(&mut facts);
+            let findings = Findings::of(&facts);
+            let mut found = findings.iter().filter(|finding| finding.id == *id);
+            let finding = found
+                .find(|finding| finding.level == *level)
+                .unwrap_or_else(|| panic!("{id} ({level:?}) is not in\n{findings}"));
+            let line = finding.to_string();
+            for word in *message {
+                assert!(line.contains(word), "{word:?} is not in {line}");
+            }
+            assert!(!line.contains('\n'), "{line:?}");
+            assert!(finding.advice.is_some(), "{line}");
+        }
+    }
+}
+
+#[test]
+fn single_fault_has_no_unrelated_findings() {
+    // Findings that follow from the same cause.
+    let follows = |id: &str| -> &[&str] {
+        match id {
+            "no-containers" => &["containers-unheard"],
+            "containers-unheard" => &["no-containers"],
+            "node-silent" => &["containers-unheard", "containers-elsewhere", "host-unknown"],
+            _ => &[],
+        }
+    };
+    for (fault, level, id, _) in CASES[1..].concat() {
+        let mut facts = healthy();
+        fault(&mut facts);
+        let findings = Findings::of(&facts);
+        for finding in findings.iter() {
+            let is_meant = finding.id == id || follows(id).contains(&finding.id);
+            assert!(
+                finding.level < level || is_meant,
+                "{id}: unexpected finding: {finding}"
+            );
+        }
+    }
+}
+
+#[test]
+fn disabled_listening_is_not_missing_telemetry() {
+    let facts = Facts {
+        telemetry: None,
+        ..healthy()
+    };
+    let findings = Findings::of(&facts);
+    assert!(findings.iter().all(|finding| finding.about != "telemetry"));
+    assert_eq!(findings.count(Wrong), 0);
+}
+
+#[test]
+fn names_that_were_cut_are_known_with_and_without_an_id() {
+    for uuid in [Some([1; 16]), None] {
+        let mut facts = healthy();
+        let long = format!("apache.1.{}", "x".repeat(80));
+        received(&mut facts).containers[0].name = long[..64].to_owned();
+        service(&mut facts).tasks[0].container = long;
+        service(&mut facts).tasks[0].uuid = uuid;
+        assert_eq!(Findings::of(&facts).count(Wrong), 0);
+        // Names with the same beginning are distinguished by their ids.
+        received(&mut facts).containers[0].uuid = Some([9; 16]);
+        let wrong = usize::from(uuid.is_some());
+        assert_eq!(Findings::of(&facts).count(Wrong), wrong);
+    }
+}
+
+#[test]
+fn containers_without_adapters_are_named_by_samples_of_marked_traffic() {
+    let mut facts = healthy();
+    received(&mut facts).containers[1].has_adapter = false;
+    agent(&mut facts).named_samples = 12;
+    let findings = Findings::of(&facts);
+    assert!(
+        findings.iter().all(|finding| finding.id != "no-adapters"),
+        "{findings}"
+    );
+}

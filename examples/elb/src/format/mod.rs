@@ -1,0 +1,8 @@
+//! Formatting of values, the same for terminal, page and charts.
+
+mod time;
+mod untrusted;
+
+pub use sflow_autoscale::format::{Scale, count, counted, limits, number, quantity, span};
+pub use time::{clock, date, duration, log_time};
+pub use untrusted::shortened;

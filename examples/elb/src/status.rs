@@ -1,0 +1,570 @@
+//! Status of the control loop: services, pools, decision history, problems and counters. The loop
+//! writes it; page, API, metrics and terminal read it.
+
+mod history;
+mod metric_history;
+mod pools;
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use sflow_metrics::Timestamp;
+
+use crate::latency::Latency;
+use crate::orchestrator::{Scaling, Service};
+use crate::policy::{Band, Decision, Mode, Signal, SubjectKind};
+use crate::view::{DecisionView, Point, ProblemView, ServiceView, SignalView, Snapshot};
+use sflow_autoscale::controller::{Decided, ManagedService, Outcome, Round, Stages};
+use sflow_autoscale::node_pools::PoolEvent;
+use sflow_autoscale::observe::IngestStats;
+use sflow_autoscale::problem::{Changed, Current, Problem, ProblemReason, Tracker};
+
+pub use self::history::{Entry, History};
+use self::metric_history::MetricHistory;
+pub use self::pools::MachineTally;
+use self::pools::Pools;
+
+/// Points of a service's history: one hour with one point every two seconds.
+const POINTS: usize = 1_800;
+/// Decisions in a snapshot.
+const SHOWN: usize = 200;
+
+/// Status of the loop.
+#[derive(Debug)]
+pub struct LoopStatus {
+    about: About,
+    started: Timestamp,
+    now: Timestamp,
+    /// The loop's time and the end of the last round, by this machine's monotonic clock.
+    updated: Instant,
+    ended: Instant,
+    mode: Mode,
+    rounds: u64,
+    reached: Option<Timestamp>,
+    /// Start of the last round.
+    last_round: Timestamp,
+    services: Vec<ServiceStatus>,
+    past: BTreeMap<String, VecDeque<Point>>,
+    further: BTreeMap<String, MetricHistory>,
+    history: History,
+    problems: Tracker<(ProblemReason, String)>,
+    tally: Tally,
+    outcomes: BTreeMap<&'static str, u64>,
+    stages: Stages,
+    latency: Latency,
+    pools: Pools,
+}
+
+/// Values that only the program around the loop knows.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// The subcommand: `demo`, `run`, …
+    pub title: String,
+    /// URL of the page, if it is served.
+    pub page: Option<String>,
+    /// Factor by which the loop runs faster than the wall clock; 1 is real time.
+    pub speed: f64,
+    /// Description of the current simulated load, if known.
+    pub load: Option<String>,
+}
+
+/// Status of a service after a round.
+#[derive(Clone, Debug, Serialize)]
+pub struct ServiceStatus {
+    /// Name of the service.
+    pub name: String,
+    /// Id in the orchestrator; `None` if the orchestrator does not know the service.
+    pub id: Option<String>,
+    /// Effective mode: the more restrictive of the service's mode and the loop's mode.
+    pub mode: Mode,
+    /// The service's own mode.
+    pub own_mode: Mode,
+    /// Services with larger values are served first when the capacity budget is exhausted.
+    pub priority: i32,
+    /// Replicas configured in the orchestrator; `None` if unknown, or if the service is not
+    /// replicated.
+    pub replicas: Option<u32>,
+    /// Running tasks; `None` if the last round did not read the service.
+    pub running: Option<u32>,
+    /// Tasks of the service; `None` if the last round did not read it.
+    pub tasks: Option<u32>,
+    /// Replicas that the last decision would set in mode `act`; `None` if the last round made no
+    /// decision.
+    pub recommended: Option<u32>,
+    /// Minimum number of replicas.
+    pub min: u32,
+    /// Maximum number of replicas.
+    pub max: u32,
+    /// Metrics of the rule, with the values between which the size does not change.
+    pub signals: Vec<Band>,
+    /// The last decision.
+    pub last: Option<Arc<Decision>>,
+    /// The service and its tasks as last read from the orchestrator.
+    #[serde(skip)]
+    pub state: Option<Arc<Service>>,
+}
+
+/// Counters since the start of the loop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Decisions made.
+    pub decisions: u64,
+    /// Changes that added replicas.
+    pub grown: u64,
+    /// Changes that removed replicas.
+    pub shrunk: u64,
+    /// Recommended changes in mode `advise`; each is counted once.
+    pub advised: u64,
+    /// Requests that the orchestrator refused or did not answer.
+    pub failed: u64,
+    /// Decisions repeated because the service had changed in the meantime.
+    pub conflicts: u64,
+    /// Rounds in which the orchestrator could not be read.
+    pub unreachable: u64,
+}
+
+impl LoopStatus {
+    /// An empty status.
+    pub fn new(started: Timestamp) -> Self {
+        Self {
+            about: About {
+                speed: 1.0,
+                ..About::default()
+            },
+            started,
+            now: started,
+            updated: Instant::now(),
+            ended: Instant::now(),
+            mode: Mode::Act,
+            rounds: 0,
+            reached: None,
+            last_round: started,
+            services: Vec::new(),
+            past: BTreeMap::new(),
+            further: BTreeMap::new(),
+            history: History::default(),
+            problems: Tracker::default(),
+            tally: Tally::default(),
+            outcomes: BTreeMap::new(),
+            stages: Stages::default(),
+            latency: Latency::default(),
+            pools: Pools::default(),
+        }
+    }
+
+    /// Sets the values that only the program around the loop knows.
+    pub fn set_context(&mut self, now: Timestamp, about: About) {
+        self.now = now;
+        self.updated = Instant::now();
+        self.about = about;
+    }
+
+    /// Records the result of a round. Returns what is new.
+    pub fn record_round(
+        &mut self,
+        now: Timestamp,
+        mode: Mode,
+        managed: &[ManagedService],
+        round: &Round,
+    ) -> News {
+        self.now = now;
+        self.ended = Instant::now();
+        // The time when the round began.
+        let stages = &round.stages;
+        let lasted = stages.read + stages.observe + stages.decide + stages.act;
+        self.updated = self.ended.checked_sub(lasted).unwrap_or(self.ended);
+        self.rounds += 1;
+        self.last_round = now;
+        if round.reached {
+            self.reached = Some(now);
+        } else {
+            self.tally.unreachable += 1;
+        }
+        self.tally.conflicts += round.conflicts;
+        self.stages = round.stages;
+        self.latency.record_round(&round.stages);
+        let mut news = News::default();
+        for decided in &round.decisions {
+            let is_news = self.history.is_news(decided);
+            self.count(decided, is_news);
+            if is_news {
+                news.entries.push(self.history.add(decided, &[]));
+            }
+        }
+        self.update_services(mode, managed);
+        let at = self.seconds(now);
+        for (managed, service) in managed.iter().zip(&self.services) {
+            let past = match self.past.get_mut(&managed.name) {
+                Some(past) => past,
+                None => self.past.entry(managed.name.clone()).or_default(),
+            };
+            let inputs = service.inputs();
+            // The size of a service that has never been read is unknown.
+            if service.state.is_some() || !past.is_empty() {
+                if past.len() == POINTS {
+                    past.pop_front();
+                }
+                past.push_back(service.point(at, inputs, past.back()));
+            }
+            let histories = match self.further.get_mut(&managed.name) {
+                Some(histories) => histories,
+                None => self.further.entry(managed.name.clone()).or_default(),
+            };
+            histories.push(service.signals.len(), inputs);
+        }
+        if self.past.len() > managed.len() {
+            let names: HashSet<&str> = managed.iter().map(|it| it.name.as_str()).collect();
+            self.past.retain(|name, _| names.contains(name.as_str()));
+            self.further.retain(|name, _| names.contains(name.as_str()));
+        }
+        news.problems = self.record_problems(now, &round.problems, round.reached);
+        news
+    }
+
+    /// Updates the current problems. While the orchestrator does not answer, problems that are
+    /// found in its answers are kept.
+    pub fn record_problems(
+        &mut self,
+        now: Timestamp,
+        found: &[Problem],
+        is_reached: bool,
+    ) -> Changed<(ProblemReason, String)> {
+        let found = found.iter().map(|problem| {
+            let Problem {
+                reason,
+                about,
+                message,
+            } = problem;
+            ((*reason, about.clone()), message.clone(), reason.delays())
+        });
+        let is_unknown = |(reason, _): &(ProblemReason, String)| {
+            !is_reached && *reason != ProblemReason::ModeUnset
+        };
+        self.problems.update(now, found, is_unknown)
+    }
+
+    /// Updates the status of all services without a round.
+    pub fn update_services(&mut self, mode: Mode, managed: &[ManagedService]) {
+        self.mode = mode;
+        let is_current = self.reached == Some(self.last_round);
+        let services = managed.iter();
+        self.services = services
+            .map(|managed| ServiceStatus::of(managed, mode, is_current))
+            .collect();
+    }
+
+    fn count(&mut self, decided: &Decided, is_news: bool) {
+        let decision = &decided.decision;
+        self.tally.decisions += 1;
+        *self.outcomes.entry(decided.outcome.name()).or_default() += 1;
+        self.latency.record_readings(decision);
+        match &decided.outcome {
+            Outcome::Done if decision.result > decision.replicas => self.tally.grown += 1,
+            Outcome::Done => self.tally.shrunk += 1,
+            Outcome::Advised if is_news => self.tally.advised += 1,
+            Outcome::Failed { .. } => self.tally.failed += 1,
+            Outcome::Kept | Outcome::Advised => {}
+        }
+    }
+
+    /// Status of every service.
+    pub fn services(&self) -> &[ServiceStatus] {
+        &self.services
+    }
+
+    /// Status of one service.
+    pub fn service(&self, service: &str) -> Option<&ServiceStatus> {
+        self.services.iter().find(|known| known.name == service)
+    }
+
+    /// Decision history.
+    pub const fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Current problems, by reason and subject.
+    pub fn problems(&self) -> impl Iterator<Item = (&(ProblemReason, String), &Current)> {
+        self.problems.current()
+    }
+
+    /// Counters since the start of the loop.
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Number of decisions by outcome.
+    pub const fn outcomes(&self) -> &BTreeMap<&'static str, u64> {
+        &self.outcomes
+    }
+
+    /// Latency statistics since the start of the loop.
+    pub const fn latency(&self) -> &Latency {
+        &self.latency
+    }
+
+    /// Duration of each stage of the last round.
+    pub const fn stages(&self) -> &Stages {
+        &self.stages
+    }
+
+    /// Number of rounds.
+    pub const fn rounds(&self) -> u64 {
+        self.rounds
+    }
+
+    /// Time of the last round or of the last update.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The loop's current time: its time at the last update plus the time since then.
+    pub fn present(&self) -> Timestamp {
+        let speed = self.about.speed;
+        let speed = if speed.is_finite() { speed } else { 0.0 };
+        self.now + self.updated.elapsed().mul_f64(speed.clamp(0.0, 1_000.0))
+    }
+
+    /// Time since the last round ended or the loop started, by this machine's clock.
+    pub fn idle(&self) -> Duration {
+        self.ended.elapsed()
+    }
+
+    /// Start of the loop, in its own time.
+    pub const fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// Last time that the orchestrator answered.
+    pub const fn reached(&self) -> Option<Timestamp> {
+        self.reached
+    }
+
+    /// Whether the orchestrator answered the last round, and the current round has not waited
+    /// longer than `interval` plus `timeout`.
+    pub fn is_orchestrator_up(&self, interval: Duration, timeout: Duration) -> bool {
+        self.reached == Some(self.last_round) && self.updated.elapsed() <= interval + timeout
+    }
+
+    /// Mode of the loop.
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// History of a service, oldest first.
+    pub fn service_history(&self, service: &str) -> Vec<Point> {
+        let past = self.past.get(service).into_iter().flatten();
+        past.copied().collect()
+    }
+
+    /// A snapshot for the terminal and the page, with at most `points` points of each service's
+    /// history.
+    pub fn snapshot(&self, intake: IngestStats, points: usize) -> Snapshot {
+        let shown = self.history.newest(SHOWN);
+        let mut decisions: Vec<DecisionView> = shown.map(|entry| self.view_of(entry)).collect();
+        let problem = |(key, current): (&(ProblemReason, String), &Current)| ProblemView {
+            reason: key.0,
+            about: key.1.clone(),
+            since: self.seconds(current.since),
+            words: current.message.clone(),
+        };
+        let problems: Vec<ProblemView> = self.problems().map(problem).collect();
+        let messages: Vec<String> = problems.iter().map(|it| it.words.clone()).collect();
+        decisions.extend(messages.iter().map(|message| DecisionView {
+            at: self.seconds(self.now),
+            reasons: vec![message.clone()],
+            ..DecisionView::default()
+        }));
+        Snapshot {
+            title: self.about.title.clone(),
+            page: self.about.page.clone(),
+            elapsed: self.seconds(self.now),
+            speed: self.about.speed,
+            load: self.about.load.clone(),
+            began: self.began(),
+            mode: self.mode.name().to_owned(),
+            services: self
+                .services
+                .iter()
+                .map(|service| service.view(thinned(self.past.get(&service.name), points)))
+                .collect(),
+            pools: self.pool_views(points),
+            decisions,
+            troubles: messages,
+            problems,
+            intake,
+        }
+    }
+
+    /// The history of a service with the loads of its metric number `metric`.
+    pub fn metric_history(&self, service: &str, metric: usize) -> Vec<Point> {
+        let past = self.service_history(service);
+        match self.further.get(service) {
+            Some(histories) => histories.in_place(past, metric),
+            None => past,
+        }
+    }
+
+    /// A service for the terminal and the page.
+    pub fn view(&self, service: &str) -> Option<ServiceView> {
+        let known = self.service(service)?;
+        Some(known.view(self.service_history(service)))
+    }
+
+    /// Decisions about a service or a pool, oldest first.
+    pub fn decisions(&self, kind: SubjectKind, name: &str) -> Vec<DecisionView> {
+        let own = self.history.about(kind, name);
+        own.map(|entry| self.view_of(entry)).collect()
+    }
+
+    /// The last decision about each service, if it is still in the history.
+    pub fn last_decisions(&self) -> HashMap<String, DecisionView> {
+        let mut last = HashMap::new();
+        for entry in self.history.after(0).rev() {
+            let decision = &entry.decision;
+            if decision.subject.kind == SubjectKind::Service
+                && !last.contains_key(&decision.subject.name)
+            {
+                last.insert(decision.subject.name.clone(), self.view_of(entry));
+            }
+        }
+        last
+    }
+
+    fn view_of(&self, entry: &Entry) -> DecisionView {
+        let decision = &entry.decision;
+        DecisionView {
+            id: entry.id,
+            time: decision.time,
+            at: self.seconds(decision.time),
+            kind: decision.subject.kind,
+            service: decision.subject.name.clone(),
+            from: decision.replicas,
+            to: decision.result,
+            outcome: entry.outcome.name(),
+            fast: decision.is_fast(),
+            reasons: decision.reasons(),
+            machines: match decision.mode {
+                Mode::Act => entry.machines.iter().map(ToString::to_string).collect(),
+                Mode::Advise | Mode::Off => Vec::new(),
+            },
+        }
+    }
+
+    /// Start of the loop in Unix seconds; `None` if the loop does not run by the wall clock.
+    fn began(&self) -> Option<i64> {
+        const REAL: f64 = 1.0;
+        let seconds = i64::try_from(self.started.as_nanos() / 1_000_000_000);
+        seconds.ok().filter(|_| self.about.speed == REAL)
+    }
+
+    fn seconds(&self, at: Timestamp) -> f64 {
+        (at - self.started).as_secs_f64()
+    }
+}
+
+/// At most `points` points of a history, including the newest.
+fn thinned(past: Option<&VecDeque<Point>>, points: usize) -> Vec<Point> {
+    let Some(past) = past.filter(|_| points > 0) else {
+        return Vec::new();
+    };
+    let stride = past.len().div_ceil(points).max(1);
+    let mut thinned: Vec<Point> = past.iter().rev().step_by(stride).copied().collect();
+    thinned.reverse();
+    thinned
+}
+
+/// New decisions, problems and events of a round.
+#[derive(Debug, Default)]
+pub struct News {
+    /// New decisions.
+    pub entries: Vec<Arc<Entry>>,
+    /// Problems that began and problems that ended.
+    pub problems: Changed<(ProblemReason, String)>,
+    /// Events of node pools.
+    pub machines: Vec<PoolEvent>,
+}
+
+impl ServiceStatus {
+    fn of(managed: &ManagedService, mode: Mode, is_current: bool) -> Self {
+        let settings = managed.policy.settings();
+        let mode = managed.mode.least(mode);
+        let state = managed.state.as_ref().filter(|_| is_current);
+        let last = managed.last.as_ref();
+        let last = last.filter(|_| state.is_some() && mode != Mode::Off);
+        Self {
+            name: managed.name.clone(),
+            id: managed.state.as_ref().map(|state| state.id.0.clone()),
+            mode,
+            own_mode: managed.mode,
+            priority: managed.priority,
+            replicas: state.and_then(|state| match state.scaling {
+                Scaling::Replicated { replicas } => Some(replicas),
+                Scaling::Global | Scaling::Job => None,
+            }),
+            running: state.map(|state| state.running()),
+            tasks: state.map(|state| u32::try_from(state.tasks.len()).unwrap_or(u32::MAX)),
+            recommended: last.map(|last| last.result),
+            min: settings.min,
+            max: settings.max,
+            signals: managed.query.bands(&settings.rule),
+            last: managed.last.clone(),
+            state: managed.state.clone(),
+        }
+    }
+
+    /// Metrics of the rule.
+    pub fn metrics(&self) -> impl Iterator<Item = &str> {
+        self.signals.iter().map(|band| band.metric.as_str())
+    }
+
+    /// Replicas configured in the orchestrator; `None` if the last round did not read them.
+    fn wanted(&self) -> Option<u32> {
+        self.running?;
+        match &self.last {
+            Some(decision) if decision.mode == Mode::Act => Some(decision.result),
+            Some(decision) => Some(decision.replicas),
+            None => self.replicas,
+        }
+    }
+
+    /// Signals of the last decision; empty if the service could not be read.
+    fn inputs(&self) -> &[Signal] {
+        match &self.last {
+            Some(last) if self.recommended.is_some() => &last.inputs,
+            _ => &[],
+        }
+    }
+
+    /// The current point of the history. An unknown number of replicas is drawn like the previous
+    /// one.
+    fn point(&self, at: f64, inputs: &[Signal], before: Option<&Point>) -> Point {
+        let first = inputs.first();
+        let before = before.copied().unwrap_or_default();
+        Point {
+            at,
+            load: first.and_then(|input| input.value),
+            least: first.and_then(|input| input.least).map(|load| load as f32),
+            most: first.and_then(|input| input.most).map(|load| load as f32),
+            wanted: self.wanted().unwrap_or(before.wanted),
+            running: self.running.unwrap_or(before.running),
+        }
+    }
+
+    fn view(&self, past: Vec<Point>) -> ServiceView {
+        let inputs = self.inputs();
+        let signals = SignalView::all(&self.signals, inputs);
+        ServiceView {
+            name: self.name.clone(),
+            mode: self.mode.name().to_owned(),
+            wanted: self.wanted(),
+            running: self.running,
+            seen: inputs.iter().map(|input| input.matched).max(),
+            recommended: self.recommended,
+            bounds: (self.min, self.max),
+            signals,
+            past,
+        }
+    }
+}
