@@ -332,7 +332,7 @@ fn told(heard: &Heard, name: &str) -> Vec<(Duration, DomainState)> {
 
 /// The clock is virtual.
 #[tokio::test(start_paused = true)]
-async fn a_collector_learns_what_the_host_and_its_containers_use() {
+async fn agent_reports_usage_of_host_and_containers() {
     let host = Host::new();
     host.start(WEB);
     host.serve();
@@ -388,12 +388,12 @@ async fn a_collector_learns_what_the_host_and_its_containers_use() {
         "{job:?}"
     );
     assert_eq!(ask("sum:vir_cpu_cores{vir_host_name=job}"), None);
-    look_at_every_field(&heard);
+    check_every_field(&heard);
     dissect(&heard);
 }
 
 /// What the registry does not show.
-fn look_at_every_field(heard: &Heard) {
+fn check_every_field(heard: &Heard) {
     let (mut containers, mut ports) = (0, Vec::new());
     for (_, bytes) in heard {
         for sample in Datagram::parse(bytes).unwrap().samples() {
@@ -493,7 +493,7 @@ fn dissect(heard: &Heard) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_waits_for_an_engine_and_for_a_collector() {
+async fn agent_reports_once_engine_and_collector_are_available() {
     let host = Host::new();
     host.start(WEB);
     let address = unused_address();
@@ -523,7 +523,7 @@ async fn it_waits_for_an_engine_and_for_a_collector() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unreachable_collector_does_not_affect_the_others() {
+async fn unreachable_collector_does_not_affect_reachable_ones() {
     const DATAGRAMS: usize = 5;
     let host = Host::new();
     host.start(WEB);
@@ -559,13 +559,13 @@ async fn unreachable_collector_does_not_affect_the_others() {
 
 /// Packets need a network of their own, where the agent may capture: the test runs itself there.
 #[test]
-fn packets_at_the_edge_of_containers_are_sampled() {
+fn packets_on_container_interfaces_are_sampled() {
     let inside = Command::new("unshare")
         .args(["--map-root-user", "--net", "--"])
         .arg(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "in_a_network_of_its_own",
+            "sampling_in_own_network_namespace",
             "--ignored",
             "--nocapture",
         ])
@@ -587,7 +587,7 @@ fn packets_at_the_edge_of_containers_are_sampled() {
 
 #[tokio::test]
 #[ignore = "run by the test above, in a network that may be spoilt"]
-async fn in_a_network_of_its_own() {
+async fn sampling_in_own_network_namespace() {
     const PACKETS: u32 = 6_000;
     const RATE: u32 = 10;
     const PAYLOAD: usize = 500;

@@ -21,7 +21,7 @@ use sflow_simulator::Event;
 use support::{signal, unused_address, wait_for_end};
 
 #[test]
-fn where_all_is_well_it_says_so_and_ends_early() {
+fn healthy_cluster_is_reported_early() {
     let cluster = Cluster::new(&scenario());
     let (status, said) = cluster.check(&["--listen-for", "600s", "--json"]);
     let told: Value = serde_json::from_str(&said).unwrap();
@@ -50,7 +50,7 @@ fn where_all_is_well_it_says_so_and_ends_early() {
 }
 
 #[test]
-fn a_node_that_is_not_heard_is_named_with_its_containers() {
+fn node_without_agent_is_named_with_its_containers() {
     let silence = Event::Disconnect {
         host: scenario().cluster.hosts[1].name.clone(),
         duration: Duration::from_secs(3600),
@@ -80,7 +80,7 @@ fn a_node_that_is_not_heard_is_named_with_its_containers() {
 }
 
 #[test]
-fn without_engine_and_agents_both_are_said() {
+fn missing_engine_and_agents_are_both_reported() {
     let folder = tempfile::tempdir().unwrap();
     let collector = unused_address();
     let config = configuration(folder.path(), "unix:///no/such.sock", collector, "apache");
@@ -99,7 +99,7 @@ fn without_engine_and_agents_both_are_said() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_no_reason_not_to_ask_the_managers() {
+fn used_port_does_not_prevent_manager_checks() {
     let cluster = Cluster::new(&scenario());
     let _taken = UdpSocket::bind(cluster.collector).unwrap();
     let (status, said) = cluster.check(&[]);
@@ -109,7 +109,7 @@ fn a_port_that_is_taken_is_no_reason_not_to_ask_the_managers() {
 }
 
 #[test]
-fn a_service_that_is_not_there_is_missed() {
+fn missing_service_is_reported() {
     let mut cluster = Cluster::new(&scenario());
     cluster.config = configuration(
         cluster.folder.path(),
@@ -127,7 +127,7 @@ fn a_service_that_is_not_there_is_missed() {
 }
 
 #[test]
-fn a_configuration_that_is_wrong_is_the_only_finding() {
+fn invalid_configuration_is_the_only_finding() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("elb.toml");
     fs::write(
@@ -142,7 +142,7 @@ fn a_configuration_that_is_wrong_is_the_only_finding() {
 }
 
 #[test]
-fn wrong_usage_has_a_status_of_its_own() {
+fn wrong_usage_exits_with_2() {
     for args in [
         &["check"][..],
         &["check", "--config", "x", "--listen-for", "soon"],
@@ -157,7 +157,7 @@ fn wrong_usage_has_a_status_of_its_own() {
 
 #[cfg(unix)]
 #[test]
-fn interrupted_it_tells_what_is_known_so_far() {
+fn interrupted_check_reports_findings_so_far() {
     let mut scenario = scenario();
     // Without packet samples, the check listens to the end.
     scenario.cluster.agents.sampling = 0;

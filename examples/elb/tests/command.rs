@@ -41,7 +41,7 @@ fn configured(folder: &Path, more: &str) -> PathBuf {
 }
 
 #[test]
-fn nothing_wrong_is_zero() {
+fn success_exits_with_0() {
     let folder = tempfile::tempdir().unwrap();
     let config = configured(folder.path(), "");
     let config = config.to_str().unwrap();
@@ -88,7 +88,7 @@ fn simulate_follows_trace_and_names_invalid_line() {
 }
 
 #[test]
-fn what_is_wrong_is_one_and_said() {
+fn failure_exits_with_1_and_names_cause() {
     let folder = tempfile::tempdir().unwrap();
     let config = configured(folder.path(), "[control]\nintervall = \"2s\"\n");
     let config = config.to_str().unwrap();
@@ -111,7 +111,7 @@ fn what_is_wrong_is_one_and_said() {
 }
 
 #[test]
-fn wrong_usage_is_two() {
+fn wrong_usage_exits_with_2() {
     for args in [
         &[][..],
         &["run"],
@@ -130,7 +130,7 @@ fn wrong_usage_is_two() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_one_and_named() {
+fn used_port_exits_with_1_and_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
@@ -195,7 +195,7 @@ impl Running {
 }
 
 #[test]
-fn a_supervisor_ends_it_and_that_is_no_error() {
+fn sigterm_and_sigint_exit_with_0() {
     let folder = tempfile::tempdir().unwrap();
     let config = configured(folder.path(), "");
     for signal in ["-TERM", "-INT"] {
@@ -227,7 +227,7 @@ fn empty_list_of_agents_is_a_warning_at_start() {
 }
 
 #[test]
-fn log_lines_are_objects_for_what_collects_them() {
+fn json_log_lines_are_objects() {
     let folder = tempfile::tempdir().unwrap();
     let more = "[[service]]\nname = \"web\"\n[service.policy]\n\
                 metric = [{ name = \"vir_cpu_cores\", target = 0.5 }]\n";

@@ -51,7 +51,7 @@ fn score(comparison: &Comparison, course: &str, policy: Contender) -> Score {
 }
 
 #[test]
-fn a_step_is_measured() {
+fn load_step_is_measured() {
     // Two replicas; at 10 s the load of four comes. Six are ordered at 15 s, run from 20 s on,
     // and become five at 100 s.
     let trace = trace(&[
@@ -74,7 +74,7 @@ fn a_step_is_measured() {
 }
 
 #[test]
-fn what_just_suffices_is_no_overload() {
+fn exact_capacity_is_not_overload() {
     let score = trace(&[(50, 3.0, 3, 3), (1, 3.01, 3, 3)]).score(None, 4);
     assert_eq!(score.overload_seconds, 1.0);
     assert_eq!(score.overshoot, 0.0, "fewer than needed is not negative");
@@ -82,7 +82,7 @@ fn what_just_suffices_is_no_overload() {
 }
 
 #[test]
-fn settling_waits_for_the_end_of_overload_and_may_never_come() {
+fn settling_begins_after_overload_and_may_be_absent() {
     let late = trace(&[(30, 5.0, 5, 4), (90, 5.0, 5, 5)]);
     assert_eq!(late.score(Some(s(5)), 5).settling, Settling::After(25.0));
     let calm = trace(&[(100, 1.0, 1, 1)]);
@@ -94,7 +94,7 @@ fn settling_waits_for_the_end_of_overload_and_may_never_come() {
 }
 
 #[test]
-fn the_mean_of_runs() {
+fn scores_of_runs_are_averaged() {
     let one = trace(&[(10, 2.0, 1, 1), (90, 2.0, 2, 2)]).score(Some(s(0)), 2);
     let other = trace(&[(20, 2.0, 1, 1), (80, 2.0, 4, 4)]).score(Some(s(0)), 2);
     let mean = Score::mean(&[one, other]).unwrap();
@@ -113,7 +113,7 @@ fn the_mean_of_runs() {
 }
 
 #[test]
-fn loads_are_what_they_are_said_to_be() {
+fn workloads_match_their_description() {
     let courses = Course::all(1);
     let known = |name: &str| courses.iter().find(|course| course.name == name).unwrap();
     assert_eq!(
@@ -131,7 +131,7 @@ fn loads_are_what_they_are_said_to_be() {
 }
 
 #[tokio::test]
-async fn the_same_seed_gives_the_same_bytes() {
+async fn same_seed_gives_same_bytes() {
     let (first, second) = (comparison(3, 1).await, comparison(3, 1).await);
     assert_eq!(first.to_string(), second.to_string());
     assert_eq!(first.chart(), second.chart());
@@ -141,7 +141,7 @@ async fn the_same_seed_gives_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn ours_is_least_overloaded_of_all_that_are_not_told_the_load() {
+async fn elb_is_overloaded_least_among_feedback_policies() {
     let comparison = comparison(1, 2).await;
     for course in &comparison.courses {
         let of = |policy| score(&comparison, course.name, policy);
@@ -189,7 +189,7 @@ async fn ours_is_least_overloaded_of_all_that_are_not_told_the_load() {
 }
 
 #[tokio::test]
-async fn the_table_and_the_chart_name_everybody() {
+async fn table_and_chart_name_every_policy() {
     let comparison = comparison(1, 1).await;
     let (table, chart) = (comparison.to_string(), comparison.chart());
     for policy in Contender::ALL {
@@ -210,7 +210,7 @@ async fn the_table_and_the_chart_name_everybody() {
 
 /// The corners of the grid that `elb compare --grid` walks whole.
 #[tokio::test]
-async fn nothing_swings_on_whatever_gain_and_delay() {
+async fn no_oscillation_at_extreme_gains_and_delays() {
     let grid = Grid {
         gains: vec![Some(25.0), None],
         windows: vec![300, 0],
@@ -237,7 +237,7 @@ proptest! {
 
     /// Nor does it between the places of the grid, or beyond them.
     #[test]
-    fn d20_nothing_swings_on_anywhere_between(
+    fn d20_no_oscillation_at_any_gain_and_delay(
         gain in prop::option::of(10.0..300.0),
         window in 0_u64..400,
         polling in 2_u64..40,
@@ -261,7 +261,7 @@ proptest! {
 
 /// What would be reported if something did.
 #[test]
-fn a_swing_that_goes_on_is_recognised() {
+fn sustained_oscillation_is_detected() {
     let mut parts = Vec::new();
     for _ in 0..50 {
         parts.extend([(20, 4.0, 4, 4), (20, 4.0, 6, 6)]);

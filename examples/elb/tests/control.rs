@@ -152,7 +152,7 @@ fn at(seconds: u64) -> Timestamp {
 }
 
 #[tokio::test]
-async fn d1_a_service_that_changed_meanwhile_is_decided_anew() {
+async fn d1_concurrently_changed_service_is_decided_again() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 1, &[]);
     cluster.meanwhile = vec![|service| service.scaling = Scaling::Replicated { replicas: 7 }];
@@ -166,7 +166,7 @@ async fn d1_a_service_that_changed_meanwhile_is_decided_anew() {
 }
 
 #[tokio::test]
-async fn d1_who_is_always_late_tries_again_soon_and_gives_up_for_a_while() {
+async fn d1_repeated_conflicts_are_retried_soon_and_then_paused() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 1, &[]);
     // Somebody else touches it before each of our changes, and leaves the number alone.
@@ -191,7 +191,7 @@ async fn d1_who_is_always_late_tries_again_soon_and_gives_up_for_a_while() {
 }
 
 #[tokio::test]
-async fn d3_without_a_quorum_nothing_is_done_and_it_goes_on_by_itself() {
+async fn d3_lost_quorum_stops_changes_until_it_returns() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 1, &[]);
     cluster.is_gone = true;
@@ -212,7 +212,7 @@ async fn d3_without_a_quorum_nothing_is_done_and_it_goes_on_by_itself() {
 }
 
 #[tokio::test]
-async fn b6_sizes_that_were_not_read_are_unknown_and_not_zero() {
+async fn b6_unread_sizes_are_unknown_and_not_zero() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 1, &[]);
     cluster.is_gone = true;
@@ -242,7 +242,7 @@ async fn b6_sizes_that_were_not_read_are_unknown_and_not_zero() {
 }
 
 #[tokio::test]
-async fn d7_tasks_that_do_not_start_are_told_with_their_own_reason() {
+async fn d7_unstartable_tasks_are_reported_with_their_reason() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 2, &[]);
     cluster.set("apache", |service| {
@@ -268,7 +268,7 @@ async fn d7_tasks_that_do_not_start_are_told_with_their_own_reason() {
 }
 
 #[tokio::test]
-async fn d8_what_cannot_be_scaled_is_listed_and_left_alone() {
+async fn d8_unscalable_services_are_listed_and_unchanged() {
     for (scaling, what) in [(Scaling::Global, "global"), (Scaling::Job, "job")] {
         let mut cluster = Cluster::default();
         cluster.add("agent", 1, &[]);
@@ -283,7 +283,7 @@ async fn d8_what_cannot_be_scaled_is_listed_and_left_alone() {
 }
 
 #[tokio::test]
-async fn d9_what_somebody_else_sets_is_seen() {
+async fn d9_foreign_change_is_detected() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 3, &[]);
     let mut balancer = balancer(cluster, &config(&[("apache", 3, 0)], ""));
@@ -301,7 +301,7 @@ async fn d9_what_somebody_else_sets_is_seen() {
 }
 
 #[tokio::test]
-async fn d10_another_under_the_same_name_is_another() {
+async fn d10_recreated_service_is_a_new_service() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 5, &[]);
     let mut balancer = balancer(cluster, &config(&[("apache", 1, 0)], ""));
@@ -333,7 +333,7 @@ async fn d10_another_under_the_same_name_is_another() {
 }
 
 #[tokio::test]
-async fn d15_a_service_of_another_balancer_is_left_alone() {
+async fn d15_service_of_another_owner_is_unchanged() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 1, &[("elb.owner", "west")]);
     let east = config(&[("apache", 3, 0)], "owner = \"east\"");
@@ -354,7 +354,7 @@ async fn d15_a_service_of_another_balancer_is_left_alone() {
 }
 
 #[tokio::test]
-async fn d15_two_balancers_come_to_one_number() {
+async fn d15_two_balancers_agree_on_one_size() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 1, &[]);
     let (few, many) = (
@@ -376,7 +376,7 @@ async fn d15_two_balancers_come_to_one_number() {
 }
 
 #[tokio::test]
-async fn d16_nothing_is_lost_with_the_process() {
+async fn d16_restart_loses_nothing() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 1, &[]);
     let config = config(&[("apache", 3, 0)], "");
@@ -393,7 +393,7 @@ async fn d16_nothing_is_lost_with_the_process() {
 }
 
 #[tokio::test]
-async fn d19_those_that_need_it_most_are_first() {
+async fn d19_highest_priority_is_served_first() {
     let names: Vec<String> = (0..100).map(|number| format!("s{number:02}")).collect();
     let services: Vec<(&str, u32, i32)> = names
         .iter()
@@ -430,7 +430,7 @@ async fn d19_those_that_need_it_most_are_first() {
 }
 
 #[tokio::test]
-async fn services_are_found_by_their_labels_and_let_go() {
+async fn labelled_services_are_adopted_and_released() {
     let asks = ("elb.enabled", "true");
     let mut cluster = Cluster::default();
     cluster.add("web", 1, &[asks, ("elb.min", "4")]);
@@ -522,7 +522,7 @@ async fn service_that_acts_without_control_mode_is_a_problem_and_is_not_changed(
 }
 
 #[tokio::test]
-async fn d5_change_that_was_made_without_an_answer_is_not_foreign() {
+async fn d5_own_change_without_answer_is_not_foreign() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 1, &[]);
     let words = "no answer in time".to_owned();
@@ -593,7 +593,7 @@ async fn d24_gone_services_foreign_changes_and_nodes_that_are_down_are_problems_
 }
 
 #[tokio::test]
-async fn modes_bound_what_is_done() {
+async fn modes_limit_actions() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 1, &[]);
     let mut balancer = balancer(cluster, &config(&[("apache", 3, 0)], "mode = \"advise\""));

@@ -22,7 +22,7 @@ fn demo(folder: &Path, more: &[&str]) -> Child {
 }
 
 #[test]
-fn it_grows_shrinks_and_tells_of_strangers() {
+fn demo_scales_service_and_reports_foreign_datagrams() {
     let folder = tempfile::tempdir().unwrap();
     let child = demo(folder.path(), &["--fast"]);
     let output = child.wait_with_output().unwrap();
@@ -52,7 +52,7 @@ fn it_grows_shrinks_and_tells_of_strangers() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_ends_it_with_summary_and_chart() {
+fn interrupted_demo_writes_summary_and_chart() {
     let folder = tempfile::tempdir().unwrap();
     // Not interrupted, it would take minutes.
     let mut child = demo(folder.path(), &[]);

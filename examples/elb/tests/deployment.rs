@@ -18,7 +18,7 @@ const CONTAINERFILE: &str = include_str!("../Containerfile");
 const STACK: &str = include_str!("../stack.toml");
 
 #[test]
-fn every_configuration_in_the_readme_is_right() {
+fn readme_configurations_are_valid() {
     let configurations = blocks("toml");
     assert_eq!(configurations.len(), 4);
     for text in &configurations {
@@ -28,7 +28,7 @@ fn every_configuration_in_the_readme_is_right() {
 }
 
 #[test]
-fn configurations_to_begin_with_advise_and_have_sane_targets() {
+fn starter_configurations_advise_and_have_sane_targets() {
     for text in [&blocks("toml")[0], EXAMPLE, STACK] {
         let config = Config::from_toml(text).unwrap();
         assert!(config.control.is_mode_set, "{text}");
@@ -57,7 +57,7 @@ fn configurations_to_begin_with_advise_and_have_sane_targets() {
 }
 
 #[test]
-fn every_key_is_explained_and_no_other() {
+fn readme_explains_exactly_the_existing_keys() {
     for (heading, table) in [
         ("[collector]", "[collector]\nnone = 1"),
         ("[http]", "[http]\nnone = 1"),
@@ -79,7 +79,7 @@ fn every_key_is_explained_and_no_other() {
 }
 
 #[test]
-fn every_default_that_is_stated_is_one() {
+fn readme_states_correct_defaults() {
     let text = "[[service]]\nname = \"a\"\n[service.policy]\n\
                 metric = [{ name = \"vir_cpu_cores\", target = 1 }]\n";
     let ours = Config::from_toml(text).unwrap();
@@ -98,7 +98,7 @@ fn every_default_that_is_stated_is_one() {
 }
 
 #[test]
-fn every_default_of_pools_that_is_stated_is_one() {
+fn readme_states_correct_pool_defaults() {
     let pool = |own: &str, hook: &str, poor: &str| {
         let text = format!(
             "[[pool]]\nname = \"a\"\n{own}[pool.policy]\n\
@@ -127,7 +127,7 @@ fn every_default_of_pools_that_is_stated_is_one() {
 /// The script of the README, with a provider and a docker that write down what they are told.
 #[cfg(unix)]
 #[test]
-fn the_hook_of_the_readme_does_what_it_is_asked() {
+fn readme_hook_executes_orders() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let scripts = blocks("sh");
@@ -176,7 +176,7 @@ fn the_hook_of_the_readme_does_what_it_is_asked() {
 }
 
 #[test]
-fn every_label_in_the_readme_is_right() {
+fn readme_labels_are_valid() {
     let stack = blocks("yaml")
         .into_iter()
         .find(|text| text.contains("elb.enabled"))
@@ -199,7 +199,7 @@ fn every_label_in_the_readme_is_right() {
 }
 
 #[test]
-fn every_command_in_the_readme_exists() {
+fn readme_commands_exist() {
     let commands = blocks("sh").join("\n").replace("\\\n", " ");
     let mut found = 0;
     for line in commands.lines().map(str::trim) {
@@ -218,7 +218,7 @@ fn every_command_in_the_readme_exists() {
 }
 
 #[test]
-fn every_path_and_metric_in_the_readme_exists() {
+fn readme_paths_and_metrics_exist() {
     let document = fs::read_to_string(source("web/openapi.json")).unwrap();
     let document: serde_json::Value = serde_json::from_str(&document).unwrap();
     let paths: Vec<&str> = document["paths"]
@@ -253,7 +253,7 @@ fn every_path_and_metric_in_the_readme_exists() {
 }
 
 #[test]
-fn the_configuration_of_the_stack_is_right_and_only_advises() {
+fn stack_configuration_is_valid_and_only_advises() {
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
     fs::write(&token, "0123456789abcdef0123456789abcdef\n").unwrap();
@@ -278,7 +278,7 @@ fn the_configuration_of_the_stack_is_right_and_only_advises() {
 }
 
 #[test]
-fn the_stack_has_the_least_rights_that_do() {
+fn stack_has_least_privileges() {
     let stack = &YamlLoader::load_from_str(COMPOSE).unwrap()[0];
     for name in ["elb", "agent"] {
         let service = &stack["services"][name];
@@ -328,14 +328,14 @@ fn stack_sends_and_receives_in_the_host_network() {
 }
 
 #[test]
-fn every_configuration_that_is_copied_names_its_agents() {
+fn copied_configurations_list_their_agents() {
     for text in [&blocks("toml")[0], EXAMPLE, STACK] {
         assert!(text.contains("\nagents = ["), "{text}");
     }
 }
 
 #[test]
-fn the_stack_starts_what_there_is() {
+fn stack_commands_exist() {
     let stack = &YamlLoader::load_from_str(COMPOSE).unwrap()[0];
     for name in ["elb", "agent"] {
         let command = stack["services"][name]["command"].as_vec().unwrap();
@@ -353,7 +353,7 @@ fn the_stack_starts_what_there_is() {
 }
 
 #[test]
-fn docker_understands_the_stack() {
+fn docker_accepts_the_stack() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut docker = Command::new("docker");
     let docker = docker

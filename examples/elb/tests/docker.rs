@@ -15,7 +15,7 @@ use elb::orchestrator::{Orchestrator, OrchestratorError, Rollout, Scaling, Servi
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn scaling_changes_one_number_of_a_service_with_every_field() {
+async fn scaling_changes_only_replicas_of_service_with_every_field() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };
@@ -61,7 +61,7 @@ async fn scaling_changes_one_number_of_a_service_with_every_field() {
 }
 
 #[tokio::test]
-async fn tasks_come_and_go_and_the_others_stay() {
+async fn scaling_keeps_running_tasks() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };
@@ -109,7 +109,7 @@ async fn tasks_come_and_go_and_the_others_stay() {
 }
 
 #[tokio::test]
-async fn a_service_that_was_never_updated_can_be_scaled() {
+async fn never_updated_service_can_be_scaled() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };
@@ -120,7 +120,7 @@ async fn a_service_that_was_never_updated_can_be_scaled() {
 }
 
 #[tokio::test]
-async fn a_service_that_somebody_else_has_changed_is_a_conflict() {
+async fn scaling_after_foreign_change_is_a_conflict() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };
@@ -147,7 +147,7 @@ async fn a_service_that_somebody_else_has_changed_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn global_services_and_jobs_are_told_apart_and_not_scaled() {
+async fn global_services_and_jobs_are_distinguished_and_not_scaled() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };
@@ -203,7 +203,7 @@ async fn global_services_and_jobs_are_told_apart_and_not_scaled() {
 }
 
 #[tokio::test]
-async fn names_are_exact_and_what_is_missing_is_left_out() {
+async fn names_match_exactly_and_missing_services_are_omitted() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };
@@ -224,7 +224,7 @@ async fn names_are_exact_and_what_is_missing_is_left_out() {
 }
 
 #[tokio::test]
-async fn a_service_removed_after_it_was_read_is_not_found() {
+async fn service_removed_after_read_is_not_found() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };
@@ -244,7 +244,7 @@ async fn a_service_removed_after_it_was_read_is_not_found() {
 }
 
 #[tokio::test]
-async fn tasks_that_cannot_start_say_why() {
+async fn unstartable_tasks_have_their_error() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };
@@ -283,7 +283,7 @@ async fn tasks_that_cannot_start_say_why() {
 }
 
 #[tokio::test]
-async fn a_rolling_update_is_seen_from_beginning_to_pause() {
+async fn rolling_update_is_reported_until_paused() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };
@@ -312,7 +312,7 @@ async fn a_rolling_update_is_seen_from_beginning_to_pause() {
 }
 
 #[tokio::test]
-async fn the_engine_tells_what_it_is() {
+async fn engine_and_api_versions_are_read() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };

@@ -20,7 +20,7 @@ const FLOOD: u64 = 20_000;
 const REQUESTS: u32 = 40;
 
 #[test]
-fn t18_a_flood_is_counted_and_everybody_else_is_served() {
+fn t18_flood_is_counted_and_other_senders_are_served() {
     let folder = tempfile::tempdir().unwrap();
     let balancer = Balancer::start(folder.path());
     let (is_flooded, is_over) = (Arc::default(), Arc::default());

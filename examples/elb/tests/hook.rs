@@ -37,7 +37,7 @@ fn script(folder: &Path, text: &str) -> HookSettings {
 }
 
 #[tokio::test]
-async fn a_program_is_told_the_order_and_may_name_the_machine() {
+async fn program_receives_order_and_may_name_machine() {
     let folder = tempfile::tempdir().unwrap();
     let hook = script(
         folder.path(),
@@ -55,7 +55,7 @@ async fn a_program_is_told_the_order_and_may_name_the_machine() {
 }
 
 #[tokio::test]
-async fn a_program_that_fails_for_a_while_is_tried_again_with_the_same_key() {
+async fn failing_program_is_retried_with_same_key() {
     let folder = tempfile::tempdir().unwrap();
     let hook = script(
         folder.path(),
@@ -68,7 +68,7 @@ async fn a_program_that_fails_for_a_while_is_tried_again_with_the_same_key() {
 }
 
 #[tokio::test]
-async fn a_program_that_says_no_is_not_asked_again() {
+async fn refusing_program_is_not_retried() {
     let folder = tempfile::tempdir().unwrap();
     let hook = script(
         folder.path(),
@@ -90,7 +90,7 @@ async fn a_program_that_says_no_is_not_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_program_that_hangs_is_ended() {
+async fn hanging_program_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let mut hook = script(folder.path(), "echo $$ >>\"$1/pids\"\nexec sleep 600\n");
     (hook.tries, hook.pause) = (2, Duration::ZERO);
@@ -119,7 +119,7 @@ async fn a_program_that_hangs_is_ended() {
 }
 
 #[tokio::test]
-async fn a_program_that_never_stops_talking_does_no_harm() {
+async fn excessive_output_of_program_is_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let hook = script(
         folder.path(),
@@ -135,7 +135,7 @@ fn http(url: String, token: Option<&str>) -> HookSettings {
 }
 
 #[tokio::test]
-async fn a_server_is_asked_with_one_key_until_it_answers() {
+async fn server_is_retried_with_same_key_until_it_answers() {
     let server = HookServer::start(vec![
         "",
         "HTTP/1.1 503 Busy\r\ncontent-length: 4\r\n\r\nbusy",
@@ -168,7 +168,7 @@ async fn a_server_is_asked_with_one_key_until_it_answers() {
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_or_talks_nonsense_is_told_apart() {
+async fn refusal_and_invalid_response_of_server_are_distinguished() {
     let ask = |answer| {
         let server = HookServer::start(vec![answer]);
         http(format!("http://{}/machines?x=1", server.address), None)

@@ -99,7 +99,7 @@ async fn runs(fast: bool) -> (Vec<f64>, Vec<Run>) {
 }
 
 #[tokio::test]
-async fn samples_show_a_surge_within_two_seconds_and_counters_put_it_right() {
+async fn samples_detect_surge_within_two_seconds_and_counters_correct_it() {
     let (slow, by_counters) = runs(false).await;
     let (quick, by_samples) = runs(true).await;
     let most = |runs: &[Run]| runs.iter().map(|run| run.most).max();

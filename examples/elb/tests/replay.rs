@@ -44,7 +44,7 @@ async fn lines() -> Vec<Line> {
 }
 
 #[tokio::test]
-async fn the_number_of_containers_is_right_in_every_phase() {
+async fn container_count_is_right_in_every_phase() {
     let lines = lines().await;
     assert!(lines.iter().all(|line| line.service == "apache"));
     for pair in lines.windows(2) {
@@ -68,7 +68,7 @@ async fn the_number_of_containers_is_right_in_every_phase() {
 }
 
 #[tokio::test]
-async fn rates_are_those_that_the_kernels_counted() {
+async fn rates_match_kernel_counters() {
     let lines = lines().await;
     let truth = Truth::read();
     for (from, to) in [(749.0, 790.0), (805.0, 841.0)] {
@@ -97,7 +97,7 @@ async fn rates_are_those_that_the_kernels_counted() {
 }
 
 #[tokio::test]
-async fn idle_is_exactly_zero_and_silence_is_nothing() {
+async fn idle_rate_is_zero_and_missing_data_has_no_value() {
     let lines = lines().await;
     let (before, after) = (during(&lines, 719.0, 745.0), during(&lines, 857.0, 886.0));
     assert!(before.len() >= 12 && after.len() >= 12);
@@ -114,7 +114,7 @@ async fn idle_is_exactly_zero_and_silence_is_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_no_capture_is_an_error_that_names_the_file() {
+async fn invalid_capture_is_an_error_that_names_the_file() {
     let config = Config::article();
     let path = captures("hsflowd-swarm.truth.csv");
     let every = Duration::from_secs(2);

@@ -22,7 +22,7 @@ async fn article(seed: u64, scenario: &Scenario, mode: Mode) -> Outcome {
 /// With 40 seeds, which determine start-up times and the phases of polling. The time to eight
 /// replicas depends on these phases: its median is at most the 42 s of the article.
 #[tokio::test]
-async fn article_grows_from_one_to_eight_under_load_and_shrinks_after_it() {
+async fn elb_js_grows_from_one_to_eight_under_load_and_shrinks_after_it() {
     let scenario = Scenario::named("article").unwrap();
     let (begin, end) = (
         START + Duration::from_secs(10),
@@ -58,7 +58,7 @@ async fn article_grows_from_one_to_eight_under_load_and_shrinks_after_it() {
 }
 
 #[tokio::test]
-async fn the_same_run_repeats_bit_for_bit() {
+async fn equal_seeds_give_equal_runs() {
     let scenario = Scenario::named("sine").unwrap();
     let first = article(7, &scenario, Mode::Act).await;
     let second = article(7, &scenario, Mode::Act).await;
@@ -68,7 +68,7 @@ async fn the_same_run_repeats_bit_for_bit() {
 }
 
 #[tokio::test]
-async fn without_the_balancer_nothing_changes_and_the_one_container_bears_it_all() {
+async fn without_balancer_size_stays_and_container_is_overloaded() {
     let scenario = Scenario::named("article").unwrap();
     let outcome = article(1, &scenario, Mode::Advise).await;
     assert_eq!(outcome.changes, []);
@@ -82,7 +82,7 @@ async fn without_the_balancer_nothing_changes_and_the_one_container_bears_it_all
 
 /// The original froze for ever when one task did not run.
 #[tokio::test]
-async fn a_crash_looping_task_freezes_nothing() {
+async fn crash_looping_task_does_not_stop_scaling() {
     let scenario = Scenario::named("crash-loop").unwrap();
     let outcome = article(1, &scenario, Mode::Act).await;
     let most = outcome.changes.iter().map(|change| change.replicas).max();
@@ -91,7 +91,7 @@ async fn a_crash_looping_task_freezes_nothing() {
 }
 
 #[tokio::test]
-async fn silence_is_not_idleness() {
+async fn missing_telemetry_is_not_low_load() {
     let mut scenario = Scenario::named("step").unwrap();
     let hosts: Vec<String> = scenario
         .cluster
@@ -118,7 +118,7 @@ async fn silence_is_not_idleness() {
 }
 
 #[tokio::test]
-async fn a_peak_on_what_matters_takes_from_what_can_wait_and_gives_it_back() {
+async fn peak_of_high_priority_borrows_replicas_of_low_priority() {
     let scenario = Scenario::named("balance").unwrap();
     let budget = scenario.budget.unwrap();
     let config = Config::from_toml(&format!(

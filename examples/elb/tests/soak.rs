@@ -19,7 +19,7 @@ const DAY: u64 = 86_400;
 const ROUNDS: u64 = 3_000;
 
 #[tokio::test]
-async fn days_of_faults_leave_nothing_behind() {
+async fn days_of_faults_leak_nothing() {
     let lasting = std::env::var("ELB_SOAK").ok();
     let lasting = lasting.map(|text| Duration::from_secs(text.parse().expect("seconds")));
     let begin = Instant::now();

@@ -41,7 +41,7 @@ async fn put_from(site: &Site, peer: &str, headers: &[(&str, &str)]) -> StatusCo
 }
 
 #[tokio::test]
-async fn from_elsewhere_only_the_token_opens() {
+async fn remote_write_requires_token() {
     let world = World::new().await;
     for (peer, headers, expected) in [
         ("192.0.2.1:1", vec![X_ELB], 403),
@@ -81,7 +81,7 @@ async fn from_elsewhere_only_the_token_opens() {
 }
 
 #[tokio::test]
-async fn who_does_not_say_where_he_is_may_not_write() {
+async fn client_of_unknown_address_cannot_write() {
     let world = World::new().await;
     let request = Request::put(MODE)
         .header("Host", "localhost")
@@ -93,7 +93,7 @@ async fn who_does_not_say_where_he_is_may_not_write() {
 }
 
 #[tokio::test]
-async fn names_of_others_that_point_here_are_not_served() {
+async fn foreign_host_names_are_refused() {
     let world = World::new().await;
     let port = world.address.port();
     for (host, is_served) in [
@@ -141,7 +141,7 @@ async fn names_of_others_that_point_here_are_not_served() {
 }
 
 #[tokio::test]
-async fn names_without_a_token_permit_no_write() {
+async fn host_names_without_token_permit_no_write() {
     let world = World::with(Access {
         names: vec!["elb.example.org".to_owned()],
         token: None,
@@ -164,7 +164,7 @@ async fn names_without_a_token_permit_no_write() {
 }
 
 #[tokio::test]
-async fn costly_reading_needs_the_token_where_there_is_one() {
+async fn costly_reads_require_configured_token() {
     let costly = [
         ("POST", "/api/v1/config/validate"),
         ("GET", "/api/v1/query?q=avg:load_one"),
@@ -188,7 +188,7 @@ async fn costly_reading_needs_the_token_where_there_is_one() {
 }
 
 #[tokio::test]
-async fn a_page_of_somebody_else_cannot_write() {
+async fn foreign_page_cannot_write() {
     let world = World::new().await;
     let port = world.address.port();
     let host = format!("localhost:{port}");
@@ -259,7 +259,7 @@ async fn a_page_of_somebody_else_cannot_write() {
 }
 
 #[tokio::test]
-async fn tokens_are_not_found_by_trying() {
+async fn token_guessing_is_limited() {
     let world = World::with(with_token()).await;
     let mut tried = 0;
     loop {

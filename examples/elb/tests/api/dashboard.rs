@@ -126,7 +126,7 @@ async fn scrape() -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[tokio::test]
-async fn every_expression_asks_for_what_is_told() {
+async fn every_expression_uses_existing_metrics_and_labels() {
     let told = scrape().await;
     let dashboard = dashboard();
     let expressions = expressions(&dashboard);
@@ -143,7 +143,7 @@ async fn every_expression_asks_for_what_is_told() {
 }
 
 #[tokio::test]
-async fn every_name_in_a_legend_is_a_label_of_its_metric() {
+async fn legend_names_are_labels_of_their_metric() {
     let told = scrape().await;
     for panel in panels(&dashboard()) {
         for target in panel["targets"].as_array().into_iter().flatten() {
@@ -164,7 +164,7 @@ async fn every_name_in_a_legend_is_a_label_of_its_metric() {
 }
 
 #[tokio::test]
-async fn the_variables_ask_for_what_is_told() {
+async fn variables_use_existing_metrics_and_labels() {
     let told = scrape().await;
     let dashboard = dashboard();
     let variables = dashboard["templating"]["list"].as_array().unwrap();
@@ -186,7 +186,7 @@ async fn the_variables_ask_for_what_is_told() {
 }
 
 #[test]
-fn it_can_be_imported_anywhere() {
+fn dashboard_is_importable_and_consistent() {
     let dashboard = dashboard();
     // Whoever imports it has a data source of another name, and dashboards of their own.
     assert!(dashboard.get("id").is_none(), "the number is another's");

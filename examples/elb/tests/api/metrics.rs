@@ -61,7 +61,7 @@ impl Exposition {
 }
 
 #[tokio::test]
-async fn what_it_saw_decided_did_and_refused() {
+async fn observations_decisions_changes_and_refusals_are_exported() {
     let world = World::new().await;
     world.pass(Duration::from_secs(180)).await;
     world.get("/api/v1/nothing").await;
@@ -169,7 +169,7 @@ async fn c10_orchestrator_is_down_after_one_request_timeout() {
 
 /// T17 at this door: whatever invents agents, a scrape stays bounded.
 #[tokio::test]
-async fn a_flood_of_agents_is_told_in_bounds() {
+async fn flood_of_agents_keeps_metrics_bounded() {
     let world = World::new().await;
     world.pass(Duration::from_secs(60)).await;
     let now = world.handle.now();
@@ -196,7 +196,7 @@ async fn a_flood_of_agents_is_told_in_bounds() {
 
 /// T20: whatever somebody calls himself, it is one value of one label, and one string of JSON.
 #[tokio::test]
-async fn names_of_others_do_no_harm() {
+async fn hostile_names_are_escaped() {
     let world = World::new().await;
     let name = "a\\\"} 1\\n# EOF\\u001b[2J</script><b>\\u202e";
     let plain = "a\"} 1\n# EOF\u{1b}[2J</script><b>\u{202e}";

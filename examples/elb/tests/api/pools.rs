@@ -16,7 +16,7 @@ fn named<'v>(list: &'v Value, key: &str, name: &str) -> &'v Value {
 }
 
 #[tokio::test]
-async fn a_pool_is_told_with_its_machines_and_what_is_thought_of_them() {
+async fn pool_is_shown_with_machines_and_their_health() {
     let world = World::with_machines().await;
     world.pass(Duration::from_secs(270)).await;
     let pools = world.json("/api/v1/pools").await;
@@ -40,7 +40,7 @@ async fn a_pool_is_told_with_its_machines_and_what_is_thought_of_them() {
 }
 
 #[tokio::test]
-async fn what_happens_to_machines_is_told_as_decisions_and_as_events() {
+async fn machine_steps_are_decisions_and_events() {
     let world = World::with_machines().await;
     world.pass(WHILE).await;
     let pool = world.json("/api/v1/pools/apache?past=1h").await;
@@ -81,7 +81,7 @@ async fn what_happens_to_machines_is_told_as_decisions_and_as_events() {
 }
 
 #[tokio::test]
-async fn the_mode_of_a_pool_is_switched() {
+async fn pool_mode_is_changed() {
     let world = World::with_machines().await;
     let path = "/api/v1/pools/apache/mode";
     assert_eq!(world.json(path).await["mode"], "act");

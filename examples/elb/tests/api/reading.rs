@@ -10,7 +10,7 @@ use crate::site::World;
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn services_stand_as_they_do() {
+async fn services_have_their_current_status() {
     let world = World::new().await;
     world.pass(2 * MINUTE).await;
     let all = world.json("/api/v1/services").await;
@@ -47,7 +47,7 @@ async fn services_stand_as_they_do() {
 }
 
 #[tokio::test]
-async fn decisions_are_followed_without_a_gap() {
+async fn decisions_are_paged_without_gap() {
     let world = World::new().await;
     world.pass(3 * MINUTE).await;
     let newest = world.json("/api/v1/decisions").await;
@@ -78,7 +78,7 @@ async fn decisions_are_followed_without_a_gap() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_hears_of_the_next_decision_at_once() {
+async fn waiting_client_receives_next_decision_at_once() {
     let world = World::new().await;
     world.pass(MINUTE).await;
     let last = world.json("/api/v1/decisions").await["last"].clone();
@@ -96,7 +96,7 @@ async fn who_waits_hears_of_the_next_decision_at_once() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_told_to_programs_and_to_people() {
+async fn missing_telemetry_is_in_api_and_metrics() {
     let world = World::new().await;
     let missing = |answer: &Value| -> Vec<String> {
         let missing = answer["missing"].as_array().unwrap().iter();
@@ -125,7 +125,7 @@ async fn what_is_missing_is_told_to_programs_and_to_people() {
 }
 
 #[tokio::test]
-async fn agents_and_what_they_report_are_told() {
+async fn agents_and_their_metrics_are_listed() {
     let world = World::new().await;
     world.pass(MINUTE).await;
     let agents = world.json("/api/v1/agents").await;
@@ -175,7 +175,7 @@ async fn agents_and_what_they_report_are_told() {
 }
 
 #[tokio::test]
-async fn questions_are_answered_or_it_is_said_what_is_wrong_with_them() {
+async fn valid_query_is_answered_and_invalid_query_is_explained() {
     let world = World::new().await;
     world.pass(2 * MINUTE).await;
     // An earlier spelling of the key is accepted; the answer contains the present one.
@@ -232,7 +232,7 @@ async fn questions_are_answered_or_it_is_said_what_is_wrong_with_them() {
 }
 
 #[tokio::test]
-async fn changes_among_agents_are_followed() {
+async fn agent_events_are_paged_without_gap() {
     let world = World::new().await;
     world.pass(MINUTE).await;
     let mut kinds = Vec::new();
@@ -269,7 +269,7 @@ async fn changes_among_agents_are_followed() {
 }
 
 #[tokio::test]
-async fn readiness_says_what_is_missing() {
+async fn readiness_names_unready_component() {
     let world = World::new().await;
     let condition = |ready: &Value, name: &str| {
         let conditions = ready["conditions"].as_array().unwrap().clone();
@@ -337,7 +337,7 @@ fn refuse(world: &World) {
 }
 
 #[tokio::test]
-async fn refused_agents_are_unhealthy_and_shown_with_the_configuration_that_allows_them() {
+async fn refused_agents_make_elb_unhealthy_and_are_shown_with_allowing_configuration() {
     let world = World::new().await;
     world.pass_in_silence(2 * MINUTE).await;
     assert_eq!(world.get("/healthz").await.body, "ok\n", "without agents");
@@ -387,7 +387,7 @@ async fn refused_agents_are_unhealthy_and_shown_with_the_configuration_that_allo
 }
 
 #[tokio::test]
-async fn refused_agents_that_end_are_not_unhealthy_for_ever() {
+async fn health_recovers_after_refused_agents_stop() {
     let world = World::new().await;
     for _ in 0..2 {
         refuse(&world);

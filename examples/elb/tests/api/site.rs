@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::document;
+use crate::openapi;
 
 /// 2026-01-01T00:00:00Z.
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_767_225_600);
@@ -203,7 +203,7 @@ impl World {
         request += body;
         let answer = self.send(request.as_bytes()).await;
         if path.starts_with("/api/") {
-            document::check(method, path, &answer);
+            openapi::check(method, path, &answer);
         }
         answer
     }

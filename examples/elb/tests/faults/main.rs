@@ -3,12 +3,12 @@
 //!
 //! What the statistics make of each fault is tested where they are computed.
 
-mod crowd;
+mod contention;
+mod foreign_traffic;
 mod forgery;
 mod network;
 mod observation;
 mod problems;
-mod silence;
-mod strangers;
+mod stale_agents;
 mod trust;
 mod world;

@@ -13,7 +13,7 @@ async fn sizes(seed: u64, script: Vec<(u64, Event)>) -> (u32, u32, World) {
 }
 
 #[tokio::test]
-async fn whatever_the_network_does_the_size_is_right_in_the_end() {
+async fn size_is_right_despite_loss_duplication_and_reordering() {
     let right = need(600.0);
     let bad = |loss, duplication, reordering| {
         Event::Network(Network {
@@ -60,7 +60,7 @@ async fn t1_loss_is_known_for_each_agent() {
 }
 
 #[tokio::test]
-async fn t1_a_burst_of_loss_changes_nothing() {
+async fn t1_burst_of_loss_changes_no_size() {
     let all = |loss| {
         Event::Network(Network {
             loss,
@@ -80,7 +80,7 @@ async fn t1_a_burst_of_loss_changes_nothing() {
 }
 
 #[tokio::test]
-async fn t5_agents_that_restart_over_and_over_do_no_harm() {
+async fn t5_size_is_right_despite_repeated_agent_restarts() {
     let right = need(600.0);
     let restarts = (60..360).step_by(45).flat_map(|second| {
         ["node1", "node2", "node3"].map(|host| {

@@ -2,8 +2,8 @@
 //! by day and by night, on a telephone, with many services, with hostile names. Skipped where
 //! there is no Chromium. `ELB_SCREENSHOTS=FOLDER` keeps pictures of what it looked like.
 
+mod accessibility;
 mod browser;
-mod sight;
 mod world;
 
 use elb::policy::{Mode, SubjectKind};
@@ -22,7 +22,7 @@ async fn browser((width, height): (u32, u32)) -> Option<Browser> {
 }
 
 #[tokio::test]
-async fn the_page_lives_in_a_browser() {
+async fn page_updates_itself_in_browser() {
     let page = World::of("article", "apache", 80).serve().await;
     let Some(mut browser) = browser(DESKTOP).await else {
         return;
@@ -70,7 +70,7 @@ async fn the_page_lives_in_a_browser() {
 }
 
 #[tokio::test]
-async fn a_mode_is_switched_by_hand_once_it_is_confirmed() {
+async fn mode_changes_after_confirmation() {
     let page = World::of("article", "apache", 20).serve().await;
     let Some(mut browser) = browser(DESKTOP).await else {
         return;
@@ -138,7 +138,7 @@ async fn a_mode_is_switched_by_hand_once_it_is_confirmed() {
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for_where_there_is_one() {
+async fn mode_change_asks_for_configured_token() {
     let world = World {
         access: Access {
             token: Some("a-token-of-at-least-16".to_owned()),
@@ -178,7 +178,7 @@ async fn a_token_is_asked_for_where_there_is_one() {
 }
 
 #[tokio::test]
-async fn a_mark_in_the_chart_leads_to_its_explanation() {
+async fn chart_mark_links_to_its_decision() {
     let page = World::of("step", "apache", 100).serve().await;
     for size in [DESKTOP, TELEPHONE] {
         let Some(mut browser) = browser(size).await else {
@@ -239,7 +239,7 @@ async fn a_mark_in_the_chart_leads_to_its_explanation() {
 }
 
 #[tokio::test]
-async fn what_packet_samples_led_to_is_marked_and_told() {
+async fn decision_from_packet_samples_is_marked_and_explained() {
     let page = World::surge("apache").serve().await;
     let decisions = page
         .handle
@@ -268,7 +268,7 @@ async fn what_packet_samples_led_to_is_marked_and_told() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_said_in_plain_words() {
+async fn missing_telemetry_is_described_on_page() {
     let world = World::of("step", "apache", 170);
     let page = world.without(3, 72).without(2, 0).serve().await;
     let Some(mut browser) = browser(DESKTOP).await else {
@@ -296,7 +296,7 @@ async fn what_is_missing_is_said_in_plain_words() {
 }
 
 #[tokio::test]
-async fn machines_are_shown_with_what_is_thought_of_them() {
+async fn machines_are_shown_with_their_decisions() {
     let page = World::with_machines("apache").serve().await;
     let Some(mut browser) = browser(DESKTOP).await else {
         return;
@@ -339,7 +339,7 @@ async fn machines_are_shown_with_what_is_thought_of_them() {
 }
 
 #[tokio::test]
-async fn fifty_services_are_seen_at_a_glance() {
+async fn fifty_services_are_listed_compactly_and_searchable() {
     let page = World::many(50).serve().await;
     let Some(mut browser) = browser(DESKTOP).await else {
         return;
@@ -385,7 +385,7 @@ async fn fifty_services_are_seen_at_a_glance() {
 }
 
 #[tokio::test]
-async fn it_is_readable_on_a_telephone_and_in_the_dark() {
+async fn page_is_readable_on_small_screen_and_in_dark_mode() {
     let one = World::of("step", "apache", 170)
         .without(3, 60)
         .serve()
@@ -412,9 +412,9 @@ async fn it_is_readable_on_a_telephone_and_in_the_dark() {
                 browser
                     .picture(&format!("{place}-{scheme}-{width}.png"))
                     .await;
-                let faint = browser.value(sight::FAINT).await;
+                let faint = browser.value(accessibility::FAINT).await;
                 assert_eq!(faint, serde_json::json!([]), "{page}, {scheme}, {width}");
-                let nameless = browser.value(sight::NAMELESS).await;
+                let nameless = browser.value(accessibility::NAMELESS).await;
                 assert_eq!(nameless, serde_json::json!([]), "{page}");
             }
         }
@@ -423,7 +423,7 @@ async fn it_is_readable_on_a_telephone_and_in_the_dark() {
 }
 
 #[tokio::test]
-async fn it_is_read_without_scripts() {
+async fn page_is_complete_without_scripts() {
     let page = World::of("article", "apache", 80).serve().await;
     let Some(mut browser) = browser(DESKTOP).await else {
         return;
@@ -458,7 +458,7 @@ async fn it_is_read_without_scripts() {
 }
 
 #[tokio::test]
-async fn hostile_names_run_nothing_in_a_browser() {
+async fn hostile_names_run_no_script_in_browser() {
     let page = World::of("article", HOSTILE, 80).serve().await;
     let Some(mut browser) = browser(TELEPHONE).await else {
         return;
@@ -492,7 +492,7 @@ async fn hostile_names_run_nothing_in_a_browser() {
 }
 
 #[tokio::test]
-async fn it_says_when_nobody_answers_any_more() {
+async fn page_reports_lost_connection() {
     let page = World::of("article", "apache", 20).serve().await;
     let Some(mut browser) = browser(DESKTOP).await else {
         return;

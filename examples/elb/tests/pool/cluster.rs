@@ -28,7 +28,7 @@ fn idle() -> Scenario {
 }
 
 #[tokio::test]
-async fn what_was_being_drained_when_elb_died_is_known_to_the_next_and_given_back() {
+async fn drain_of_killed_elb_is_finished_by_its_successor() {
     let mut scenario = idle();
     // So that it dies before the machine is empty.
     set_bounds(&mut scenario, (6, 24));
@@ -57,7 +57,7 @@ async fn what_was_being_drained_when_elb_died_is_known_to_the_next_and_given_bac
 }
 
 #[tokio::test]
-async fn what_an_operator_takes_out_of_use_is_left_to_the_operator() {
+async fn node_drained_by_operator_is_unchanged() {
     let mut world = World::new(&idle(), |pool| pool.settings.mode = Mode::Act);
     world.round().await;
     let census = world.simulation.clone().census().await.unwrap();
@@ -85,7 +85,7 @@ async fn what_an_operator_takes_out_of_use_is_left_to_the_operator() {
 }
 
 #[tokio::test]
-async fn never_fewer_machines_than_the_services_need() {
+async fn pool_keeps_machines_that_services_need() {
     let mut scenario = idle();
     // Four tasks at least, of which each node has room for one, the manager included.
     set_bounds(&mut scenario, (4, 8));
@@ -109,7 +109,7 @@ async fn never_fewer_machines_than_the_services_need() {
 }
 
 #[tokio::test]
-async fn no_machine_goes_whose_tasks_have_no_room_elsewhere() {
+async fn machine_whose_tasks_fit_nowhere_else_stays() {
     let mut scenario = idle();
     // Two would do for the least, but what it has needs all of them.
     set_bounds(&mut scenario, (2, 12));
@@ -131,7 +131,7 @@ async fn no_machine_goes_whose_tasks_have_no_room_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_machine_that_is_lost_is_no_reason_to_lose_another() {
+async fn lost_machine_is_replaced_and_no_other_leaves() {
     let scenario = idle().with(
         Duration::from_secs(100),
         Event::Leave {
@@ -231,7 +231,7 @@ async fn rounds(rival: &mut Rival, count: u32) -> Vec<Outcome> {
 }
 
 #[tokio::test]
-async fn a_node_that_has_changed_meanwhile_is_read_again() {
+async fn concurrently_changed_node_is_read_again() {
     // Something else of it has changed: it is drained all the same.
     let cluster = Shared::new(Simulation::new(&idle(), 1, START).unwrap());
     let mut rival = Rival {
@@ -266,7 +266,7 @@ async fn a_node_that_has_changed_meanwhile_is_read_again() {
 }
 
 #[tokio::test]
-async fn a_pool_without_a_hook_advises_and_cannot_be_told_to_act() {
+async fn pool_without_hook_advises_and_rejects_act() {
     let mut world = World::new(&idle(), |pool| {
         (pool.hook, pool.settings.mode) = (None, Mode::Advise);
     });
@@ -286,7 +286,7 @@ async fn a_pool_without_a_hook_advises_and_cannot_be_told_to_act() {
 }
 
 #[tokio::test]
-async fn another_configuration_goes_on_with_what_is_known() {
+async fn new_configuration_keeps_pool_state() {
     let mut world = World::new(&idle(), |_| {});
     let is_drained = |world: &World| world.has_happened("is drained");
     assert!(world.until(900, is_drained).await);

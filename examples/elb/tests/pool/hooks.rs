@@ -46,7 +46,7 @@ fn program(folder: &Path, text: &str) -> HookSettings {
 }
 
 #[tokio::test]
-async fn a_hook_that_hangs_keeps_nobody_waiting() {
+async fn hanging_hook_delays_no_service() {
     let folder = tempfile::tempdir().unwrap();
     let hook = program(folder.path(), "echo $$ >>\"$1/asked\"\nexec sleep 600\n");
     let mut world = World::new(&needy(), |pool| pool.hook = Some(hook));
@@ -113,7 +113,7 @@ async fn joining_machine_and_ended_order_are_counted_once() {
 }
 
 #[tokio::test]
-async fn an_order_that_counts_no_longer_is_not_given_any_longer() {
+async fn expired_order_is_not_retried() {
     let folder = tempfile::tempdir().unwrap();
     let hook = program(folder.path(), "echo $$ >>\"$1/asked\"\nexit 75\n");
     let mut world = World::new(&needy(), |pool| {
@@ -143,7 +143,7 @@ async fn an_order_that_counts_no_longer_is_not_given_any_longer() {
 }
 
 #[tokio::test]
-async fn at_the_end_hooks_are_waited_for_and_not_for_long() {
+async fn shutdown_waits_for_hooks_up_to_limit() {
     for (seconds, is_done) in [("0.5", true), ("600", false)] {
         let folder = tempfile::tempdir().unwrap();
         let text = format!("echo $$ >>\"$1/asked\"\nexec sleep {seconds}\n");
@@ -175,7 +175,7 @@ async fn at_the_end_hooks_are_waited_for_and_not_for_long() {
 }
 
 #[tokio::test]
-async fn a_program_is_asked_with_a_key_of_this_run_and_its_promise_is_shown() {
+async fn program_receives_key_of_this_run_and_its_promise_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     let hook = program(
         folder.path(),
@@ -212,7 +212,7 @@ async fn a_program_is_asked_with_a_key_of_this_run_and_its_promise_is_shown() {
 }
 
 #[tokio::test]
-async fn a_promise_without_a_machine_is_told_and_asked_for_again_after_a_while() {
+async fn unkept_promise_is_reported_and_ordered_again() {
     let mut world = World::new(&needy(), |_| {});
     let (hook, orders) = Scripted::new(&world, |_| Fate::Promised);
     world.provide(hook);
@@ -238,7 +238,7 @@ async fn a_promise_without_a_machine_is_told_and_asked_for_again_after_a_while()
 }
 
 #[tokio::test]
-async fn a_hook_that_refuses_costs_nothing_and_is_left_alone_for_a_while() {
+async fn refusing_hook_is_retried_with_backoff() {
     let mut world = World::new(&needy(), |_| {});
     let (hook, orders) = Scripted::new(&world, |_| Fate::Refused);
     world.provide(hook);
@@ -265,7 +265,7 @@ async fn a_hook_that_refuses_costs_nothing_and_is_left_alone_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_machine_that_never_leaves_stays_drained_and_none_goes_after_it() {
+async fn machine_that_never_leaves_stays_drained_and_blocks_removals() {
     let mut world = World::new(&idle(), |_| {});
     let (hook, orders) = Scripted::new(&world, |order| match order.action {
         Action::Add => Fate::Kept,
@@ -294,7 +294,7 @@ async fn a_machine_that_never_leaves_stays_drained_and_none_goes_after_it() {
 }
 
 #[tokio::test]
-async fn a_machine_that_the_hook_does_not_take_works_on() {
+async fn machine_refused_by_hook_accepts_tasks_again() {
     let mut world = World::new(&idle(), |_| {});
     let (hook, orders) = Scripted::new(&world, |_| Fate::Refused);
     world.provide(hook);
@@ -315,7 +315,7 @@ async fn a_machine_that_the_hook_does_not_take_works_on() {
 }
 
 #[tokio::test]
-async fn a_hook_that_never_answers_is_no_promise() {
+async fn unanswered_order_is_not_a_promise() {
     let mut world = World::new(&needy(), |_| {});
     let (hook, _) = Scripted::new(&world, |_| Fate::Silence);
     world.provide(hook);
@@ -336,7 +336,7 @@ async fn a_hook_that_never_answers_is_no_promise() {
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_and_fails_first_is_asked_until_its_machine_is_there() {
+async fn failing_server_is_retried_until_its_machine_joins() {
     let server = HookServer::start(vec![
         "",
         "HTTP/1.1 503 Busy\r\ncontent-length: 4\r\n\r\nbusy",

@@ -3,7 +3,7 @@
 
 mod cluster;
 mod hooks;
-mod never;
+mod invariants;
 mod scenarios;
 #[path = "../support/mod.rs"]
 mod support;

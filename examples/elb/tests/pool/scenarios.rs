@@ -33,7 +33,7 @@ fn steps(pool: &PoolOutcome) -> Vec<&MachineStep> {
 }
 
 #[tokio::test]
-async fn a_peak_for_which_the_machines_do_not_suffice_brings_others_and_they_go_again() {
+async fn peak_beyond_capacity_adds_machines_and_removes_them_afterwards() {
     let scenario = Scenario::named("machines").unwrap();
     for seed in 1..=3 {
         let outcome = tried(&scenario, seed, Mode::Act).await;
@@ -69,7 +69,7 @@ async fn a_peak_for_which_the_machines_do_not_suffice_brings_others_and_they_go_
 }
 
 #[tokio::test]
-async fn a_thief_is_found_and_its_victim_replaced_once() {
+async fn host_with_stolen_cpu_is_replaced_once() {
     let scenario = Scenario::named("thief").unwrap();
     for seed in 1..=3 {
         let pool = tried(&scenario, seed, Mode::Act).await.pool.unwrap();
@@ -113,7 +113,7 @@ async fn a_thief_is_found_and_its_victim_replaced_once() {
 }
 
 #[tokio::test]
-async fn without_leave_to_replace_it_is_only_told() {
+async fn outlier_is_only_reported_without_permission_to_replace() {
     let mut scenario = Scenario::named("thief").unwrap();
     scenario.machines.as_mut().unwrap().replace = false;
     let pool = tried(&scenario, 1, Mode::Act).await.pool.unwrap();
@@ -135,7 +135,7 @@ async fn without_leave_to_replace_it_is_only_told() {
 }
 
 #[tokio::test]
-async fn a_day_on_which_all_are_bad_is_nobodys_fault() {
+async fn degradation_of_all_hosts_replaces_none() {
     let scenario = Scenario::named("bad-day").unwrap();
     for seed in 1..=3 {
         let pool = tried(&scenario, seed, Mode::Act).await.pool.unwrap();
@@ -183,7 +183,7 @@ async fn a_day_on_which_all_are_bad_is_nobodys_fault() {
 }
 
 #[tokio::test]
-async fn less_work_for_a_processor_second_is_found_in_what_containers_report() {
+async fn low_work_per_cpu_second_is_detected_from_container_metrics() {
     let mut scenario = Scenario::named("thief").unwrap();
     scenario.machines.as_mut().unwrap().replace = false;
     scenario.cluster.events.clear();
@@ -204,7 +204,7 @@ async fn less_work_for_a_processor_second_is_found_in_what_containers_report() {
 
 /// Machines come late, and readings later: the pool must not run after itself.
 #[tokio::test]
-async fn under_a_steady_load_the_pool_comes_to_rest() {
+async fn steady_load_settles_the_pool() {
     for load in [800.0, 1_400.0] {
         for seconds in [30, 240] {
             let mut scenario = Scenario::named("machines").unwrap();
@@ -225,7 +225,7 @@ async fn under_a_steady_load_the_pool_comes_to_rest() {
 }
 
 #[tokio::test]
-async fn the_same_run_of_machines_repeats_bit_for_bit() {
+async fn equal_seeds_give_equal_pool_runs() {
     let scenario = Scenario::named("thief").unwrap();
     let first = tried(&scenario, 3, Mode::Act).await;
     let second = tried(&scenario, 3, Mode::Act).await;
@@ -233,7 +233,7 @@ async fn the_same_run_of_machines_repeats_bit_for_bit() {
 }
 
 #[tokio::test]
-async fn silence_takes_no_machine_away() {
+async fn missing_telemetry_removes_no_machine() {
     let mut scenario = Scenario::named("machines").unwrap();
     scenario
         .cluster

@@ -9,7 +9,7 @@ use crate::wait::{seconds, until_steady};
 const BUDGET: u64 = 7;
 
 #[test]
-fn a_peak_of_the_critical_service_takes_from_the_other_and_gives_it_back() {
+fn peak_of_critical_service_borrows_replicas_of_batch() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };

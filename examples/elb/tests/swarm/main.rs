@@ -21,7 +21,7 @@ mod growth;
 mod managers;
 mod pools;
 mod reaction;
-mod silence;
 mod soak;
+mod stale_agents;
 mod tasks;
 mod writers;

@@ -95,7 +95,7 @@ fn config(service: &str) -> String {
 const BOUND: f64 = 21.0;
 
 #[test]
-fn d2_d3_managers_that_stop_are_got_round_and_without_a_quorum_nothing_is_done() {
+fn d2_d3_stopped_managers_are_bypassed_and_lost_quorum_stops_changes() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };

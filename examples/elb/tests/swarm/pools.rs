@@ -14,7 +14,7 @@ use crate::load::Load;
 use crate::wait::{seconds, throughout, until};
 
 #[test]
-fn a_machine_is_drained_before_it_is_removed_never_one_too_many_and_comes_back() {
+fn machine_is_drained_before_removal_and_added_again_under_load() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };

@@ -20,7 +20,7 @@ const BEFORE: u64 = 29;
 const AFTER: u64 = 116;
 
 #[test]
-fn a_step_in_load_is_answered_within_seconds() {
+fn load_step_is_answered_within_seconds() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };

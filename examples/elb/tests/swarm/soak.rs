@@ -21,7 +21,7 @@ use crate::wait::{seconds, until};
 const BOUNDS: (u64, u64) = (1, 7);
 
 #[test]
-fn under_churn_nothing_leaks_and_the_sizes_are_right_in_the_end() {
+fn churn_leaks_nothing_and_ends_with_right_sizes() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };

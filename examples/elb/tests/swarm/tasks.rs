@@ -13,7 +13,7 @@ use crate::load::Load;
 use crate::wait::{seconds, throughout, until};
 
 #[test]
-fn d7_tasks_that_do_not_start_or_stay_stop_growing_and_nothing_else() {
+fn d7_unstartable_or_failing_tasks_stop_only_growth() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -88,7 +88,7 @@ fn d7_tasks_that_do_not_start_or_stay_stop_growing_and_nothing_else() {
 }
 
 #[test]
-fn d6_nothing_is_scaled_while_an_update_rolls_and_it_goes_on_afterwards() {
+fn d6_rolling_update_pauses_scaling_until_it_ends() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -140,7 +140,7 @@ fn d6_nothing_is_scaled_while_an_update_rolls_and_it_goes_on_afterwards() {
 }
 
 #[test]
-fn d8_d13_d14_what_there_is_and_what_comes_is_found() {
+fn d8_d13_d14_existing_and_new_services_are_found() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -212,7 +212,7 @@ fn d8_d13_d14_what_there_is_and_what_comes_is_found() {
 }
 
 #[test]
-fn d16_killed_at_any_moment_it_goes_on_from_what_there_is() {
+fn d16_killed_balancer_continues_from_current_state() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };

@@ -18,7 +18,7 @@ fn config(owner: &str, service: &str) -> String {
 }
 
 #[test]
-fn d15_two_balancers_come_to_one_number_and_stay_there() {
+fn d15_two_balancers_agree_on_one_size_and_keep_it() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -49,7 +49,7 @@ fn d15_two_balancers_come_to_one_number_and_stay_there() {
 }
 
 #[test]
-fn d15_of_two_balancers_with_names_the_one_named_by_the_service_acts() {
+fn d15_only_the_owner_named_by_the_service_acts() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -80,7 +80,7 @@ fn d15_of_two_balancers_with_names_the_one_named_by_the_service_acts() {
 }
 
 #[test]
-fn d1_somebody_who_never_rests_is_not_overwritten_and_does_not_stop_it() {
+fn d1_constant_foreign_changes_are_kept_and_do_not_stop_scaling() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -139,7 +139,7 @@ impl Drop for End<'_> {
 }
 
 #[test]
-fn d9_what_somebody_sets_by_hand_is_seen_and_left_for_the_cooldown() {
+fn d9_manual_change_is_detected_and_kept_for_the_cooldown() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -184,7 +184,7 @@ fn d9_what_somebody_sets_by_hand_is_seen_and_left_for_the_cooldown() {
 }
 
 #[test]
-fn d10_another_service_under_the_same_name_is_watched_anew() {
+fn d10_recreated_service_is_observed_from_the_start() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };

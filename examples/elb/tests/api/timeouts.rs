@@ -14,7 +14,7 @@ const OFF: &str = r#"{"mode":"off"}"#;
 /// Far more connections than there are places, none of which asks for anything. The clock is
 /// virtual: others are answered before a single silent connection is given up.
 #[tokio::test(start_paused = true)]
-async fn who_holds_connections_and_says_nothing_keeps_nobody_out() {
+async fn idle_connections_do_not_block_other_clients() {
     const SILENT: usize = 450;
     let world = World::new().await;
     let begun = Instant::now();
@@ -48,7 +48,7 @@ async fn who_holds_connections_and_says_nothing_keeps_nobody_out() {
 
 /// As the next: the clock runs ahead whenever everybody waits.
 #[tokio::test(start_paused = true)]
-async fn a_header_that_does_not_end_ends_the_connection() {
+async fn unfinished_header_closes_connection() {
     let world = World::new().await;
     for beginning in [
         "",
@@ -69,7 +69,7 @@ async fn a_header_that_does_not_end_ends_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_does_not_come_ends_the_request() {
+async fn missing_body_ends_request() {
     let world = World::new().await;
     let begun = Instant::now();
     let mut stream = TcpStream::connect(world.address).await.unwrap();
@@ -84,7 +84,7 @@ async fn a_body_that_does_not_come_ends_the_request() {
 
 /// Answers of which nothing is read are not held for ever.
 #[tokio::test]
-async fn who_takes_nothing_of_his_answer_is_left() {
+async fn client_that_reads_nothing_is_disconnected() {
     let world = World::new().await;
     let text = world.get("/api/v1/config").await.body;
     let text = format!("{text}\n# {}\n", "x".repeat(1_000_000));
@@ -108,7 +108,7 @@ async fn who_takes_nothing_of_his_answer_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_a_decision_that_does_not_come_is_told_so() {
+async fn waiting_for_decision_times_out_with_empty_list() {
     let world = World::new().await;
     let begun = Instant::now();
     let last = world.json("/api/v1/decisions").await["last"].clone();
@@ -128,7 +128,7 @@ async fn who_waits_for_a_decision_that_does_not_come_is_told_so() {
 
 /// The clock is virtual: however long the answers take, the allowance does not grow meanwhile.
 #[tokio::test(start_paused = true)]
-async fn who_asks_too_much_has_to_wait() {
+async fn excessive_requests_are_limited() {
     let world = World::new().await;
     let mut stream = TcpStream::connect(world.address).await.unwrap();
     let one = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -157,7 +157,7 @@ async fn who_asks_too_much_has_to_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_loop_that_waits_or_has_ended_is_told_of() {
+async fn blocked_or_ended_loop_is_reported() {
     let world = World::new().await;
     let held = world.hold().await;
     let begun = Instant::now();

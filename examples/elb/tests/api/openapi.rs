@@ -127,7 +127,7 @@ fn close(schema: &mut Value) {
 }
 
 #[tokio::test]
-async fn the_document_is_served_and_says_what_it_means() {
+async fn openapi_document_is_served_and_valid() {
     let world = World::new().await;
     let served = world.json("/api/v1/openapi.json").await;
     assert_eq!(served, *DOCUMENT);
@@ -156,7 +156,7 @@ async fn the_document_is_served_and_says_what_it_means() {
 }
 
 #[tokio::test]
-async fn what_is_described_is_there_and_what_is_there_is_described() {
+async fn described_and_served_paths_are_the_same() {
     let world = World::with_machines().await;
     let mut described: Vec<&str> = Vec::new();
     for (path, methods) in DOCUMENT["paths"].as_object().unwrap() {
@@ -199,7 +199,7 @@ fn parameters(methods: &'static Value) -> HashMap<&'static str, &'static Value> 
 }
 
 #[tokio::test]
-async fn the_bounds_of_parameters_are_those_that_are_kept() {
+async fn documented_parameter_bounds_are_enforced() {
     let world = World::with_machines().await;
     let (mut limits, mut times) = (0, 0);
     for (path, methods) in DOCUMENT["paths"].as_object().unwrap() {

@@ -15,7 +15,7 @@ fn silent(hosts: &[&str], from: u64) -> Vec<(u64, Event)> {
 }
 
 #[tokio::test]
-async fn t11_one_silent_agent_is_told_and_nothing_is_taken_away() {
+async fn t11_stale_agent_is_reported_and_size_stays() {
     let mut world = World::new(1, Workload::Constant(400.0), 5, silent(&["node2"], 100));
     world.run(100).await;
     assert_eq!(world.replicas(), 5);
@@ -27,7 +27,7 @@ async fn t11_one_silent_agent_is_told_and_nothing_is_taken_away() {
 }
 
 #[tokio::test]
-async fn t12_when_all_are_silent_the_size_stays() {
+async fn t12_size_stays_without_any_data() {
     // Silence begins just when the load ends, or multiplies.
     for after in [0.0, 4_000.0] {
         let load = Workload::Step {
@@ -50,7 +50,7 @@ async fn t12_when_all_are_silent_the_size_stays() {
 }
 
 #[tokio::test]
-async fn t12_the_remaining_few_do_not_decide() {
+async fn t12_minority_of_containers_does_not_decide() {
     // A third of the containers is heard, and idle.
     let load = Workload::Step {
         before: 700.0,
@@ -67,7 +67,7 @@ async fn t12_the_remaining_few_do_not_decide() {
 }
 
 #[tokio::test]
-async fn t13_half_silent_dampens_growth_and_never_turns_it_round() {
+async fn t13_missing_half_dampens_growth_and_never_reverses_it() {
     let load = Workload::Step {
         before: 300.0,
         after: 1_200.0,

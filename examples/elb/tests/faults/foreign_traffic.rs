@@ -5,7 +5,7 @@ use crate::trust::{Forger, attack};
 use crate::world::{World, changes, need};
 
 #[tokio::test]
-async fn t16_containers_that_do_not_exist_have_no_weight() {
+async fn t16_invented_containers_have_no_weight() {
     let mut world = World::new(1, Workload::Constant(300.0), need(300.0), Vec::new());
     let names = (1..=20).map(|slot| format!("apache.{slot}.inventedinventedinvented1"));
     attack(&mut world, Forger::new().with_containers(names));
@@ -17,7 +17,7 @@ async fn t16_containers_that_do_not_exist_have_no_weight() {
 }
 
 #[tokio::test]
-async fn t17_a_flood_of_invented_containers_does_not_stop_decisions() {
+async fn t17_flood_of_invented_containers_does_not_stop_decisions() {
     let load = Workload::Step {
         before: 200.0,
         after: 800.0,

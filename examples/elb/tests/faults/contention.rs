@@ -76,7 +76,7 @@ fn config() -> Config {
 }
 
 #[tokio::test]
-async fn d19_a_hundred_that_want_more_at_once_are_served_by_need() {
+async fn d19_hundred_growing_services_are_served_by_priority_and_need() {
     let config = config();
     let simulation = Simulation::new(&scenario(), 1, START).unwrap();
     let mut balancer = Balancer::new(START, simulation, config.control, &config.services).unwrap();

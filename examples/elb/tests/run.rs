@@ -192,7 +192,7 @@ fn small(path: &str, stream: &mut TcpStream) {
 }
 
 #[test]
-fn validation_reads_no_file_and_needs_the_token() {
+fn validation_reads_no_file_and_requires_token() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -263,7 +263,7 @@ fn twelve_thousand_services_are_validated_while_health_is_answered() {
 }
 
 #[test]
-fn a_configuration_whose_files_cannot_be_read_does_not_start() {
+fn configuration_with_unreadable_file_does_not_start() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -315,7 +315,7 @@ fn a_configuration_whose_files_cannot_be_read_does_not_start() {
 }
 
 #[test]
-fn http_answers_before_a_manager_does() {
+fn http_answers_before_any_manager() {
     let folder = tempfile::tempdir().unwrap();
     let endpoint = engine(|_, _| thread::sleep(LONGEST));
     let elb = Elb::start(folder.path(), &config(&endpoint, ""), "", &[]);
@@ -431,7 +431,7 @@ fn d22_lists_of_80_mb_are_read_in_bounded_memory() {
 }
 
 #[test]
-fn few_descriptors_are_enough_for_the_orchestrator() {
+fn few_file_descriptors_suffice_for_the_orchestrator() {
     let folder = tempfile::tempdir().unwrap();
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);

@@ -14,7 +14,7 @@ const JSON: (&str, &str) = ("Content-Type", "application/json");
 const X_ELB: (&str, &str) = ("X-Elb", "1");
 
 #[tokio::test]
-async fn what_is_too_large_is_not_taken() {
+async fn oversized_requests_are_refused() {
     let world = World::new().await;
     let large = "x".repeat(2 * 1024 * 1024);
     let toml = [
@@ -67,7 +67,7 @@ async fn what_is_too_large_is_not_taken() {
 
 /// A length that is a lie is not waited for, by a virtual clock.
 #[tokio::test(start_paused = true)]
-async fn a_length_that_is_a_lie_is_not_waited_for() {
+async fn false_content_length_is_refused_at_once() {
     let world = World::new().await;
     let begun = Instant::now();
     for (length, expected) in [("18446744073709551615", 431), ("1000000000000", 413)] {
@@ -82,7 +82,7 @@ async fn a_length_that_is_a_lie_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_refused_and_others_are_served() {
+async fn malformed_requests_are_refused_and_valid_ones_are_served() {
     let world = World::new().await;
     for bytes in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
@@ -103,7 +103,7 @@ async fn what_is_no_request_is_refused_and_others_are_served() {
 }
 
 #[tokio::test]
-async fn paths_and_parameters_that_mean_something_else_mean_nothing() {
+async fn unknown_paths_and_parameters_are_refused() {
     let world = World::new().await;
     for path in [
         "/../../etc/passwd",
@@ -187,7 +187,7 @@ async fn paths_and_parameters_that_mean_something_else_mean_nothing() {
 
 /// Whatever is asked with GET, and however wrong: everything is as it was.
 #[tokio::test]
-async fn reading_changes_nothing() {
+async fn get_requests_change_nothing() {
     let world = World::with_machines().await;
     world.pass(Duration::from_secs(60)).await;
     let hasher = RandomState::new();

@@ -52,7 +52,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
 
     #[test]
-    fn one_at_a_time_never_below_what_is_needed_and_within_the_budget(story in story()) {
+    fn machines_leave_one_at_a_time_above_minimum_and_within_budget(story in story()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(live_through(story))?;
     }

@@ -27,7 +27,7 @@ fn config(service: &str) -> String {
 }
 
 #[test]
-fn t11_a_silent_agent_is_told_and_nothing_is_taken_away() {
+fn t11_stale_agent_is_reported_and_service_keeps_size() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -92,7 +92,7 @@ fn t11_a_silent_agent_is_told_and_nothing_is_taken_away() {
 }
 
 #[test]
-fn a_node_that_is_cut_off_and_comes_back_takes_nothing_away_and_stops_nothing() {
+fn disconnected_node_removes_no_replica_and_does_not_stop_scaling() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -158,7 +158,7 @@ fn a_node_that_is_cut_off_and_comes_back_takes_nothing_away_and_stops_nothing() 
 }
 
 #[test]
-fn t16_lies_about_containers_raise_no_load() {
+fn t16_forged_container_reports_do_not_raise_load() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
