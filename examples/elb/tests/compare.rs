@@ -1,5 +1,5 @@
-//! Policies compared: the measures on traces that a person can check, who wins where, the same
-//! bytes twice, and no oscillation over gains and delays.
+//! Comparison of policies: scores of traces that can be verified by hand, the ranking, equal bytes
+//! for equal seeds, and no oscillation over gains and delays.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A trace of one moment a second: load, wanted and running, each so many seconds.
+/// A trace with one entry per second from parts of (seconds, load, wanted, running).
 fn trace(parts: &[(u32, f64, u32, u32)]) -> Trace {
     let part = |&(seconds, load, wanted, running): &(u32, f64, u32, u32)| {
         let moment = Moment {
@@ -40,20 +40,20 @@ async fn comparison(seed: u64, seeds: u32) -> Comparison {
     .unwrap()
 }
 
-fn score(comparison: &Comparison, course: &str, policy: Contender) -> Score {
-    let course = comparison
+fn score(comparison: &Comparison, workload: &str, policy: Contender) -> Score {
+    let workload = comparison
         .courses
         .iter()
-        .find(|known| known.name == course)
+        .find(|known| known.name == workload)
         .unwrap();
-    let mut results = course.results.iter();
+    let mut results = workload.results.iter();
     results.find(|known| known.policy == policy).unwrap().score
 }
 
 #[test]
 fn load_step_is_measured() {
-    // Two replicas; at 10 s the load of four comes. Six are ordered at 15 s, run from 20 s on,
-    // and become five at 100 s.
+    // Two replicas; at 10 s the load rises to that of four. Six are ordered at 15 s, run from 20 s
+    // on, and are reduced to five at 100 s.
     let trace = trace(&[
         (10, 2.0, 2, 2),
         (5, 4.0, 2, 2),
@@ -65,7 +65,7 @@ fn load_step_is_measured() {
     assert_eq!(score.overload_seconds, 10.0);
     assert_eq!(score.replica_seconds, 15.0 * 2.0 + 85.0 * 6.0 + 100.0 * 5.0);
     assert_eq!(score.changes, 2.0);
-    // The moment at 101 s is the first with five.
+    // The entry at 101 s is the first with five.
     assert_eq!(score.settling, Settling::After(91.0));
     assert_eq!(score.overshoot, 1.0);
     let changes: Vec<_> = trace.changes().collect();
@@ -115,7 +115,7 @@ fn scores_of_runs_are_averaged() {
 #[test]
 fn workloads_match_their_description() {
     let courses = Course::all(1);
-    let known = |name: &str| courses.iter().find(|course| course.name == name).unwrap();
+    let known = |name: &str| courses.iter().find(|workload| workload.name == name).unwrap();
     assert_eq!(
         (known("step").at(s(66)), known("step").at(s(67))),
         (2.0, 6.0)
@@ -123,10 +123,10 @@ fn workloads_match_their_description() {
     assert_eq!(known("spike").peak(), 9.0);
     assert!((known("sine").mean() - 5.0).abs() < 0.01);
     assert_ne!(known("noise"), &Course::all(2)[4], "noise has its own seed");
-    for course in &courses {
-        let Some(rest) = course.rest else { continue };
-        let last = course.at(course.duration);
-        assert!(course.at(rest) == last && course.at(rest - s(1)) != last);
+    for workload in &courses {
+        let Some(rest) = workload.rest else { continue };
+        let last = workload.at(workload.duration);
+        assert!(workload.at(rest) == last && workload.at(rest - s(1)) != last);
     }
 }
 
@@ -143,15 +143,15 @@ async fn same_seed_gives_same_bytes() {
 #[tokio::test]
 async fn elb_is_overloaded_least_among_feedback_policies() {
     let comparison = comparison(1, 2).await;
-    for course in &comparison.courses {
-        let of = |policy| score(&comparison, course.name, policy);
-        let (ours, article, hpa) = (
+    for workload in &comparison.courses {
+        let of = |policy| score(&comparison, workload.name, policy);
+        let (ours, elb_js, hpa) = (
             of(Contender::Elb),
             of(Contender::Article),
             of(Contender::Hpa),
         );
         assert!(
-            ours.overload_seconds < article.overload_seconds,
+            ours.overload_seconds < elb_js.overload_seconds,
             "{comparison}"
         );
         assert!(
@@ -161,21 +161,21 @@ async fn elb_is_overloaded_least_among_feedback_policies() {
         assert_eq!(of(Contender::FixedPeak).overload_seconds, 0.0);
         assert_eq!(of(Contender::FixedPeak).changes, 0.0);
         assert!(
-            !course.why.is_empty(),
+            !workload.why.is_empty(),
             "fixed-peak is never beaten on overload"
         );
     }
     let cost = |policy| -> f64 {
         let courses = comparison.courses.iter();
         courses
-            .map(|course| score(&comparison, course.name, policy).replica_seconds)
+            .map(|workload| score(&comparison, workload.name, policy).replica_seconds)
             .sum()
     };
     assert!(
         cost(Contender::Elb) < 1.05 * cost(Contender::Hpa),
         "{comparison}"
     );
-    // One spike: the replicas of the peak are not kept for ever.
+    // After one spike, the replicas of the peak are removed again.
     let spike = |policy| score(&comparison, "spike", policy).replica_seconds;
     assert!(spike(Contender::Elb) < spike(Contender::FixedPeak));
     assert!(spike(Contender::ElbMinute) < 0.7 * spike(Contender::Elb));
@@ -200,15 +200,15 @@ async fn table_and_chart_name_every_policy() {
         assert_eq!(rows.count(), 6, "{table}");
         assert!(chart.contains(name));
     }
-    for course in &comparison.courses {
-        assert!(table.contains(course.about) && chart.contains(course.about));
+    for workload in &comparison.courses {
+        assert!(table.contains(workload.about) && chart.contains(workload.about));
     }
     let longest = table.lines().map(|line| line.chars().count()).max();
     assert!(longest <= Some(80), "{table}");
     assert!(table.is_ascii() || table.chars().all(|c| c.is_ascii() || c == '–'));
 }
 
-/// The corners of the grid that `elb compare --grid` walks whole.
+/// The corners of the grid of `elb compare --grid`.
 #[tokio::test]
 async fn no_oscillation_at_extreme_gains_and_delays() {
     let grid = Grid {
@@ -222,7 +222,7 @@ async fn no_oscillation_at_extreme_gains_and_delays() {
     assert_eq!(grown.cells.len(), 16);
     for cell in &grown.cells {
         assert!(!cell.is_sustained(), "{grown}");
-        // With the window that is the default, one correction is all there is.
+        // With the default window there is exactly one correction.
         assert!(cell.window == 0 || cell.turns <= 1, "{grown}");
     }
     let longest = grown.longest().unwrap();
@@ -235,7 +235,7 @@ async fn no_oscillation_at_extreme_gains_and_delays() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
-    /// Nor does it between the places of the grid, or beyond them.
+    /// Also between the points of the grid and beyond them.
     #[test]
     fn d20_no_oscillation_at_any_gain_and_delay(
         gain in prop::option::of(10.0..300.0),
@@ -259,14 +259,14 @@ proptest! {
     }
 }
 
-/// What would be reported if something did.
+/// The report for a trace that does oscillate.
 #[test]
 fn sustained_oscillation_is_detected() {
     let mut parts = Vec::new();
     for _ in 0..50 {
         parts.extend([(20, 4.0, 4, 4), (20, 4.0, 6, 6)]);
     }
-    let turns: Vec<_> = trace(&parts).turns().collect();
-    assert_eq!(turns.len(), 98);
-    assert_eq!(turns[0], s(41));
+    let reversals: Vec<_> = trace(&parts).turns().collect();
+    assert_eq!(reversals.len(), 98);
+    assert_eq!(reversals[0], s(41));
 }

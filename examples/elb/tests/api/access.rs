@@ -1,4 +1,4 @@
-//! D18: who may write, and who only says that he may.
+//! D18: which clients may write, and forged authorisation.
 
 use std::net::SocketAddr;
 
@@ -24,7 +24,7 @@ fn with_token() -> Access {
     }
 }
 
-/// Asks for the loop to be off from this address.
+/// Requests mode `off` from this client address.
 async fn put_from(site: &Site, peer: &str, headers: &[(&str, &str)]) -> StatusCode {
     let mut request = Request::put(MODE);
     for (name, value) in [&[("Host", "localhost"), JSON], headers].concat() {
@@ -121,7 +121,7 @@ async fn foreign_host_names_are_refused() {
     }
     let twice = [("Host", "localhost"), ("Host", "evil.example")];
     assert!(world.ask("GET", "/metrics", &twice, "").await.status >= 400);
-    // A name that cannot be somebody else's is still no loopback.
+    // A literal address cannot be a foreign name, but writing needs a loopback name.
     let put = world
         .ask("PUT", MODE, &[("Host", "192.0.2.1"), JSON, X_ELB], OFF)
         .await;
@@ -231,7 +231,7 @@ async fn foreign_page_cannot_write() {
         let answer = world.ask("PUT", MODE, &headers, OFF).await;
         assert_eq!(answer.status, expected, "{headers:?}: {answer:?}");
     }
-    // Neither does the token help a page that has it: a browser says whose it is.
+    // A foreign page cannot write even with the token: the browser sends its origin.
     let world = World::with(with_token()).await;
     let token = ("Authorization", "Bearer correct horse");
     let evil = [JSON, token, ("Origin", "https://evil.example")];
@@ -270,6 +270,6 @@ async fn token_guessing_is_limited() {
             429 => break,
             other => panic!("{other}"),
         }
-        assert!(tried < 100, "nobody minds");
+        assert!(tried < 100, "guessing is not limited");
     }
 }

@@ -1,4 +1,4 @@
-//! The interface under `/api/v1`, over loopback, with a real loop behind it.
+//! The API under `/api/v1`, over loopback, with a real control loop.
 
 mod access;
 mod alerts;

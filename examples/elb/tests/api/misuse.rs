@@ -1,4 +1,4 @@
-//! D18: what those send who mean no good, or do not know what they do.
+//! D18: malicious and malformed requests.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
@@ -34,7 +34,7 @@ async fn oversized_requests_are_refused() {
         .ask("POST", "/api/v1/config/validate", &toml, &large)
         .await;
     validate.is_problem(413, "1 MiB");
-    // In pieces of which each is small.
+    // Chunked, each chunk small.
     let piece = format!("4000\r\n{}\r\n", "x".repeat(0x4000)).repeat(100);
     let head = "POST /api/v1/config/validate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
                 Content-Type: application/toml\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -65,7 +65,7 @@ async fn oversized_requests_are_refused() {
     assert_eq!(world.json(MODE).await["mode"], "act");
 }
 
-/// A length that is a lie is not waited for, by a virtual clock.
+/// elb does not wait for a body of a false length; the clock is virtual.
 #[tokio::test(start_paused = true)]
 async fn false_content_length_is_refused_at_once() {
     let world = World::new().await;
@@ -185,7 +185,7 @@ async fn unknown_paths_and_parameters_are_refused() {
         .is_problem(404, "/api/v2/services");
 }
 
-/// Whatever is asked with GET, and however wrong: everything is as it was.
+/// Neither valid nor invalid GET requests change any state.
 #[tokio::test]
 async fn get_requests_change_nothing() {
     let world = World::with_machines().await;

@@ -1,4 +1,4 @@
-//! What may be changed, and by whom.
+//! Changing modes and the configuration, and which clients may do so.
 
 use std::time::Duration;
 
