@@ -13,7 +13,7 @@ async fn t16_invented_containers_have_no_weight() {
     assert_eq!(changes(&decided), []);
     let telemetry = world.balancer.telemetry().lock();
     let known = &telemetry.containers(world.now)["apache"];
-    assert!(known.len() >= 20, "they were heard: {known:?}");
+    assert!(known.len() >= 20, "invented containers are not known: {known:?}");
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn t17_flood_of_invented_containers_does_not_stop_decisions() {
         all
     });
     world.run(200).await;
-    // One more is within the tolerance of a tenth.
+    // One replica more is within the tolerance of 10 %.
     let right = need(800.0);
     let replicas = world.replicas();
     assert!((right..=right + 1).contains(&replicas), "{replicas}");
@@ -43,7 +43,7 @@ async fn t17_flood_of_invented_containers_does_not_stop_decisions() {
 
 #[tokio::test]
 async fn t21_other_protocols_are_counted_and_change_nothing() {
-    let strangers = Event::ForeignTraffic {
+    let foreign = Event::ForeignTraffic {
         interval: Duration::from_millis(20),
         duration: Duration::from_secs(200),
     };
@@ -51,7 +51,7 @@ async fn t21_other_protocols_are_counted_and_change_nothing() {
         1,
         Workload::Constant(300.0),
         need(300.0),
-        vec![(0, strangers)],
+        vec![(0, foreign)],
     );
     assert_eq!(changes(&world.run(200).await), []);
     let refused = world.balancer.telemetry().lock().ingest_stats().refused;

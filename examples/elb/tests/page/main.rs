@@ -1,6 +1,6 @@
-//! The page in a browser, as Debian ships it: with scripts and without, by mouse and by keyboard,
-//! by day and by night, on a telephone, with many services, with hostile names. Skipped where
-//! there is no Chromium. `ELB_SCREENSHOTS=FOLDER` keeps pictures of what it looked like.
+//! The page in Debian's Chromium: with and without scripts, by mouse and keyboard, light and dark, on
+//! a small screen, with many services, with hostile names. Skipped without Chromium.
+//! `ELB_SCREENSHOTS=FOLDER` saves screenshots.
 
 mod accessibility;
 mod browser;
@@ -31,7 +31,7 @@ async fn page_updates_itself_in_browser() {
     browser
         .until("document.body.classList.contains('live')")
         .await;
-    // It renews itself: what was there is replaced by what is there now.
+    // The script replaces the content by the current state.
     browser
         .value("document.querySelector('main').id = 'old'")
         .await;
@@ -50,7 +50,7 @@ async fn page_updates_itself_in_browser() {
     }
     browser.picture("index.png").await;
     browser.visit(&page.at("/service/apache")).await;
-    // By its second metric as well, over the same time.
+    // The chart of the second metric covers the same time.
     browser.click(".further summary").await;
     let second = browser
         .value("document.querySelector('.further').innerText")
@@ -94,7 +94,7 @@ async fn mode_changes_after_confirmation() {
     browser
         .until("!document.querySelector('dialog').open")
         .await;
-    assert_eq!(page.mode("apache"), Mode::Act, "nothing without a yes");
+    assert_eq!(page.mode("apache"), Mode::Act, "changed without confirmation");
 
     browser.click(button).await;
     browser.until("document.querySelector('dialog').open").await;
@@ -103,7 +103,7 @@ async fn mode_changes_after_confirmation() {
     browser.until(&pressed).await;
     assert_eq!(page.mode("apache"), Mode::Advise);
 
-    // All of them, and by the keyboard alone.
+    // The mode of all services, by keyboard only.
     browser
         .value("document.querySelector('.top [data-mode=off]').focus()")
         .await;
@@ -132,7 +132,7 @@ async fn mode_changes_after_confirmation() {
         .await;
     assert_eq!(page.mode("apache"), Mode::Off);
     let focused = browser.value("document.activeElement.dataset.key").await;
-    assert_eq!(focused, "off", "who uses the keyboard is where they were");
+    assert_eq!(focused, "off", "the focus has moved");
     assert_eq!(browser.complaints, [""; 0]);
     browser.close().await;
 }
@@ -161,10 +161,10 @@ async fn mode_change_asks_for_configured_token() {
     browser
         .until("document.querySelector('dialog output').innerText !== ''")
         .await;
-    let said = browser
+    let message = browser
         .value("document.querySelector('dialog output').innerText")
         .await;
-    assert!(said.to_string().to_lowercase().contains("token"), "{said}");
+    assert!(message.to_string().to_lowercase().contains("token"), "{message}");
     assert_eq!(page.mode("apache"), Mode::Act);
     browser.picture("refused.png").await;
     browser.click("dialog input").await;
@@ -199,22 +199,22 @@ async fn chart_mark_links_to_its_decision() {
         browser
             .until("document.querySelector('.aimed') !== null")
             .await;
-        // It is still aimed at when the list is a new one.
+        // The decision stays highlighted when the list is replaced.
         browser
             .value("document.querySelector('main').id = 'old'")
             .await;
         browser
             .until("document.querySelector('main').id === ''")
             .await;
-        let told = "document.querySelector('.aimed summary bdi').innerText";
-        let told = browser.value(told).await;
-        let told = told.as_str().unwrap();
-        assert!(title.contains(told), "{title} / {told}");
+        let shown = "document.querySelector('.aimed summary bdi').innerText";
+        let shown = browser.value(shown).await;
+        let shown = shown.as_str().unwrap();
+        assert!(title.contains(shown), "{title} / {shown}");
         let seen = "(() => { const { top } = \
                     document.querySelector('.aimed').getBoundingClientRect(); \
                     return top > -1 && top < innerHeight; })()";
         browser.until(seen).await;
-        // From what it was decided is told as well.
+        // The decision shows its inputs.
         browser.click(".aimed summary").await;
         browser
             .until("document.querySelector('.aimed details').open")
@@ -258,11 +258,11 @@ async fn decision_from_packet_samples_is_marked_and_explained() {
         .value("document.querySelectorAll('.wide .note polygon').length")
         .await;
     assert!(marks.as_u64() > Some(0), "{marks}");
-    let told = browser
+    let shown = browser
         .value("document.querySelector('.tag.fast').closest('li').innerText")
         .await;
-    let told = told.as_str().unwrap();
-    assert!(told.contains("packet samples show"), "{told}");
+    let shown = shown.as_str().unwrap();
+    assert!(shown.contains("packet samples show"), "{shown}");
     browser.picture("fast.png").await;
     browser.close().await;
 }
@@ -316,7 +316,7 @@ async fn machines_are_shown_with_their_decisions() {
     browser
         .until("document.body.classList.contains('live')")
         .await;
-    // A mark in its chart leads to the decision, too.
+    // A mark in the pool's chart links to its decision, too.
     browser.click(".wide a.note:last-of-type").await;
     browser
         .until("document.querySelector('.aimed') !== null")
@@ -357,8 +357,8 @@ async fn fifty_services_are_listed_compactly_and_searchable() {
     let height = browser
         .value("document.querySelector('.services').offsetHeight / 50")
         .await;
-    assert!(height.as_f64() < Some(90.0), "{height} pixels for one");
-    // Looked for by name.
+    assert!(height.as_f64() < Some(90.0), "{height} pixels per service");
+    // Search by name.
     browser.click(".find input").await;
     browser.write("billing_").await;
     browser.press("Enter").await;
@@ -407,7 +407,7 @@ async fn page_is_readable_on_small_screen_and_in_dark_mode() {
                 let wide = browser.value("document.documentElement.scrollWidth").await;
                 assert!(
                     wide.as_u64() <= Some(u64::from(width)),
-                    "{page} is {wide} wide on {width}"
+                    "{page} is {wide} pixels wide on a screen of {width}"
                 );
                 browser
                     .picture(&format!("{place}-{scheme}-{width}.png"))
@@ -443,8 +443,8 @@ async fn page_is_complete_without_scripts() {
     let live = browser
         .value("document.body.classList.contains('live')")
         .await;
-    assert_eq!(live, false, "no script has run");
-    // What would do nothing is not there, and the browser loads the page anew by itself.
+    assert_eq!(live, false, "a script has run");
+    // Controls that need scripts are hidden, and the browser reloads the page periodically.
     let shown = "[...document.querySelectorAll('button')].filter(it => it.offsetWidth > 0).length";
     assert_eq!(browser.value(shown).await, 0);
     browser

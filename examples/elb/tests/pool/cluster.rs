@@ -1,4 +1,4 @@
-//! What changes in the cluster meanwhile, and who else changes it.
+//! Concurrent changes of the cluster, by failures and by others.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ fn idle() -> Scenario {
 #[tokio::test]
 async fn drain_of_killed_elb_is_finished_by_its_successor() {
     let mut scenario = idle();
-    // So that it dies before the machine is empty.
+    // Tasks stop slowly, so that elb ends before the machine is empty.
     set_bounds(&mut scenario, (6, 24));
     scenario.cluster.services[0].stop = sflow_simulator::Delay::millis(30_000, 30_000);
     let mut world = World::new(&scenario, |_| {});
@@ -70,8 +70,8 @@ async fn node_drained_by_operator_is_unchanged() {
     let set = simulation.set_availability(node, Availability::Drain, None);
     set.await.unwrap();
     world.until(2_400, |_| false).await;
-    let standing = world.standing();
-    let theirs = standing
+    let status = world.status();
+    let theirs = status
         .machines
         .iter()
         .find(|it| it.name == "node4")
@@ -87,7 +87,7 @@ async fn node_drained_by_operator_is_unchanged() {
 #[tokio::test]
 async fn pool_keeps_machines_that_services_need() {
     let mut scenario = idle();
-    // Four tasks at least, of which each node has room for one, the manager included.
+    // At least four tasks; each node, including the manager, has capacity for one.
     set_bounds(&mut scenario, (4, 8));
     let shop = &mut scenario.cluster.services[0];
     shop.replicas = 4;
@@ -97,11 +97,11 @@ async fn pool_keeps_machines_that_services_need() {
     };
     let mut world = World::new(&scenario, |_| {});
     world.until(3_600, |_| false).await;
-    let standing = world.standing();
-    assert_eq!(standing.minimum_size.machines, 3);
-    assert_eq!(standing.minimum_size.service.as_deref(), Some("shop"));
-    assert_eq!(standing.serving, 3, "{:?}", world.events());
-    let decision = standing.last.unwrap().to_string();
+    let status = world.status();
+    assert_eq!(status.minimum_size.machines, 3);
+    assert_eq!(status.minimum_size.service.as_deref(), Some("shop"));
+    assert_eq!(status.serving, 3, "{:?}", world.events());
+    let decision = status.last.unwrap().to_string();
     let reason = "the services need at least 3 machines: with fewer, shop cannot be placed";
     assert!(decision.contains(reason), "{decision}");
     let board = world.balancer.board().lock();
@@ -111,7 +111,7 @@ async fn pool_keeps_machines_that_services_need() {
 #[tokio::test]
 async fn machine_whose_tasks_fit_nowhere_else_stays() {
     let mut scenario = idle();
-    // Two would do for the least, but what it has needs all of them.
+    // Two machines have capacity for `min`, but the current replicas need all of them.
     set_bounds(&mut scenario, (2, 12));
     let shop = &mut scenario.cluster.services[0];
     shop.replicas = 12;
@@ -123,9 +123,9 @@ async fn machine_whose_tasks_fit_nowhere_else_stays() {
     };
     let mut world = World::new(&scenario, |_| {});
     world.until(2_000, |_| false).await;
-    let standing = world.standing();
-    assert_eq!(standing.serving, 5, "{:?}", world.events());
-    let decision = standing.last.unwrap().to_string();
+    let status = world.status();
+    assert_eq!(status.serving, 5, "{:?}", world.events());
+    let decision = status.last.unwrap().to_string();
     let reason = "has to stay: the other machines have no capacity for the tasks of shop on it";
     assert!(decision.contains(reason), "{decision}");
 }
@@ -139,22 +139,22 @@ async fn lost_machine_is_replaced_and_no_other_leaves() {
         },
     );
     let mut world = World::new(&scenario, |pool| pool.settings.min = 5);
-    // Four are left, and five are to be there.
+    // Four machines are left of five.
     let is_ordered = |world: &World| world.has_happened("one more machine is ordered");
     assert!(world.until(300, is_ordered).await, "{:?}", world.events());
     let has_joined = |world: &World| world.has_happened("has joined");
     assert!(world.until(200, has_joined).await);
     world.until(60, |_| false).await;
-    assert_eq!(world.standing().serving, 5);
+    assert_eq!(world.status().serving, 5);
     assert!(world.now > START);
 }
 
-/// Another writer that is always a little faster, so many times.
+/// A foreign writer that changes the node before each of the first `wins` requests.
 #[derive(Debug)]
 struct Rival {
     cluster: Shared<Simulation>,
     wins: u32,
-    /// What it does to the node that is to be changed.
+    /// The availability that it sets; `None` keeps the current one.
     does: Option<Availability>,
 }
 
@@ -201,7 +201,7 @@ impl Orchestrator for Rival {
     }
 }
 
-/// Rounds of the pools alone, with nothing to do for anybody.
+/// Runs rounds of the pools only, without load.
 async fn rounds(rival: &mut Rival, count: u32) -> Vec<Outcome> {
     let pool = elb::trial::pool(&idle(), Mode::Act).unwrap();
     let mut pool = pool.unwrap();
@@ -232,7 +232,7 @@ async fn rounds(rival: &mut Rival, count: u32) -> Vec<Outcome> {
 
 #[tokio::test]
 async fn concurrently_changed_node_is_read_again() {
-    // Something else of it has changed: it is drained all the same.
+    // A foreign change that keeps the availability: the node is drained all the same.
     let cluster = Shared::new(Simulation::new(&idle(), 1, START).unwrap());
     let mut rival = Rival {
         cluster,
@@ -250,7 +250,7 @@ async fn concurrently_changed_node_is_read_again() {
     let ours = |node: &&Node| node.labels.contains_key(DRAINED_FOR);
     assert!(census.nodes.len() < 6 || census.nodes.iter().any(|node| ours(&node)));
 
-    // Somebody has taken it out of use: what was decided of it does not hold any longer.
+    // A foreign drain: the decision about the node no longer applies.
     let cluster = Shared::new(Simulation::new(&idle(), 1, START).unwrap());
     let mut rival = Rival {
         cluster,
@@ -271,9 +271,9 @@ async fn pool_without_hook_advises_and_rejects_act() {
         (pool.hook, pool.settings.mode) = (None, Mode::Advise);
     });
     world.until(700, |_| false).await;
-    let decision = world.standing().last.unwrap();
+    let decision = world.status().last.unwrap();
     assert!(decision.result < decision.replicas, "{decision}");
-    assert_eq!(world.standing().serving, 5);
+    assert_eq!(world.status().serving, 5);
     let request = |pool: &str| Request::SetPoolMode {
         pool: pool.to_owned(),
         mode: Mode::Act,
@@ -282,7 +282,7 @@ async fn pool_without_hook_advises_and_rejects_act() {
     assert!(refusal.to_string().contains("has no hook"), "{refusal}");
     let refusal = world.balancer.obey(&request("others")).unwrap_err();
     assert_eq!(refusal, Refusal::UnknownPool("others".to_owned()));
-    assert_eq!(world.standing().own_mode, Mode::Advise);
+    assert_eq!(world.status().own_mode, Mode::Advise);
 }
 
 #[tokio::test]
@@ -297,9 +297,9 @@ async fn new_configuration_keeps_pool_state() {
     let is_gone = |world: &World| world.has_happened("is gone");
     assert!(world.until(120, is_gone).await, "{:?}", world.events());
     world.until(1_200, |_| false).await;
-    let standing = world.standing();
-    assert_eq!((standing.min, standing.serving), (4, 4));
-    // One that is not configured any more is not kept any more.
+    let status = world.status();
+    assert_eq!((status.min, status.serving), (4, 4));
+    // A pool that is no longer configured is no longer managed.
     world.balancer.pools_mut().unwrap().configure(&[]).unwrap();
     world.until(20, |_| false).await;
     assert_eq!(world.balancer.pools().unwrap().reconcilers().len(), 0);

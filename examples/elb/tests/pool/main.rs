@@ -1,5 +1,5 @@
-//! Pools of machines, kept by the real loop over a simulated cluster whose agents send real sFlow:
-//! what hooks do and do not, what changes meanwhile, and what never happens.
+//! Pools of machines under the real control loop over a simulated cluster whose agents send sFlow:
+//! hooks, concurrent changes, and invariants.
 
 mod cluster;
 mod hooks;
