@@ -84,11 +84,11 @@ impl World {
 
     /// An acting pool of machines with the same name as the service.
     pub(crate) async fn with_machines() -> Self {
-        let thief = Scenario::named("thief").unwrap();
+        let machines = Scenario::named("thief").unwrap();
         let mut scenario = Scenario::named("article").unwrap();
-        scenario.cluster.hosts = thief.cluster.hosts;
-        scenario.cluster.events = thief.cluster.events;
-        scenario.machines = thief.machines;
+        scenario.cluster.hosts = machines.cluster.hosts;
+        scenario.cluster.events = machines.cluster.events;
+        scenario.machines = machines.machines;
         Self::of(Access::default(), &scenario).await
     }
 

@@ -25,7 +25,7 @@ async fn t17_flood_of_invented_containers_does_not_stop_decisions() {
     };
     let mut world = World::new(1, load, need(200.0), Vec::new());
     let mut flood = 0_u64;
-    world.on_the_way(move |at, sent| {
+    world.intercept(move |at, sent| {
         let mut all = vec![sent];
         let names = (0..50).map(|place| format!("flood.{flood}.{place:025}"));
         let mut forger = Forger::new().with_containers(names);

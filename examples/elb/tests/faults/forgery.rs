@@ -143,7 +143,7 @@ impl Forger {
 
 fn attacked(world: &mut World) {
     let mut forger = Forger::new();
-    world.on_the_way(move |at, sent| {
+    world.intercept(move |at, sent| {
         let forged = forger.forge(at, &sent);
         [forged, Some(sent)].into_iter().flatten().collect()
     });
@@ -189,7 +189,7 @@ async fn t24_agents_that_start_after_a_flood_of_empty_datagrams_are_seen() {
     let mut world = World::new(1, Workload::Constant(800.0), need(200.0), Vec::new());
     let start = world.now;
     let mut round = 0_u32;
-    world.on_the_way(move |at, sent| {
+    world.intercept(move |at, sent| {
         let elapsed = at - start;
         if elapsed >= Duration::from_secs(40) {
             return vec![sent];

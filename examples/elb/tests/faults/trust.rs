@@ -249,7 +249,7 @@ async fn tasks(world: &mut World) -> Vec<Task> {
 /// From now on, adds the forger's datagrams to those of the cluster once per second.
 pub(crate) fn attack(world: &mut World, mut forger: Forger) {
     let mut sent_in = None;
-    world.on_the_way(move |at: Timestamp, sent| {
+    world.intercept(move |at: Timestamp, sent| {
         let second = at.as_nanos() / 1_000_000_000;
         let mut all = vec![sent];
         if sent_in.replace(second) != Some(second) {
@@ -450,7 +450,7 @@ async fn t14_configured_senders_report_for_their_nodes() {
     // A configured sender that relays all agents, and a sender that is not configured.
     let relay = IpAddr::from([192, 0, 2, 1]);
     let mut world = world(NodeAddress::Own);
-    world.on_the_way(move |_, (_, bytes)| vec![(relay, bytes)]);
+    world.intercept(move |_, (_, bytes)| vec![(relay, bytes)]);
     let decided = world.run(100).await;
     assert_eq!(
         changes(&decided),

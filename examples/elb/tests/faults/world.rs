@@ -22,12 +22,12 @@ pub(crate) const TARGET: f64 = 80_000.0;
 pub(crate) type Sent = (IpAddr, Vec<u8>);
 
 /// Maps a datagram in transit to the datagrams that arrive.
-type Way = Box<dyn FnMut(Timestamp, Sent) -> Vec<Sent>>;
+type Interceptor = Box<dyn FnMut(Timestamp, Sent) -> Vec<Sent>>;
 
 pub(crate) struct World {
     pub(crate) balancer: Balancer<Simulation>,
     pub(crate) now: Timestamp,
-    way: Way,
+    interceptor: Interceptor,
 }
 
 impl World {
@@ -59,13 +59,13 @@ impl World {
         Self {
             balancer,
             now: START,
-            way: Box::new(|_, sent| vec![sent]),
+            interceptor: Box::new(|_, sent| vec![sent]),
         }
     }
 
-    /// Applies `way` to all datagrams from now on.
-    pub(crate) fn on_the_way(&mut self, way: impl FnMut(Timestamp, Sent) -> Vec<Sent> + 'static) {
-        self.way = Box::new(way);
+    /// Applies `interceptor` to all datagrams from now on.
+    pub(crate) fn intercept(&mut self, interceptor: impl FnMut(Timestamp, Sent) -> Vec<Sent> + 'static) {
+        self.interceptor = Box::new(interceptor);
     }
 
     /// Advances time; returns the decisions.
@@ -79,7 +79,7 @@ impl World {
                 arrived.push((sent.at, (sent.source, sent.bytes.to_vec())));
             });
             for (at, sent) in arrived {
-                for (source, bytes) in (self.way)(at, sent) {
+                for (source, bytes) in (self.interceptor)(at, sent) {
                     self.balancer
                         .receive(at, SocketAddr::new(source, 6343), &bytes);
                 }

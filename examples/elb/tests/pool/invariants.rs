@@ -98,13 +98,13 @@ async fn live_through(story: Story) -> Result<(), TestCaseError> {
         }
         world.round().await;
         let status = world.status();
-        let on_the_way = status.machines.iter().filter(|machine| {
+        let leaving = status.machines.iter().filter(|machine| {
             matches!(
                 machine.state,
                 MachineState::Draining | MachineState::GivenBack
             )
         });
-        prop_assert!(on_the_way.count() <= 1, "{:?}", status.machines);
+        prop_assert!(leaving.count() <= 1, "{:?}", status.machines);
         // When elb has drained a machine, the others are at least the minimum.
         let begun = |state: &sflow_autoscale::node_pools::PoolStatus| {
             state

@@ -184,7 +184,7 @@ fn d9_manual_change_is_detected_and_kept_for_the_cooldown() {
 }
 
 #[test]
-fn d10_recreated_service_is_observed_from_the_start() {
+fn d10_recreated_service_needs_its_own_observation_period() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
