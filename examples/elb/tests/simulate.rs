@@ -13,7 +13,7 @@ use sflow_simulator::Event;
 const START: Timestamp = Timestamp::from_secs(1_474_678_630);
 
 async fn simulate(seed: u64, scenario: &Scenario, mode: Mode) -> Outcome {
-    let mut config = Config::simulate();
+    let mut config = Config::article();
     config.services[0].settings.mode = mode;
     run(scenario, seed, START, config.control, &config.services)
         .await

@@ -10,7 +10,7 @@ use promql_parser::parser::{self, Expr, VectorSelector};
 use promql_parser::util::{ExprVisitor, walk_expr};
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::dashboard::{Asked, series as series_of};
+use crate::dashboard::{Selected, series as series_of};
 use crate::site::World;
 
 const RULES: &str = include_str!("../../alerts.yaml");
@@ -58,7 +58,7 @@ async fn every_alert_uses_metrics_and_labels_that_exist() {
     assert!(rules.len() > 10);
     for rule in &rules {
         let expression = rule["expr"].as_str().unwrap();
-        for (metric, labels) in Asked::of(expression).0 {
+        for (metric, labels) in Selected::of(expression).0 {
             let has = series.get(&metric);
             let has = has.unwrap_or_else(|| panic!("missing {metric}: {expression}"));
             for label in labels.iter().filter(|label| *label != "instance") {

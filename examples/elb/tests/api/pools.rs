@@ -46,16 +46,16 @@ async fn machine_steps_are_decisions_and_events() {
     let pool = world.json("/api/v1/pools/apache?past=1h").await;
     assert!(pool["past"].as_array().unwrap().len() > 50);
     let events = pool["events"].as_array().unwrap();
-    let text: Vec<&str> = events
+    let messages: Vec<&str> = events
         .iter()
         .filter_map(|it| it["words"].as_str())
         .collect();
     // Almost no load: machines are removed one after the other, down to four.
-    let drained = text
+    let drained = messages
         .iter()
         .find(|it| it.ends_with("is drained: fewer are needed"));
-    assert!(drained.is_some(), "{text:?}");
-    assert!(text.iter().any(|it| it.contains("is gone")), "{text:?}");
+    assert!(drained.is_some(), "{messages:?}");
+    assert!(messages.iter().any(|it| it.contains("is gone")), "{messages:?}");
     let decisions = world.json("/api/v1/decisions?pool=apache").await;
     let decisions = decisions["decisions"].as_array().unwrap();
     assert!(decisions.iter().all(|it| it["kind"] == "pool"));

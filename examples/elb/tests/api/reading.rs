@@ -292,11 +292,11 @@ async fn readiness_names_unready_component() {
     assert_eq!(condition(&ready.json(), "orchestrator")["met"], true);
     world.pass(MINUTE).await;
     assert_eq!(world.json("/api/v1/ready").await["ready"], true);
-    let text = world.get("/readyz").await;
+    let answer = world.get("/readyz").await;
     assert_eq!(
-        (text.status, text.body.lines().count()),
+        (answer.status, answer.body.lines().count()),
         (200, 4),
-        "{text:?}"
+        "{answer:?}"
     );
 
     // The agents become stale while the orchestrator still answers.
@@ -315,8 +315,8 @@ async fn readiness_names_unready_component() {
             .iter()
             .all(|agent| agent["silent"] == true)
     );
-    let text = world.get("/readyz").await;
-    assert!(text.body.contains("telemetry: NOT READY"), "{text:?}");
+    let answer = world.get("/readyz").await;
+    assert!(answer.body.contains("telemetry: NOT READY"), "{answer:?}");
     assert_eq!(world.get("/healthz").await.body, "ok\n");
 }
 
