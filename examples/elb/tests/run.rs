@@ -272,7 +272,7 @@ fn configuration_with_unreadable_file_does_not_start() {
     let binary = folder.path().join("binary");
     fs::write(&binary, b"s3cret\xff").unwrap();
     let path = folder.path().join("elb.toml");
-    for (http, text) in [
+    for (http, cause) in [
         (format!("token_file = {fifo:?}"), "not a regular file"),
         (
             format!("token_file = {:?}", folder.path()),
@@ -301,7 +301,7 @@ fn configuration_with_unreadable_file_does_not_start() {
             let output_text = [output.stdout, output.stderr].concat();
             let output_text = String::from_utf8(output_text).unwrap();
             assert!(
-                output_text.contains(text),
+                output_text.contains(cause),
                 "{http}: {arguments:?}: {output_text}"
             );
             let key = http.split(' ').next().unwrap();
@@ -349,7 +349,7 @@ fn d26_service_that_acts_without_control_mode_is_reported_at_the_start() {
     let (_, page) = elb.get("/");
     assert!(page.contains("Current problems"), "{page}");
     let path = folder.path().join("elb.toml");
-    for (control, text) in [
+    for (control, expected) in [
         ("", "Write mode = \"act\" under [control]"),
         ("[control]\nmode = \"act\"\n", "would act: shop"),
         ("[control]\nmode = \"advise\"\n", "nothing is changed"),
@@ -361,7 +361,7 @@ fn d26_service_that_acts_without_control_mode_is_reported_at_the_start() {
             .output()
             .unwrap();
         let output = String::from_utf8(output.stdout).unwrap();
-        assert!(output.contains(text), "{control}: {output}");
+        assert!(output.contains(expected), "{control}: {output}");
     }
 }
 
