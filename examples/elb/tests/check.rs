@@ -308,7 +308,11 @@ fn check(config: &Path, args: &[&str]) -> (Option<i32>, String) {
         String::from_utf8(stdout).unwrap(),
         String::from_utf8(stderr).unwrap(),
     );
-    assert_eq!(errors.contains("wrong"), status.code() == Some(1), "{errors}");
+    assert_eq!(
+        errors.contains("wrong"),
+        status.code() == Some(1),
+        "{errors}"
+    );
     assert!(
         !errors.contains('\r'),
         "progress bar without a terminal: {errors}"

@@ -115,7 +115,12 @@ fn scores_of_runs_are_averaged() {
 #[test]
 fn workloads_match_their_description() {
     let courses = Course::all(1);
-    let known = |name: &str| courses.iter().find(|workload| workload.name == name).unwrap();
+    let known = |name: &str| {
+        courses
+            .iter()
+            .find(|workload| workload.name == name)
+            .unwrap()
+    };
     assert_eq!(
         (known("step").at(s(66)), known("step").at(s(67))),
         (2.0, 6.0)

@@ -38,7 +38,10 @@ fn demo_scales_service_and_reports_foreign_datagrams() {
         "not sFlow",
         "The chart is in",
     ] {
-        assert!(stdout.contains(expected), "missing {expected:?} in:\n{stdout}");
+        assert!(
+            stdout.contains(expected),
+            "missing {expected:?} in:\n{stdout}"
+        );
     }
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(

@@ -88,7 +88,10 @@ async fn crash_looping_task_does_not_stop_scaling() {
     let outcome = simulate(1, &scenario, Mode::Act).await;
     let most = outcome.changes.iter().map(|change| change.replicas).max();
     assert!(most >= Some(7), "{:?}", outcome.changes);
-    assert_eq!(outcome.services[0].truth.replicas, 1, "does not shrink again");
+    assert_eq!(
+        outcome.services[0].truth.replicas, 1,
+        "does not shrink again"
+    );
 }
 
 #[tokio::test]
@@ -148,7 +151,10 @@ async fn peak_of_high_priority_borrows_replicas_of_low_priority() {
         let least = batch.past.iter().map(|point| point.wanted).min();
         // Eight replicas are needed; nine after a high reading.
         assert!(most(&shop.past) >= Some(8), "seed {seed}");
-        assert!(least <= Some(4), "seed {seed}: batch had at least {least:?}");
+        assert!(
+            least <= Some(4),
+            "seed {seed}: batch had at least {least:?}"
+        );
         // Batch gets its replicas back.
         assert_eq!(shop.truth.replicas, 2, "seed {seed}");
         assert!(

@@ -62,7 +62,10 @@ async fn every_alert_uses_metrics_and_labels_that_exist() {
             let has = series.get(&metric);
             let has = has.unwrap_or_else(|| panic!("missing {metric}: {expression}"));
             for label in labels.iter().filter(|label| *label != "instance") {
-                assert!(has.contains(label), "label {label} missing on {metric}: {expression}");
+                assert!(
+                    has.contains(label),
+                    "label {label} missing on {metric}: {expression}"
+                );
             }
             let annotations = format!("{:?}", rule["annotations"]);
             for piece in annotations.split("$labels.").skip(1) {

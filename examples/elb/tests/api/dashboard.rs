@@ -36,10 +36,7 @@ fn expressions(dashboard: &Value) -> Vec<String> {
 fn filled(expression: &str) -> String {
     let filled = expression.replace("$__rate_interval", "5m");
     let filled = filled.replace("$instance", ".*").replace("$service", ".*");
-    assert!(
-        !filled.contains('$'),
-        "unknown variable: {expression}"
-    );
+    assert!(!filled.contains('$'), "unknown variable: {expression}");
     filled
 }
 
@@ -57,7 +54,10 @@ impl Selected {
     }
 
     fn select(&mut self, selector: &VectorSelector) {
-        let name = selector.name.clone().expect("the selector has a metric name");
+        let name = selector
+            .name
+            .clone()
+            .expect("the selector has a metric name");
         let labels = selector.matchers.matchers.iter();
         let known = self.0.entry(name).or_default();
         known.extend(labels.map(|matcher| matcher.name.clone()));
@@ -136,7 +136,10 @@ async fn every_expression_uses_existing_metrics_and_labels() {
             let has = series.get(&metric);
             let has = has.unwrap_or_else(|| panic!("missing {metric}: {expression}"));
             for label in labels.iter().filter(|it| !SCRAPED.contains(&it.as_str())) {
-                assert!(has.contains(label), "label {label} missing on {metric}: {expression}");
+                assert!(
+                    has.contains(label),
+                    "label {label} missing on {metric}: {expression}"
+                );
             }
         }
     }

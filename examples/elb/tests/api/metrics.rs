@@ -143,7 +143,10 @@ async fn c10_recommended_replicas_are_those_of_the_last_decision_in_every_mode()
             is_advice |= recommended != wanted;
         }
     }
-    assert!(is_advice, "the recommendation differs from the size at some time");
+    assert!(
+        is_advice,
+        "the recommendation differs from the size at some time"
+    );
 }
 
 #[tokio::test]
@@ -188,7 +191,10 @@ async fn flood_of_agents_keeps_metrics_bounded() {
     assert_eq!(metrics.count("elb_agent_up{"), 1_000);
     assert!(metrics.value("elb_agents_left_out{}") > 1_900.0);
     // The agents that report are among them.
-    assert_eq!(metrics.value("elb_agent_up{agent=\"10.0.0.1/100000\"}"), 1.0);
+    assert_eq!(
+        metrics.value("elb_agent_up{agent=\"10.0.0.1/100000\"}"),
+        1.0
+    );
     let agents = world.json("/api/v1/agents").await;
     assert_eq!(agents["agents"].as_array().unwrap().len(), 1_000);
     assert!(agents["total"].as_u64() > Some(2_900));

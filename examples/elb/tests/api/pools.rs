@@ -55,7 +55,10 @@ async fn machine_steps_are_decisions_and_events() {
         .iter()
         .find(|it| it.ends_with("is drained: fewer are needed"));
     assert!(drained.is_some(), "{messages:?}");
-    assert!(messages.iter().any(|it| it.contains("is gone")), "{messages:?}");
+    assert!(
+        messages.iter().any(|it| it.contains("is gone")),
+        "{messages:?}"
+    );
     let decisions = world.json("/api/v1/decisions?pool=apache").await;
     let decisions = decisions["decisions"].as_array().unwrap();
     assert!(decisions.iter().all(|it| it["kind"] == "pool"));
@@ -142,7 +145,11 @@ async fn page_and_metrics_show_the_machines() {
         "is drained: fewer are needed",
         "unknown: its agent does not report",
     ] {
-        assert!(page.body.contains(text), "missing {text:?} in {}", page.body);
+        assert!(
+            page.body.contains(text),
+            "missing {text:?} in {}",
+            page.body
+        );
     }
     let metrics = world.get("/metrics").await.body;
     for line in [

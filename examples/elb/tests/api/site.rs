@@ -258,7 +258,11 @@ impl Answer {
                 "{problem}"
             );
         }
-        assert!(self.body.contains(text), "missing {text:?} in {}", self.body);
+        assert!(
+            self.body.contains(text),
+            "missing {text:?} in {}",
+            self.body
+        );
     }
 }
 

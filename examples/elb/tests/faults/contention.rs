@@ -107,7 +107,10 @@ async fn d19_hundred_growing_services_are_served_by_priority_and_need() {
     assert!(waited > 100, "{waited}");
     for window in made.windows(A_MINUTE + 1) {
         let (first, last) = (window[0].0, window[A_MINUTE].0);
-        assert!(last - first >= MINUTE, "more than changes_per_minute: {window:?}");
+        assert!(
+            last - first >= MINUTE,
+            "more than changes_per_minute: {window:?}"
+        );
     }
     // In the end every service has the replicas that it needs, …
     for number in 0..SERVICES {

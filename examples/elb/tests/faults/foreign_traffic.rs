@@ -13,7 +13,10 @@ async fn t16_invented_containers_have_no_weight() {
     assert_eq!(changes(&decided), []);
     let telemetry = world.balancer.telemetry().lock();
     let known = &telemetry.containers(world.now)["apache"];
-    assert!(known.len() >= 20, "invented containers are not known: {known:?}");
+    assert!(
+        known.len() >= 20,
+        "invented containers are not known: {known:?}"
+    );
 }
 
 #[tokio::test]

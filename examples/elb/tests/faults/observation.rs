@@ -182,10 +182,7 @@ fn senders_that_are_not_nodes_are_refused_until_an_agent_reports() {
         telemetry.refuses_all(now)
     };
     let proxy = Some([172, 18, 0, 1]);
-    assert!(
-        !advance(&mut telemetry, 1, proxy),
-        "reported too early"
-    );
+    assert!(!advance(&mut telemetry, 1, proxy), "reported too early");
     assert!(advance(&mut telemetry, 45, proxy));
     let now = START + Duration::from_secs(45);
     let refused = elb::presence::foreign(telemetry.trust().nodes(), |_| false);

@@ -17,14 +17,23 @@ fn disconnected(hosts: &[&str], from: u64) -> Vec<(u64, Event)> {
 
 #[tokio::test]
 async fn t11_stale_agent_is_reported_and_size_stays() {
-    let mut world = World::new(1, Workload::Constant(400.0), 5, disconnected(&["node2"], 100));
+    let mut world = World::new(
+        1,
+        Workload::Constant(400.0),
+        5,
+        disconnected(&["node2"], 100),
+    );
     world.run(100).await;
     assert_eq!(world.replicas(), 5);
     // The agent is stale after three of its 10 s intervals.
     world.run(40).await;
     let decided = world.run(300).await;
     assert_eq!(changes(&decided), []);
-    assert!(all_contain(&decided, "have no fresh value"), "{:?}", decided[0]);
+    assert!(
+        all_contain(&decided, "have no fresh value"),
+        "{:?}",
+        decided[0]
+    );
 }
 
 #[tokio::test]

@@ -64,7 +64,10 @@ impl World {
     }
 
     /// Applies `interceptor` to all datagrams from now on.
-    pub(crate) fn intercept(&mut self, interceptor: impl FnMut(Timestamp, Sent) -> Vec<Sent> + 'static) {
+    pub(crate) fn intercept(
+        &mut self,
+        interceptor: impl FnMut(Timestamp, Sent) -> Vec<Sent> + 'static,
+    ) {
         self.interceptor = Box::new(interceptor);
     }
 

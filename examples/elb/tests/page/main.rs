@@ -94,7 +94,11 @@ async fn mode_changes_after_confirmation() {
     browser
         .until("!document.querySelector('dialog').open")
         .await;
-    assert_eq!(page.mode("apache"), Mode::Act, "changed without confirmation");
+    assert_eq!(
+        page.mode("apache"),
+        Mode::Act,
+        "changed without confirmation"
+    );
 
     browser.click(button).await;
     browser.until("document.querySelector('dialog').open").await;
@@ -164,7 +168,10 @@ async fn mode_change_asks_for_configured_token() {
     let message = browser
         .value("document.querySelector('dialog output').innerText")
         .await;
-    assert!(message.to_string().to_lowercase().contains("token"), "{message}");
+    assert!(
+        message.to_string().to_lowercase().contains("token"),
+        "{message}"
+    );
     assert_eq!(page.mode("apache"), Mode::Act);
     browser.picture("refused.png").await;
     browser.click("dialog input").await;

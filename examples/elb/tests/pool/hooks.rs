@@ -73,13 +73,7 @@ async fn hanging_hook_delays_no_service() {
     let changes = tokio::time::timeout(MAX_WAIT, rounds).await;
     let changes = changes.expect("no round waits for the hook");
     assert_eq!(changes, 100, "a decision for the service in every round");
-    assert!(
-        world
-            .status()
-            .orders
-            .iter()
-            .all(|order| !order.is_promised)
-    );
+    assert!(world.status().orders.iter().all(|order| !order.is_promised));
     // A pending order is not repeated.
     let pids = std::fs::read_to_string(&asked).unwrap();
     assert!(pids.lines().count() <= 4, "{pids}");
@@ -273,7 +267,11 @@ async fn machine_that_never_leaves_stays_drained_and_blocks_removals() {
     });
     world.provide(hook);
     let is_reported = |world: &World| world.has_happened("was given back and has not left");
-    assert!(world.until(1_500, is_reported).await, "{:?}", world.events());
+    assert!(
+        world.until(1_500, is_reported).await,
+        "{:?}",
+        world.events()
+    );
     world.until(1_200, |_| false).await;
     assert_eq!(orders.lock().len(), 1, "{:?}", orders.lock());
     let status = world.status();
@@ -324,13 +322,7 @@ async fn unanswered_order_is_not_a_promise() {
             .until(300, |world| !world.status().orders.is_empty())
             .await
     );
-    assert!(
-        world
-            .status()
-            .orders
-            .iter()
-            .all(|order| !order.is_promised)
-    );
+    assert!(world.status().orders.iter().all(|order| !order.is_promised));
     let is_reported = |world: &World| world.has_happened("has not joined");
     assert!(world.until(600, is_reported).await);
 }

@@ -35,17 +35,19 @@ fn story() -> impl Strategy<Value = Story> {
         prop_oneof![Just(0.0), 0.2..1.3_f64],
         prop::collection::vec((100..1_500_u64, 2..6_u8), 0..3),
     )
-        .prop_map(|(mut loads, fates, steals, least, reserved, foreign_changes)| {
-            loads.sort_by_key(|(at, _)| *at);
-            Story {
-                loads,
-                fates,
-                steals,
-                least,
-                reserved,
-                foreign_changes,
-            }
-        })
+        .prop_map(
+            |(mut loads, fates, steals, least, reserved, foreign_changes)| {
+                loads.sort_by_key(|(at, _)| *at);
+                Story {
+                    loads,
+                    fates,
+                    steals,
+                    least,
+                    reserved,
+                    foreign_changes,
+                }
+            },
+        )
 }
 
 proptest! {
@@ -113,11 +115,7 @@ async fn live_through(story: Story) -> Result<(), TestCaseError> {
                 .any(|it| it.state == MachineState::Draining)
         };
         if begun(&status) && !begun(&before) {
-            let least = status
-                .minimum_size
-                .machines
-                .min(status.max)
-                .max(status.min);
+            let least = status.minimum_size.machines.min(status.max).max(status.min);
             prop_assert!(
                 status.serving >= least,
                 "{} of {least}: {:?}",

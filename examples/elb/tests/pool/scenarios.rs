@@ -257,7 +257,7 @@ async fn missing_telemetry_removes_no_machine() {
         .until(1_500, |world| world.has_happened("is drained"))
         .await;
     assert!(!is_gone, "{:?}", world.events());
-    let decision: Decision = world.standing().last.unwrap().as_ref().clone();
+    let decision: Decision = world.status().last.unwrap().as_ref().clone();
     assert!(
         decision.to_string().contains("no data from any machine"),
         "{decision}"

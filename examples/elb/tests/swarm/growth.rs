@@ -35,12 +35,16 @@ fn services_grow_under_load_and_shrink_after_it() {
     let (grown, changes) = Load::during(&lab, &web, 42, |_| {
         Load::during(&lab, &stepwise, 18, |_| {
             // 42 responses of 11 kB per second need five replicas at 100 kB/s.
-            until("five replicas of the first service run", seconds(30), || {
-                (web.replicas() == 5 && web.running() == 5).then_some(())
-            });
-            until("three replicas of the second service run", seconds(30), || {
-                (stepwise.replicas() == 3 && stepwise.running() == 3).then_some(())
-            });
+            until(
+                "five replicas of the first service run",
+                seconds(30),
+                || (web.replicas() == 5 && web.running() == 5).then_some(()),
+            );
+            until(
+                "three replicas of the second service run",
+                seconds(30),
+                || (stepwise.replicas() == 3 && stepwise.running() == 3).then_some(()),
+            );
             assert_as_counted(&balancer, &lab, &web);
             let changes = balancer.changes(&web.name);
             (balancer.decisions(&web.name), changes)
@@ -110,7 +114,8 @@ fn assert_as_counted(balancer: &Balancer, lab: &Lab, service: &Service<'_>) {
             *sum += rate;
         }
     }
-    let mean = |place: usize| reported.iter().map(|it| it[place]).sum::<f64>() / reported.len() as f64;
+    let mean =
+        |place: usize| reported.iter().map(|it| it[place]).sum::<f64>() / reported.len() as f64;
     let names = ["bytes out", "bytes in", "cores"];
     for (place, (name, tolerance)) in names.iter().zip([0.15, 0.15, 0.4]).enumerate() {
         let (reported, counted) = (mean(place), counted[place]);

@@ -58,7 +58,9 @@ fn d7_unstartable_or_failing_tasks_stop_only_growth() {
     Load::during(&lab, &full, 33, |_| {
         Load::during(&lab, &failing, 33, |_| {
             Load::during(&lab, &web, 33, |_| {
-                let why = until("the error of the full service", seconds(30), || pending(&full.name));
+                let why = until("the error of the full service", seconds(30), || {
+                    pending(&full.name)
+                });
                 assert!(why.contains("no suitable node"), "{why}");
                 let why = until("the error of the failing service", seconds(30), || {
                     pending(&failing.name)

@@ -121,7 +121,9 @@ fn d1_constant_foreign_changes_are_kept_and_do_not_stop_scaling() {
     });
     let written = written.into_inner();
     let conflicts = balancer.metric("elb_conflicts_total").unwrap();
-    println!("{written} foreign changes, {lost:?} of them rejected; {conflicts} of ours in conflict");
+    println!(
+        "{written} foreign changes, {lost:?} of them rejected; {conflicts} of ours in conflict"
+    );
     assert!(written > 100, "{written}");
     assert_eq!(
         web.inspect()["Spec"]["Labels"]["touched"],
@@ -174,9 +176,11 @@ fn d9_manual_change_is_detected_and_kept_for_the_cooldown() {
             .contains(&"cooldown".to_owned())
             .then_some(())
     });
-    until("the size is corrected after the cooldown", seconds(30), || {
-        (web.replicas() == 2).then_some(())
-    });
+    until(
+        "the size is corrected after the cooldown",
+        seconds(30),
+        || (web.replicas() == 2).then_some(()),
+    );
     let after = scaled.elapsed();
     println!("corrected after {after:?}");
     assert!(after > Duration::from_secs_f64(9.5), "{after:?}");
@@ -212,12 +216,16 @@ fn d10_recreated_service_needs_its_own_observation_period() {
     until("the second service is known", seconds(10), || {
         (balancer.service(&web.name)["id"] == web.id).then_some(())
     });
-    until("the decision states that it observes first", seconds(15), || {
-        balancer
-            .reasons(&web.name)
-            .contains(&"watching_first".to_owned())
-            .then_some(())
-    });
+    until(
+        "the decision states that it observes first",
+        seconds(15),
+        || {
+            balancer
+                .reasons(&web.name)
+                .contains(&"watching_first".to_owned())
+                .then_some(())
+        },
+    );
     until("the second service shrinks", seconds(40), || {
         (web.replicas() == 1).then_some(())
     });
