@@ -267,8 +267,8 @@ impl Cluster {
         check(&self.config, args)
     }
 
-    /// Repeats the check with a longer duration until the output is as expected: on a busy machine it
-    /// takes longer until every agent has reported.
+    /// Repeats the check with a longer duration until the output is as expected: on a busy machine
+    /// it takes longer until every agent has reported.
     fn check_with_retries(&self, is_expected: impl Fn(&str) -> bool) -> (Option<i32>, String) {
         let mut last = (None, String::new());
         for time in ["4s", "12s", "40s"] {

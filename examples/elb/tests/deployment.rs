@@ -1,5 +1,5 @@
-//! Everything that an operator copies is valid: configurations and commands of the README, the stack
-//! and its configuration.
+//! Everything that an operator copies is valid: configurations and commands of the README, the
+//! stack and its configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

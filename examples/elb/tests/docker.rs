@@ -330,8 +330,8 @@ async fn read(docker: &mut Docker, name: &str) -> Option<Service> {
     services.pop()
 }
 
-/// Reads and scales; retries if swarm has changed the version, which it does shortly after a service
-/// is created or changed, when it assigns addresses and ports.
+/// Reads and scales; retries if swarm has changed the version, which it does shortly after a
+/// service is created or changed, when it assigns addresses and ports.
 async fn scale(docker: &mut Docker, name: &str, replicas: u32) {
     for _ in 0..5 {
         let service = read(docker, name).await.unwrap();

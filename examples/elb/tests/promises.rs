@@ -1,5 +1,5 @@
-//! `FAULTS.md` links each promise to tests that exist. Faults that only a real engine can show have a
-//! test on a real engine.
+//! `FAULTS.md` links each promise to tests that exist. Faults that only a real engine can show have
+//! a test on a real engine.
 
 use std::collections::BTreeSet;
 use std::fs;

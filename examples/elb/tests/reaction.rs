@@ -123,7 +123,8 @@ async fn samples_detect_surge_within_two_seconds_and_counters_correct_it() {
     assert!(median(&slow) > 2.0 * median(&quick), "{slow:?}");
     assert!(by_samples.iter().all(|run| run.is_fast));
     assert!(by_counters.iter().all(|run| !run.is_fast));
-    // 13 replicas are needed. An estimate may exceed this by at most half; no run ends with too few.
+    // 13 replicas are needed. An estimate may exceed this by at most half; no run ends with too
+    // few.
     for run in by_samples.iter().chain(&by_counters) {
         assert!(
             (12..=20).contains(&run.last) && run.most <= 20,

@@ -11,8 +11,8 @@ use sflow_v5::counter::{HostDescr, VirtCpu};
 use sflow_v5::{Datagram, Sample};
 use stop::Stop;
 
-/// Start of the recording, in seconds of the capture's clock. Times in this file are relative to it.
-/// Phases: idle with 2 containers, loaded, scaled to 4 and loaded, scaled to 1 and idle.
+/// Start of the recording, in seconds of the capture's clock. Times in this file are relative to
+/// it. Phases: idle with 2 containers, loaded, scaled to 4 and loaded, scaled to 1 and idle.
 const BASE: f64 = 1_795_406_000.0;
 
 fn captures(name: &str) -> PathBuf {

@@ -1,5 +1,5 @@
-//! Days of a cluster with continuous faults, in virtual time at full speed: memory and descriptors do
-//! not grow, and the size is right whenever it can be known.
+//! Days of a cluster with continuous faults, in virtual time at full speed: memory and descriptors
+//! do not grow, and the size is right whenever it can be known.
 //!
 //! `ELB_SOAK=3600 cargo test --release -p elb --test soak -- --nocapture` runs for an hour; without
 //! `ELB_SOAK`, the test runs a fixed number of rounds.

@@ -1,5 +1,5 @@
-//! Commands end on request, wrong clocks cause no endless work, a closed output causes no panic, and
-//! SIGHUP reads the configuration again.
+//! Commands end on request, wrong clocks cause no endless work, a closed output causes no panic,
+//! and SIGHUP reads the configuration again.
 
 #[path = "../../stop/tests/stalled/mod.rs"]
 mod stalled;

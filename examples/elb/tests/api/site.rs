@@ -1,4 +1,5 @@
-//! A control loop over a simulated cluster with its HTTP server on loopback. The test advances time.
+//! A control loop over a simulated cluster with its HTTP server on loopback. The test advances
+//! time.
 
 use std::net::SocketAddr;
 use std::time::Duration;

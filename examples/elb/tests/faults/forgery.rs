@@ -46,8 +46,8 @@ impl Forger {
         self.random.next_u32()
     }
 
-    /// Records the agent and the containers of a datagram, and forges a datagram of that agent every
-    /// three seconds.
+    /// Records the agent and the containers of a datagram, and forges a datagram of that agent
+    /// every three seconds.
     fn forge(&mut self, now: Timestamp, (source, bytes): &Sent) -> Option<Sent> {
         let datagram = Datagram::parse(bytes).unwrap();
         let known = self.agents.entry(*source).or_insert_with(|| Known {
@@ -182,8 +182,8 @@ async fn t22_size_follows_the_load_while_datagrams_are_forged() {
     assert!((right..=right + 1).contains(&replicas), "{replicas}");
 }
 
-/// Ten thousand agents send empty datagrams, and ten thousand others 35 seconds later. Then the real
-/// agents start.
+/// Ten thousand agents send empty datagrams, and ten thousand others 35 seconds later. Then the
+/// real agents start.
 #[tokio::test]
 async fn t24_agents_that_start_after_a_flood_of_empty_datagrams_are_seen() {
     let mut world = World::new(1, Workload::Constant(800.0), need(200.0), Vec::new());

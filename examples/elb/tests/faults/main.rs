@@ -1,5 +1,5 @@
-//! Faults of telemetry and their effect on decisions: a simulated cluster sends real datagrams, which
-//! a test drops, changes or supplements in transit.
+//! Faults of telemetry and their effect on decisions: a simulated cluster sends real datagrams,
+//! which a test drops, changes or supplements in transit.
 //!
 //! The effect of each fault on the statistics is tested in `sflow-metrics`.
 

@@ -1,4 +1,5 @@
-//! Problems of services are reported if and only if a service cannot get the replicas that it needs.
+//! Problems of services are reported if and only if a service cannot get the replicas that it
+//! needs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! A foreign sender and a cluster whose agents report correctly: every decision is the same as without
-//! the foreign sender, except that a contested node holds the size.
+//! A foreign sender and a cluster whose agents report correctly: every decision is the same as
+//! without the foreign sender, except that a contested node holds the size.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,5 +1,5 @@
-//! The `elb_js` cluster with a given workload, and a policy whose target gives the number of replicas
-//! that the load needs.
+//! The `elb_js` cluster with a given workload, and a policy whose target gives the number of
+//! replicas that the load needs.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

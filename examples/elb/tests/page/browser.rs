@@ -26,8 +26,8 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// Starts a browser of this width and height. Prints a message and returns `None` if Chromium is not
-    /// installed.
+    /// Starts a browser of this width and height. Prints a message and returns `None` if Chromium
+    /// is not installed.
     pub(crate) async fn open(width: u32, height: u32) -> Option<Self> {
         if !Path::new(CHROMIUM).exists() {
             eprintln!("skipped: {CHROMIUM} is missing; on Debian, install the package chromium");
@@ -159,8 +159,8 @@ impl Browser {
         result["result"]["value"].clone()
     }
 
-    /// Waits until an expression is true. Between two pages the browser reports an error, which counts
-    /// as not yet true.
+    /// Waits until an expression is true. Between two pages the browser reports an error, which
+    /// counts as not yet true.
     pub(crate) async fn until(&mut self, expression: &str) {
         let params = json!({ "expression": expression, "returnByValue": true });
         let is_true = async {

@@ -1,5 +1,5 @@
-//! The page in Debian's Chromium: with and without scripts, by mouse and keyboard, light and dark, on
-//! a small screen, with many services, with hostile names. Skipped without Chromium.
+//! The page in Debian's Chromium: with and without scripts, by mouse and keyboard, light and dark,
+//! on a small screen, with many services, with hostile names. Skipped without Chromium.
 //! `ELB_SCREENSHOTS=FOLDER` saves screenshots.
 
 mod accessibility;

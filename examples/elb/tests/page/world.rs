@@ -60,7 +60,8 @@ impl World {
         world
     }
 
-    /// One service on a pool of machines, one of which is a poor performer from the fourth minute on.
+    /// One service on a pool of machines, one of which is a poor performer from the fourth minute
+    /// on.
     pub(crate) fn with_machines(name: &str) -> Self {
         Self::of("thief", name, 640)
     }

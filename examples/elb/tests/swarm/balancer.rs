@@ -11,8 +11,8 @@ use crate::engine::{ask, encoded};
 use crate::lab::Lab;
 use crate::wait::{seconds, until};
 
-/// Defaults of the services: the target is nine requests of 11 kB per second and container. All nodes
-/// share the processors of one machine, so that saturation is switched off.
+/// Defaults of the services: the target is nine requests of 11 kB per second and container. All
+/// nodes share the processors of one machine, so that saturation is switched off.
 pub(crate) const DEFAULTS: &str = "\
     [defaults]\nmode = \"act\"\nwarm_up = \"2s\"\n\
     metric = [{ name = \"vir_bytes_out\", target = 100_000 }]\n\
@@ -150,8 +150,8 @@ impl Balancer {
     }
 }
 
-/// Free ports for telemetry and HTTP, chosen before elb starts so that they stay the same when it is
-/// restarted.
+/// Free ports for telemetry and HTTP, chosen before elb starts so that they stay the same when it
+/// is restarted.
 fn free_ports() -> (u16, SocketAddr) {
     let telemetry = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
     let http = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

@@ -1,4 +1,5 @@
-//! A service grows with its load and shrinks after it, and reported rates match the kernel's counters.
+//! A service grows with its load and shrinks after it, and reported rates match the kernel's
+//! counters.
 
 use std::time::Instant;
 
@@ -126,7 +127,8 @@ fn assert_as_counted(balancer: &Balancer, lab: &Lab, service: &Service<'_>) {
     }
 }
 
-/// Bytes sent and received by a container (kernel), its CPU seconds (engine), and when each was read.
+/// Bytes sent and received by a container (kernel), its CPU seconds (engine), and when each was
+/// read.
 struct Counted([(f64, Instant); 3]);
 
 impl Counted {

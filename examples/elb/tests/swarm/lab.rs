@@ -23,7 +23,8 @@ pub(crate) struct Lab {
 static TURN: Mutex<()> = Mutex::new(());
 
 impl Lab {
-    /// The swarm of `ELB_TEST_SWARM` when all its nodes are ready; `None` if the variable is not set.
+    /// The swarm of `ELB_TEST_SWARM` when all its nodes are ready; `None` if the variable is not
+    /// set.
     pub(crate) fn of_the_environment() -> Option<Self> {
         static NOTICE: Once = Once::new();
         let Ok(script) = std::env::var("ELB_TEST_SWARM") else {

@@ -1,5 +1,5 @@
-//! Reaction time to a step in load, from its first packet to the request to the engine, with counters
-//! alone and with packet samples.
+//! Reaction time to a step in load, from its first packet to the request to the engine, with
+//! counters alone and with packet samples.
 //!
 //! `ELB_REACTIONS=8` makes eight steps for figures; without it the test makes one.
 

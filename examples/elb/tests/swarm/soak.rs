@@ -222,7 +222,8 @@ struct Process {
 }
 
 impl Process {
-    /// Connections are opened and closed: the minimum of several readings are the permanent descriptors.
+    /// Connections are opened and closed: the minimum of several readings are the permanent
+    /// descriptors.
     fn of(process: u32) -> Self {
         let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
         let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
