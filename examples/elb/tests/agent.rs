@@ -1,4 +1,4 @@
-//! The agent, between a scripted engine and a collector that reads everything it is told.
+//! The agent between a scripted engine and a collector that records every datagram.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -24,19 +24,19 @@ use tokio::net::{UdpSocket, UnixListener};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
-use support::{PATIENCE, unused_address};
+use support::{MAX_WAIT, unused_address};
 
 const WEB: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const JOB: &str = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
 
-/// What each container and the host do, all the time.
+/// Constant usage of each container and of the host.
 const CORES: f64 = 0.5;
 const BYTES_IN: f64 = 1e6;
 const BYTES_OUT: f64 = 4e6;
 const HOST_BUSY: f64 = 0.25;
 const HOST_BYTES_IN: f64 = 2e6;
 
-/// What is asked, and what the answer is.
+/// Queries and their expected values.
 const RATES: [(&str, f64); 7] = [
     ("sum:vir_cpu_cores{vir_host_name=web.1.abc}[5s]", CORES),
     ("sum:vir_bytes_in{vir_host_name=web.1.abc}[5s]", BYTES_IN),
@@ -50,11 +50,11 @@ const RATES: [(&str, f64); 7] = [
     ("sum:ifinoctets{ifname=eth0}[5s]", HOST_BYTES_IN),
 ];
 
-/// The folders and the socket that a host has for its agent.
+/// Folders and engine socket of a host, as its agent sees them.
 struct Host {
     folder: tempfile::TempDir,
     started: Instant,
-    /// The containers that run, with the moment of their start.
+    /// Running containers and when they started.
     running: Arc<Mutex<BTreeMap<String, Instant>>>,
 }
 
@@ -66,7 +66,7 @@ impl Host {
             running: Arc::default(),
         };
         let write = |path: &str, text: &str| write(&host.folder.path().join(path), text);
-        // Not what the engine calls it: the agent may run in a container with a name of its own.
+        // Differs from the engine's name: the agent may run in a container with its own host name.
         write("proc/sys/kernel/hostname", "3f2a9c0d1e4b\n");
         write("proc/sys/kernel/osrelease", "6.1.0-test\n");
         write(
@@ -106,7 +106,7 @@ impl Host {
         }
     }
 
-    /// Two processors have worked until now.
+    /// Writes the CPU counters of two processors up to now.
     fn work(&self) {
         let seconds = self.started.elapsed().as_secs_f64();
         let ticks = |share: f64| (1_000.0 + 2.0 * share * seconds * 100.0) as u64;
@@ -141,7 +141,7 @@ impl Host {
         self.folder.path().join("docker.sock")
     }
 
-    /// Lets the engine answer until the end of the test.
+    /// Starts the engine, which answers until the end of the test.
     fn serve(&self) {
         let listener = UnixListener::bind(self.socket()).unwrap();
         let running = Arc::clone(&self.running);
@@ -187,7 +187,7 @@ impl Host {
     }
 }
 
-/// Nobody is to see half a file.
+/// Replaces the file atomically, so that the agent never reads a partial one.
 fn write(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let whole = path.with_extension("new");
@@ -239,15 +239,15 @@ fn answer(running: &BTreeMap<String, Instant>, path: &str) -> Option<Value> {
     }
 }
 
-/// Everything that a collector has received, with the time of arrival.
-type Heard = Vec<(Duration, Vec<u8>)>;
+/// The datagrams that a collector has received, with the time of arrival.
+type Datagrams = Vec<(Duration, Vec<u8>)>;
 
-/// Runs an agent while `story` goes on, and keeps what it sends.
+/// Runs an agent until `story` ends, and records the datagrams that it sends.
 async fn listen(
     host: &Host,
     settings: Settings,
     socket: UdpSocket,
-    heard: &Mutex<Heard>,
+    datagrams: &Mutex<Datagrams>,
     story: impl Future,
 ) {
     let begun = Instant::now();
@@ -261,7 +261,7 @@ async fn listen(
             let received = timeout(Duration::from_millis(20), socket.recv(&mut buffer)).await;
             if let Ok(length) = received {
                 let bytes = buffer[..length.unwrap()].to_vec();
-                heard.lock().unwrap().push((begun.elapsed(), bytes));
+                datagrams.lock().unwrap().push((begun.elapsed(), bytes));
             } else if agent.is_finished() {
                 return;
             }
@@ -272,21 +272,21 @@ async fn listen(
         story.await;
         end.send(()).unwrap();
     };
-    timeout(3 * PATIENCE, async { tokio::join!(listening, story) })
+    timeout(3 * MAX_WAIT, async { tokio::join!(listening, story) })
         .await
-        .expect("the agent ends when it is told to");
+        .expect("the agent ends when it is stopped");
     agent.await.unwrap().unwrap();
 }
 
-/// Asserts what holds of all datagrams, and gives them to a registry. A datagram may arrive so
-/// much later than the agent says.
-fn take(heard: &Heard, late: Duration) -> Registry {
+/// Asserts the invariants of all datagrams and ingests them into a registry. A datagram may arrive
+/// up to `late` after the uptime that it contains.
+fn validate(datagrams: &Datagrams, late: Duration) -> Registry {
     let mut registry = Registry::new(Config::default());
     for (query, _) in RATES {
         registry.watch(&query.parse().unwrap());
     }
     let mut sequences: HashMap<(bool, String), u32> = HashMap::new();
-    for (position, (at, bytes)) in heard.iter().enumerate() {
+    for (position, (at, bytes)) in datagrams.iter().enumerate() {
         assert!(bytes.len() <= 1_400, "{} bytes", bytes.len());
         let datagram = Datagram::parse(bytes).unwrap();
         assert_eq!(datagram.validate(), Ok(()));
@@ -313,33 +313,33 @@ fn moment(at: Duration) -> Timestamp {
     Timestamp::from_nanos((Duration::from_secs(1_000_000) + at).as_nanos() as u64)
 }
 
-/// When containers of this name were told of, in which state.
-fn told(heard: &Heard, name: &str) -> Vec<(Duration, DomainState)> {
-    let mut told = Vec::new();
-    for (at, bytes) in heard {
+/// The reported states of containers of this name, with the time of arrival.
+fn states(datagrams: &Datagrams, name: &str) -> Vec<(Duration, DomainState)> {
+    let mut states = Vec::new();
+    for (at, bytes) in datagrams {
         for sample in Datagram::parse(bytes).unwrap().samples() {
             if let Sample::Counters(sample) = sample
                 && let (Some(host), Some(cpu)) =
                     (sample.find::<HostDescr<'_>>(), sample.find::<VirtCpu>())
                 && host.hostname == *name
             {
-                told.push((*at, cpu.state));
+                states.push((*at, cpu.state));
             }
         }
     }
-    told
+    states
 }
 
-/// The clock is virtual.
+/// Runs in virtual time.
 #[tokio::test(start_paused = true)]
-async fn a_collector_learns_what_the_host_and_its_containers_use() {
+async fn agent_reports_usage_of_host_and_containers() {
     let host = Host::new();
     host.start(WEB);
     host.serve();
     let collector = UdpSocket::bind(("127.0.0.1", 0)).await.unwrap();
     let settings = host.settings(collector.local_addr().unwrap());
-    let heard = Mutex::new(Heard::new());
-    listen(&host, settings, collector, &heard, async {
+    let datagrams = Mutex::new(Datagrams::new());
+    listen(&host, settings, collector, &datagrams, async {
         sleep(Duration::from_secs(2)).await;
         host.start(JOB);
         sleep(Duration::from_secs(3)).await;
@@ -348,9 +348,9 @@ async fn a_collector_learns_what_the_host_and_its_containers_use() {
     })
     .await;
 
-    let heard = heard.into_inner().unwrap();
-    let registry = take(&heard, Duration::from_millis(500));
-    let now = moment(heard.last().unwrap().0);
+    let datagrams = datagrams.into_inner().unwrap();
+    let registry = validate(&datagrams, Duration::from_millis(500));
+    let now = moment(datagrams.last().unwrap().0);
     let ask = |query: &str| {
         let query: Query = query.parse().unwrap();
         registry.query(now, &query)[0].value
@@ -372,8 +372,8 @@ async fn a_collector_learns_what_the_host_and_its_containers_use() {
     assert_eq!(web.uuid().unwrap().0, uuid);
     assert_eq!(web.parent().unwrap().name(), "node-7");
 
-    // At once when it is found, once a second, and a last time.
-    let job = told(&heard, "job");
+    // At once when the container is found, once per second, and once after it has stopped.
+    let job = states(&datagrams, "job");
     let (first, last) = (job[0], job[job.len() - 1]);
     let seconds = |at: Duration| at.as_secs_f64();
     assert!((2.0..3.5).contains(&seconds(first.0)), "{job:?}");
@@ -388,17 +388,17 @@ async fn a_collector_learns_what_the_host_and_its_containers_use() {
         "{job:?}"
     );
     assert_eq!(ask("sum:vir_cpu_cores{vir_host_name=job}"), None);
-    look_at_every_field(&heard);
-    dissect(&heard);
+    check_every_field(&datagrams);
+    dissect(&datagrams);
 }
 
-/// What the registry does not show.
-fn look_at_every_field(heard: &Heard) {
+/// Checks the fields that the registry does not expose.
+fn check_every_field(datagrams: &Datagrams) {
     let (mut containers, mut ports) = (0, Vec::new());
-    for (_, bytes) in heard {
+    for (_, bytes) in datagrams {
         for sample in Datagram::parse(bytes).unwrap().samples() {
             let Sample::Counters(sample) = sample else {
-                panic!("no packets were asked for");
+                panic!("packet samples although sampling is off");
             };
             if sample.source_id.kind == DataSourceKind::INTERFACE {
                 ports.push(sample.source_id.index);
@@ -426,22 +426,22 @@ fn look_at_every_field(heard: &Heard) {
     }
     ports.sort_unstable();
     ports.dedup();
-    assert_eq!(ports, [2, 9], "all interfaces but the loopback");
+    assert_eq!(ports, [2, 9], "all interfaces except loopback");
     assert!(containers >= 10, "{containers}");
 }
 
-/// Lets Wireshark read what it can, if it is installed: it knows nothing of hosts, and loses its
-/// way behind a structure that it does not know.
-fn dissect(heard: &Heard) {
+/// Lets Wireshark dissect the datagrams if it is installed. It does not support host structures
+/// and cannot continue after an unknown structure.
+fn dissect(datagrams: &Datagrams) {
     if Command::new("tshark").arg("-v").output().is_err() {
-        eprintln!("skipped: Wireshark's dissection, for tshark is not installed");
+        eprintln!("skipped: dissection by Wireshark; tshark is not installed");
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     let (text, capture) = (folder.path().join("hex"), folder.path().join("pcap"));
     let mut lines = String::new();
     let mut expected = Vec::new();
-    for (_, bytes) in heard {
+    for (_, bytes) in datagrams {
         let datagram = Datagram::parse(bytes).unwrap();
         let counters = |sample: Sample<'_>| match sample {
             Sample::Counters(sample) => sample.find::<IfCounters>(),
@@ -493,7 +493,7 @@ fn dissect(heard: &Heard) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_waits_for_an_engine_and_for_a_collector() {
+async fn agent_reports_once_engine_and_collector_are_available() {
     let host = Host::new();
     host.start(WEB);
     let address = unused_address();
@@ -502,28 +502,28 @@ async fn it_waits_for_an_engine_and_for_a_collector() {
     let agent = tokio::spawn(run(settings, async {
         ended.await.ok();
     }));
-    // Nobody answers at first: neither the engine nor the collector is there.
+    // At first, neither engine nor collector is available.
     sleep(Duration::from_millis(1_500)).await;
     assert!(!agent.is_finished());
     let collector = UdpSocket::bind(address).await.unwrap();
     host.serve();
     let mut buffer = [0; 2_048];
-    let found = timeout(PATIENCE, async {
+    let found = timeout(MAX_WAIT, async {
         loop {
             let length = collector.recv(&mut buffer).await.unwrap();
-            let heard = vec![(Duration::ZERO, buffer[..length].to_vec())];
-            if !told(&heard, "web.1.abc").is_empty() {
+            let datagrams = vec![(Duration::ZERO, buffer[..length].to_vec())];
+            if !states(&datagrams, "web.1.abc").is_empty() {
                 return;
             }
         }
     });
-    found.await.expect("the container is told of");
+    found.await.expect("the container is reported");
     end.send(()).unwrap();
     agent.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn unreachable_collector_does_not_affect_the_others() {
+async fn unreachable_collector_does_not_affect_reachable_ones() {
     const DATAGRAMS: usize = 5;
     let host = Host::new();
     host.start(WEB);
@@ -551,43 +551,43 @@ async fn unreachable_collector_does_not_affect_the_others() {
         received
     };
     let both = async { tokio::join!(receive(&collectors[0]), receive(&collectors[1])) };
-    let (first, second) = timeout(PATIENCE, both).await.unwrap();
+    let (first, second) = timeout(MAX_WAIT, both).await.unwrap();
     assert_eq!(first, second);
     end.send(()).unwrap();
     agent.await.unwrap().unwrap();
 }
 
-/// Packets need a network of their own, where the agent may capture: the test runs itself there.
+/// Capturing needs a network namespace; the test runs the next one in a new namespace.
 #[test]
-fn packets_at_the_edge_of_containers_are_sampled() {
+fn packets_on_container_interfaces_are_sampled() {
     let inside = Command::new("unshare")
         .args(["--map-root-user", "--net", "--"])
         .arg(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "in_a_network_of_its_own",
+            "sampling_in_own_network_namespace",
             "--ignored",
             "--nocapture",
         ])
         .env("ELB_TEST_INSIDE", "1")
         .output();
     let Ok(inside) = inside else {
-        eprintln!("skipped: there is no unshare to make a network with");
+        eprintln!("skipped: creating a network namespace needs unshare");
         return;
     };
-    let words = String::from_utf8_lossy(&inside.stderr);
-    if words.contains("unshare") && !inside.status.success() {
-        eprintln!("skipped: {words}");
+    let errors = String::from_utf8_lossy(&inside.stderr);
+    if errors.contains("unshare") && !inside.status.success() {
+        eprintln!("skipped: {errors}");
         return;
     }
     let out = String::from_utf8_lossy(&inside.stdout);
-    assert!(inside.status.success(), "{out}{words}");
+    assert!(inside.status.success(), "{out}{errors}");
     assert!(out.contains("1 passed"), "{out}");
 }
 
 #[tokio::test]
-#[ignore = "run by the test above, in a network that may be spoilt"]
-async fn in_a_network_of_its_own() {
+#[ignore = "run by the test above, in a new network namespace"]
+async fn sampling_in_own_network_namespace() {
     const PACKETS: u32 = 6_000;
     const RATE: u32 = 10;
     const PAYLOAD: usize = 500;
@@ -616,20 +616,20 @@ async fn in_a_network_of_its_own() {
         sampling: RATE,
         ..host.settings(collector.local_addr().unwrap())
     };
-    let heard = Mutex::new(Heard::new());
+    let datagrams = Mutex::new(Datagrams::new());
     let sent = Cell::new(0);
-    listen(&host, settings, collector, &heard, async {
+    listen(&host, settings, collector, &datagrams, async {
         let socket = UdpSocket::bind(("10.9.0.1", 0)).await.unwrap();
         let send = async |length: usize| {
             let packet = vec![7; length];
             socket.send_to(&packet, ("10.9.0.2", 9)).await.unwrap();
             sent.set(sent.get() + 1);
         };
-        // Samples leave the agent in the order of their packets: once a marker has been sampled
-        // and sent, so has everything before it, and the agent's buffers are empty.
+        // The agent sends samples in the order of their packets: once a marker has been sampled and
+        // sent, so have all packets before it, and the agent's buffers are empty.
         let drain = async || {
-            let before = samples_of(&heard.lock().unwrap(), MARKER);
-            while samples_of(&heard.lock().unwrap(), MARKER) == before {
+            let before = samples_of(&datagrams.lock().unwrap(), MARKER);
+            while samples_of(&datagrams.lock().unwrap(), MARKER) == before {
                 send(MARKER).await;
                 sleep(Duration::from_millis(10)).await;
             }
@@ -644,11 +644,11 @@ async fn in_a_network_of_its_own() {
     })
     .await;
 
-    let heard = heard.into_inner().unwrap();
-    take(&heard, PATIENCE);
+    let datagrams = datagrams.into_inner().unwrap();
+    validate(&datagrams, MAX_WAIT);
     let mut last: Option<FlowSample<'_>> = None;
     let mut samples = 0;
-    for (_, bytes) in &heard {
+    for (_, bytes) in &datagrams {
         for sample in Datagram::parse(bytes).unwrap().samples() {
             let Sample::Flow(sample) = sample else {
                 continue;
@@ -657,7 +657,7 @@ async fn in_a_network_of_its_own() {
             assert_eq!(sample.sampling_rate, RATE);
             let header: SampledHeader<'_> = sample.find().unwrap();
             if header.frame_length as usize != frame_length(PAYLOAD) {
-                // A marker, or what the kernel sends by itself on every new interface.
+                // A marker, or a packet that the kernel sends on every new interface.
                 continue;
             }
             assert_eq!((header.header.0.len(), header.stripped), (128, 4));
@@ -667,7 +667,7 @@ async fn in_a_network_of_its_own() {
             last = Some(sample);
         }
     }
-    // Five standard deviations of what chance does.
+    // Five standard deviations of random sampling.
     let expected = f64::from(PACKETS / RATE);
     let difference = (f64::from(samples) - expected).abs();
     assert!(
@@ -678,13 +678,13 @@ async fn in_a_network_of_its_own() {
     assert!(pool.abs_diff(sent) < sent / 5, "{pool} of {sent}");
 }
 
-/// Bytes of an Ethernet frame with so much UDP payload.
+/// Length in bytes of an Ethernet frame with this length of UDP payload.
 const fn frame_length(payload: usize) -> usize {
     14 + 20 + 8 + payload + 4
 }
 
-/// Samples of packets with a payload of this length.
-fn samples_of(heard: &Heard, payload: usize) -> usize {
+/// Number of samples of packets with this length of payload.
+fn samples_of(datagrams: &Datagrams, payload: usize) -> usize {
     let is_one = |sample: &Sample<'_>| match sample {
         Sample::Flow(sample) => {
             let header = sample.find::<SampledHeader<'_>>();
@@ -692,7 +692,7 @@ fn samples_of(heard: &Heard, payload: usize) -> usize {
         }
         _ => false,
     };
-    let datagrams = heard
+    let datagrams = datagrams
         .iter()
         .map(|(_, bytes)| Datagram::parse(bytes).unwrap());
     datagrams

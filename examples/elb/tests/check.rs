@@ -1,5 +1,5 @@
-//! `elb check` as an operator runs it: against a manager that answers by a script and the agents
-//! of a simulated cluster, which send over loopback.
+//! `elb check` as an operator runs it, against a scripted manager and the agents of a simulated
+//! cluster that send over loopback.
 
 mod support;
 
@@ -21,14 +21,14 @@ use sflow_simulator::Event;
 use support::{signal, unused_address, wait_for_end};
 
 #[test]
-fn where_all_is_well_it_says_so_and_ends_early() {
+fn healthy_cluster_is_reported_early() {
     let cluster = Cluster::new(&scenario());
-    let (status, said) = cluster.check(&["--listen-for", "600s", "--json"]);
-    let told: Value = serde_json::from_str(&said).unwrap();
-    assert_eq!(told["ok"], true, "{said}");
-    assert_eq!(status, Some(0), "{said}");
-    assert!(told["listened"].as_f64() < Some(600.0), "{said}");
-    let ids: Vec<&str> = told["findings"]
+    let (status, output) = cluster.check(&["--listen-for", "600s", "--json"]);
+    let report: Value = serde_json::from_str(&output).unwrap();
+    assert_eq!(report["ok"], true, "{output}");
+    assert_eq!(status, Some(0), "{output}");
+    assert!(report["listened"].as_f64() < Some(600.0), "{output}");
+    let ids: Vec<&str> = report["findings"]
         .as_array()
         .unwrap()
         .iter()
@@ -43,73 +43,73 @@ fn where_all_is_well_it_says_so_and_ends_early() {
         "nodes",
         "containers",
     ] {
-        assert!(ids.contains(&expected), "{expected} is not in {said}");
+        assert!(ids.contains(&expected), "missing {expected} in {output}");
     }
-    // It has not heard them for long, and does not make up how often they tell.
-    assert!(!ids.contains(&"polling-slow"), "{said}");
+    // The check was too short to measure polling intervals.
+    assert!(!ids.contains(&"polling-slow"), "{output}");
 }
 
 #[test]
-fn a_node_that_is_not_heard_is_named_with_its_containers() {
-    let silence = Event::Disconnect {
+fn node_without_agent_is_named_with_its_containers() {
+    let disconnect = Event::Disconnect {
         host: scenario().cluster.hosts[1].name.clone(),
         duration: Duration::from_secs(3600),
     };
-    let cluster = Cluster::new(&scenario().with(Duration::ZERO, silence));
-    let silent = &scenario().cluster.hosts[1].name;
-    let are_heard = |said: &str| said.contains("1 of 3 containers not reported: apache.");
-    let (status, said) = cluster.check_for_longer(are_heard);
-    assert_eq!(status, Some(1), "{said}");
-    let wrong: Vec<&str> = said
+    let cluster = Cluster::new(&scenario().with(Duration::ZERO, disconnect));
+    let disconnected = &scenario().cluster.hosts[1].name;
+    let is_reported = |output: &str| output.contains("1 of 3 containers not heard: apache.");
+    let (status, output) = cluster.check_with_retries(is_reported);
+    assert_eq!(status, Some(1), "{output}");
+    let wrong: Vec<&str> = output
         .lines()
         .filter(|line| line.starts_with("wrong"))
         .collect();
-    assert_eq!(wrong.len(), 2, "{said}");
+    assert_eq!(wrong.len(), 2, "{output}");
     assert!(
-        wrong[0].contains(&format!("node {silent}: no agent")),
-        "{said}"
+        wrong[0].contains(&format!("node {disconnected}: no agent")),
+        "{output}"
     );
     assert!(
-        wrong[1].contains("1 of 3 containers not reported: apache."),
-        "{said}"
+        wrong[1].contains("1 of 3 containers not heard: apache."),
+        "{output}"
     );
     assert!(
-        said.contains("ok     service apache: 3 of 3 replicas running"),
-        "{said}"
+        output.contains("ok     service apache: 3 of 3 replicas run"),
+        "{output}"
     );
 }
 
 #[test]
-fn without_engine_and_agents_both_are_said() {
+fn missing_engine_and_agents_are_both_reported() {
     let folder = tempfile::tempdir().unwrap();
     let collector = unused_address();
     let config = configuration(folder.path(), "unix:///no/such.sock", collector, "apache");
-    let (status, said) = check(&config, &["--listen-for", "300ms"]);
-    assert_eq!(status, Some(1), "{said}");
+    let (status, output) = check(&config, &["--listen-for", "300ms"]);
+    assert_eq!(status, Some(1), "{output}");
     assert!(
-        said.contains("wrong  manager unix:///no/such.sock: the socket does not exist"),
-        "{said}"
+        output.contains("wrong  manager unix:///no/such.sock: there is no such socket"),
+        "{output}"
     );
     assert!(
-        said.contains(&format!(
-            "wrong  telemetry: no datagram received on {collector}"
+        output.contains(&format!(
+            "wrong  telemetry: no datagram came to {collector}"
         )),
-        "{said}"
+        "{output}"
     );
 }
 
 #[test]
-fn a_port_that_is_taken_is_no_reason_not_to_ask_the_managers() {
+fn used_port_does_not_prevent_manager_checks() {
     let cluster = Cluster::new(&scenario());
     let _taken = UdpSocket::bind(cluster.collector).unwrap();
-    let (status, said) = cluster.check(&[]);
-    assert_eq!(status, Some(1), "{said}");
-    assert!(said.contains("wrong  telemetry: UDP port"), "{said}");
-    assert!(said.contains("ok     service apache"), "{said}");
+    let (status, output) = cluster.check(&[]);
+    assert_eq!(status, Some(1), "{output}");
+    assert!(output.contains("wrong  telemetry: UDP port"), "{output}");
+    assert!(output.contains("ok     service apache"), "{output}");
 }
 
 #[test]
-fn a_service_that_is_not_there_is_missed() {
+fn missing_service_is_reported() {
     let mut cluster = Cluster::new(&scenario());
     cluster.config = configuration(
         cluster.folder.path(),
@@ -117,17 +117,17 @@ fn a_service_that_is_not_there_is_missed() {
         cluster.collector,
         "apachee",
     );
-    let (status, said) = cluster.check(&["--listen-for", "0s"]);
-    assert_eq!(status, Some(1), "{said}");
+    let (status, output) = cluster.check(&["--listen-for", "0s"]);
+    assert_eq!(status, Some(1), "{output}");
     assert!(
-        said.contains("wrong  service apachee: the swarm has no service"),
-        "{said}"
+        output.contains("wrong  service apachee: the swarm has no service"),
+        "{output}"
     );
-    assert!(!said.contains("telemetry:"), "{said}");
+    assert!(!output.contains("telemetry:"), "{output}");
 }
 
 #[test]
-fn a_configuration_that_is_wrong_is_the_only_finding() {
+fn invalid_configuration_is_the_only_finding() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("elb.toml");
     fs::write(
@@ -135,14 +135,14 @@ fn a_configuration_that_is_wrong_is_the_only_finding() {
         "[[service]]\nname = \"a\"\n[service.policy]\nmax = 0\n",
     )
     .unwrap();
-    let (status, said) = check(&path, &[]);
-    assert_eq!(status, Some(1), "{said}");
-    assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(said.contains("service[0].policy.max"), "{said}");
+    let (status, output) = check(&path, &[]);
+    assert_eq!(status, Some(1), "{output}");
+    assert_eq!(output.lines().count(), 1, "{output}");
+    assert!(output.contains("service[0].policy.max"), "{output}");
 }
 
 #[test]
-fn wrong_usage_has_a_status_of_its_own() {
+fn wrong_usage_exits_with_2() {
     for args in [
         &["check"][..],
         &["check", "--config", "x", "--listen-for", "soon"],
@@ -157,12 +157,12 @@ fn wrong_usage_has_a_status_of_its_own() {
 
 #[cfg(unix)]
 #[test]
-fn interrupted_it_tells_what_is_known_so_far() {
+fn interrupted_check_reports_findings_so_far() {
     let mut scenario = scenario();
-    // Without packet samples, the check listens to the end.
+    // Without packet samples, the check listens for its whole duration.
     scenario.cluster.agents.sampling = 0;
     let cluster = Cluster::new(&scenario);
-    // On a busy machine it takes longer until all is known.
+    // On a busy machine it takes longer until all findings are complete.
     for seconds in [3, 10, 30] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_elb"))
             .args(["check", "--listen-for", "3600s", "--config"])
@@ -174,25 +174,25 @@ fn interrupted_it_tells_what_is_known_so_far() {
         thread::sleep(Duration::from_secs(seconds));
         signal(&child, "-INT");
         let status = wait_for_end(&mut child);
-        let mut said = String::new();
-        child.stdout.unwrap().read_to_string(&mut said).unwrap();
-        if seconds < 30 && !said.contains("3 of 3 containers reported") {
+        let mut output = String::new();
+        child.stdout.unwrap().read_to_string(&mut output).unwrap();
+        if seconds < 30 && !output.contains("3 of 3 containers heard") {
             continue;
         }
         assert!(
-            said.contains("ok     service apache: 3 of 3 containers reported"),
-            "{said}"
+            output.contains("ok     service apache: 3 of 3 containers heard"),
+            "{output}"
         );
         assert!(
-            said.contains("note   telemetry: no packet samples received"),
-            "{said}"
+            output.contains("note   telemetry: no packet sample came"),
+            "{output}"
         );
-        assert_eq!(status.code(), Some(0), "{said}");
+        assert_eq!(status.code(), Some(0), "{output}");
         return;
     }
 }
 
-/// The article's cluster with a task on each host and impatient agents.
+/// The `elb_js` cluster with one task per host and fast polling.
 fn scenario() -> Scenario {
     let mut scenario = Scenario::named("article").unwrap();
     scenario.cluster.agents.polling = Duration::from_millis(600);
@@ -201,7 +201,7 @@ fn scenario() -> Scenario {
     scenario
 }
 
-/// A manager and agents, until it is dropped.
+/// A manager and agents that run until this is dropped.
 struct Cluster {
     folder: tempfile::TempDir,
     config: PathBuf,
@@ -245,7 +245,7 @@ impl Cluster {
             let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
             while !over.load(Ordering::Relaxed) {
                 simulation.advance(now(), |delivery| {
-                    // Nobody may be listening yet.
+                    // The check may not be listening yet.
                     socket.send_to(delivery.bytes, collector).ok();
                 });
                 thread::sleep(Duration::from_millis(20));
@@ -267,9 +267,9 @@ impl Cluster {
         check(&self.config, args)
     }
 
-    /// Listens for longer and longer until the output is as expected: on a busy machine it takes
-    /// longer until every agent is heard.
-    fn check_for_longer(&self, is_expected: impl Fn(&str) -> bool) -> (Option<i32>, String) {
+    /// Repeats the check with a longer duration until the output is as expected: on a busy machine
+    /// it takes longer until every agent has reported.
+    fn check_with_retries(&self, is_expected: impl Fn(&str) -> bool) -> (Option<i32>, String) {
         let mut last = (None, String::new());
         for time in ["4s", "12s", "40s"] {
             last = self.check(&["--listen-for", time]);
@@ -284,7 +284,7 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
-        // The manager waits for somebody to ask.
+        // The manager waits for a connection.
         let manager = self.endpoint.strip_prefix("tcp://").unwrap();
         TcpStream::connect(manager).ok();
         for thread in self.threads.drain(..) {
@@ -304,16 +304,20 @@ fn check(config: &Path, args: &[&str]) -> (Option<i32>, String) {
         .args(args)
         .output()
         .unwrap();
-    let (said, told) = (
+    let (output, errors) = (
         String::from_utf8(stdout).unwrap(),
         String::from_utf8(stderr).unwrap(),
     );
-    assert_eq!(told.contains(" found"), status.code() == Some(1), "{told}");
-    assert!(
-        !told.contains('\r'),
-        "no bar where there is no terminal: {told}"
+    assert_eq!(
+        errors.contains("wrong"),
+        status.code() == Some(1),
+        "{errors}"
     );
-    (status.code(), said)
+    assert!(
+        !errors.contains('\r'),
+        "progress bar without a terminal: {errors}"
+    );
+    (status.code(), output)
 }
 
 fn configuration(folder: &Path, endpoint: &str, listen: SocketAddr, service: &str) -> PathBuf {
@@ -329,7 +333,7 @@ fn configuration(folder: &Path, endpoint: &str, listen: SocketAddr, service: &st
     path
 }
 
-/// Answers one request of those that an engine is asked.
+/// Answers one request to the engine.
 fn answer(mut stream: &TcpStream, services: &[Service], hosts: &[String]) {
     let mut lines = BufReader::new(stream).lines();
     let Some(Ok(request)) = lines.next() else {
@@ -352,7 +356,7 @@ fn answer(mut stream: &TcpStream, services: &[Service], hosts: &[String]) {
         "/services" if path.contains("label") || path.contains("apachee") => json!([]),
         "/services" => services.iter().map(service).collect(),
         "/tasks" => services.iter().flat_map(tasks).collect(),
-        other => panic!("{other} is not asked for"),
+        other => panic!("unexpected request {other}"),
     };
     let body = body.to_string();
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());

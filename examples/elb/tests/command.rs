@@ -1,4 +1,4 @@
-//! The program as an operator and a supervisor meet it: exit codes, and log lines for programs.
+//! Exit codes, and log lines for programs.
 
 mod support;
 
@@ -10,24 +10,24 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Instant;
 
 use serde_json::Value;
-use support::{PATIENCE, signal, unused_address};
+use support::{MAX_WAIT, signal, unused_address};
 
 fn elb(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_elb"));
     let output = command.args(args).stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.code().is_some(), "it was killed: {output:?}");
+    assert!(output.status.code().is_some(), "killed: {output:?}");
     output
 }
 
-/// Its exit code, and what it said on standard error.
+/// The exit code and standard error of a run.
 fn ended(args: &[&str]) -> (i32, String) {
     let output = elb(args);
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(!said.contains("panicked"), "{said}");
-    (output.status.code().unwrap(), said)
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(!text.contains("panicked"), "{text}");
+    (output.status.code().unwrap(), text)
 }
 
-/// A configuration that reaches no engine, in a folder of the test's own.
+/// Writes a configuration with an unreachable engine into the folder.
 fn configured(folder: &Path, more: &str) -> PathBuf {
     let path = folder.join("elb.toml");
     let socket = folder.join("no.sock");
@@ -41,7 +41,7 @@ fn configured(folder: &Path, more: &str) -> PathBuf {
 }
 
 #[test]
-fn nothing_wrong_is_zero() {
+fn success_exits_with_0() {
     let folder = tempfile::tempdir().unwrap();
     let config = configured(folder.path(), "");
     let config = config.to_str().unwrap();
@@ -73,7 +73,7 @@ fn simulate_follows_trace_and_names_invalid_line() {
             chart,
         ])
     };
-    // 50 requests/s for 30 s, then 450 requests/s; five replicas have 90 each.
+    // 50 requests/s for 30 s, then 450 requests/s, which five replicas carry at 90 each.
     let output = simulate(&format!("{}{}", "0.5\n".repeat(30), "4.5\n".repeat(90)));
     let log = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{log}");
@@ -88,14 +88,14 @@ fn simulate_follows_trace_and_names_invalid_line() {
 }
 
 #[test]
-fn what_is_wrong_is_one_and_said() {
+fn failure_exits_with_1_and_names_cause() {
     let folder = tempfile::tempdir().unwrap();
     let config = configured(folder.path(), "[control]\nintervall = \"2s\"\n");
     let config = config.to_str().unwrap();
     let nowhere = folder.path().join("nowhere.toml");
     let nowhere = nowhere.to_str().unwrap();
     let free = unused_address().to_string();
-    for (args, said) in [
+    for (args, cause) in [
         (&["run", "--config", nowhere][..], "nowhere.toml"),
         (&["run", "--config", config], "intervall"),
         (&["run", "--config", config, "--validate"], "line 8"),
@@ -104,14 +104,14 @@ fn what_is_wrong_is_one_and_said() {
         (&["health", "--address", &free], &free),
         (&["--log", "a=b=c", "run", "--config", config], ""),
     ] {
-        let (code, words) = ended(args);
-        assert_eq!(code, 1, "{args:?}: {words}");
-        assert!(words.contains(said), "{said:?} is not in {words}");
+        let (code, stderr) = ended(args);
+        assert_eq!(code, 1, "{args:?}: {stderr}");
+        assert!(stderr.contains(cause), "missing {cause:?} in {stderr}");
     }
 }
 
 #[test]
-fn wrong_usage_is_two() {
+fn wrong_usage_exits_with_2() {
     for args in [
         &[][..],
         &["run"],
@@ -120,29 +120,29 @@ fn wrong_usage_is_two() {
         &["--log-format", "xml", "run", "--example"],
         &["health", "--address", "here"],
     ] {
-        let (code, words) = ended(args);
-        assert_eq!(code, 2, "{args:?}: {words}");
+        let (code, stderr) = ended(args);
+        assert_eq!(code, 2, "{args:?}: {stderr}");
         assert!(
-            words.contains("Usage") || words.contains("--help"),
-            "{words}"
+            stderr.contains("Usage") || stderr.contains("--help"),
+            "{stderr}"
         );
     }
 }
 
 #[test]
-fn a_port_that_is_taken_is_one_and_named() {
+fn used_port_exits_with_1_and_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     let config = configured(folder.path(), "");
     let text = fs::read_to_string(&config).unwrap();
     fs::write(&config, text.replacen("127.0.0.1:0", &taken, 1)).unwrap();
-    let (code, words) = ended(&["run", "--config", config.to_str().unwrap()]);
+    let (code, stderr) = ended(&["run", "--config", config.to_str().unwrap()]);
     assert_eq!(code, 1);
-    assert!(words.contains(&taken), "{words}");
+    assert!(stderr.contains(&taken), "{stderr}");
 }
 
-/// An elb that runs, and is ended with the test.
+/// A running elb, killed when dropped.
 struct Running {
     child: Child,
     lines: BufReader<std::process::ChildStderr>,
@@ -170,22 +170,22 @@ impl Running {
         Self { child, lines }
     }
 
-    /// Lines until each of these parts has occurred, in any order.
+    /// Reads lines until each of these parts has occurred, in any order.
     fn until(&mut self, parts: &[&str]) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         let began = Instant::now();
         let has = |lines: &[String], part: &str| lines.iter().any(|line| line.contains(part));
         while !parts.iter().all(|part| has(&lines, part)) {
-            assert!(began.elapsed() < PATIENCE, "{lines:?}");
+            assert!(began.elapsed() < MAX_WAIT, "{lines:?}");
             let mut line = String::new();
             let length = self.lines.read_line(&mut line).unwrap();
-            assert!(length > 0, "it ended: {lines:?}");
+            assert!(length > 0, "elb ended: {lines:?}");
             lines.push(line);
         }
         lines
     }
 
-    /// Its exit code after a signal, and what it said until then.
+    /// Sends a signal; returns the exit code and the remaining output.
     fn end(mut self, name: &str) -> (Option<i32>, String) {
         signal(&self.child, name);
         let mut rest = String::new();
@@ -195,7 +195,7 @@ impl Running {
 }
 
 #[test]
-fn a_supervisor_ends_it_and_that_is_no_error() {
+fn sigterm_and_sigint_exit_with_0() {
     let folder = tempfile::tempdir().unwrap();
     let config = configured(folder.path(), "");
     for signal in ["-TERM", "-INT"] {
@@ -230,7 +230,7 @@ fn empty_list_of_agents_is_a_warning_at_start() {
 }
 
 #[test]
-fn log_lines_are_objects_for_what_collects_them() {
+fn json_log_lines_are_objects() {
     let folder = tempfile::tempdir().unwrap();
     let more = "[[service]]\nname = \"web\"\n[service.policy]\n\
                 metric = [{ name = \"vir_cpu_cores\", target = 0.5 }]\n";
@@ -251,7 +251,7 @@ fn log_lines_are_objects_for_what_collects_them() {
     assert!(levels.iter().any(|level| level == "INFO"));
     assert!(levels.iter().any(|level| level == "WARN"));
 
-    // So is its last word.
+    // A fatal error is an object, too.
     let text = fs::read_to_string(&config).unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
@@ -265,9 +265,9 @@ fn log_lines_are_objects_for_what_collects_them() {
         "--config",
         config.to_str().unwrap(),
     ];
-    let (code, words) = ended(&args);
+    let (code, stderr) = ended(&args);
     assert_eq!(code, 1);
-    let last: Value = serde_json::from_str(words.lines().last().unwrap()).unwrap();
+    let last: Value = serde_json::from_str(stderr.lines().last().unwrap()).unwrap();
     assert_eq!(last["level"], "ERROR");
     assert!(last["message"].as_str().unwrap().contains(&taken), "{last}");
 }

@@ -1,5 +1,5 @@
-//! Policies compared: the measures on traces that a person can check, who wins where, the same
-//! bytes twice, and no oscillation over gains and delays.
+//! Comparison of policies: scores of traces that can be verified by hand, the ranking, equal bytes
+//! for equal seeds, and no oscillation over gains and delays.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A trace of one moment a second: load, wanted and running, each so many seconds.
+/// A trace with one entry per second from parts of (seconds, load, wanted, running).
 fn trace(parts: &[(u32, f64, u32, u32)]) -> Trace {
     let part = |&(seconds, load, wanted, running): &(u32, f64, u32, u32)| {
         let moment = Moment {
@@ -51,9 +51,9 @@ fn score(comparison: &Comparison, workload: &str, policy: Candidate) -> Score {
 }
 
 #[test]
-fn a_step_is_measured() {
-    // Two replicas; at 10 s the load of four comes. Six are ordered at 15 s, run from 20 s on,
-    // and become five at 100 s.
+fn load_step_is_measured() {
+    // Two replicas; at 10 s the load rises to that of four. Six are ordered at 15 s, run from 20 s
+    // on, and are reduced to five at 100 s.
     let trace = trace(&[
         (10, 2.0, 2, 2),
         (5, 4.0, 2, 2),
@@ -65,7 +65,7 @@ fn a_step_is_measured() {
     assert_eq!(score.overload_seconds, 10.0);
     assert_eq!(score.replica_seconds, 15.0 * 2.0 + 85.0 * 6.0 + 100.0 * 5.0);
     assert_eq!(score.changes, 2.0);
-    // The moment at 101 s is the first with five.
+    // The entry at 101 s is the first with five.
     assert_eq!(score.settling, Settling::After(91.0));
     assert_eq!(score.overshoot, 1.0);
     let changes: Vec<_> = trace.changes().collect();
@@ -74,7 +74,7 @@ fn a_step_is_measured() {
 }
 
 #[test]
-fn what_just_suffices_is_no_overload() {
+fn exact_capacity_is_not_overload() {
     let score = trace(&[(50, 3.0, 3, 3), (1, 3.01, 3, 3)]).score(None, 4);
     assert_eq!(score.overload_seconds, 1.0);
     assert_eq!(score.overshoot, 0.0, "fewer than needed is not negative");
@@ -82,7 +82,7 @@ fn what_just_suffices_is_no_overload() {
 }
 
 #[test]
-fn settling_waits_for_the_end_of_overload_and_may_never_come() {
+fn settling_begins_after_overload_and_may_be_absent() {
     let late = trace(&[(30, 5.0, 5, 4), (90, 5.0, 5, 5)]);
     assert_eq!(late.score(Some(s(5)), 5).settling, Settling::After(25.0));
     let calm = trace(&[(100, 1.0, 1, 1)]);
@@ -94,7 +94,7 @@ fn settling_waits_for_the_end_of_overload_and_may_never_come() {
 }
 
 #[test]
-fn the_mean_of_runs() {
+fn scores_of_runs_are_averaged() {
     let one = trace(&[(10, 2.0, 1, 1), (90, 2.0, 2, 2)]).score(Some(s(0)), 2);
     let other = trace(&[(20, 2.0, 1, 1), (80, 2.0, 4, 4)]).score(Some(s(0)), 2);
     let mean = Score::mean(&[one, other]).unwrap();
@@ -113,7 +113,7 @@ fn the_mean_of_runs() {
 }
 
 #[test]
-fn loads_are_what_they_are_said_to_be() {
+fn workloads_match_their_description() {
     let workloads = NamedWorkload::all(1);
     let known = |name: &str| {
         workloads
@@ -140,7 +140,7 @@ fn loads_are_what_they_are_said_to_be() {
 }
 
 #[tokio::test]
-async fn the_same_seed_gives_the_same_bytes() {
+async fn same_seed_gives_same_bytes() {
     let (first, second) = (comparison(3, 1).await, comparison(3, 1).await);
     assert_eq!(first.to_string(), second.to_string());
     assert_eq!(first.chart(), second.chart());
@@ -150,17 +150,17 @@ async fn the_same_seed_gives_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn ours_is_least_overloaded_of_all_that_are_not_told_the_load() {
+async fn elb_is_overloaded_least_among_feedback_policies() {
     let comparison = comparison(1, 2).await;
     for workload in &comparison.workloads {
         let of = |policy| score(&comparison, workload.name, policy);
-        let (ours, article, hpa) = (
+        let (ours, elb_js, hpa) = (
             of(Candidate::Elb),
             of(Candidate::Article),
             of(Candidate::Hpa),
         );
         assert!(
-            ours.overload_seconds < article.overload_seconds,
+            ours.overload_seconds < elb_js.overload_seconds,
             "{comparison}"
         );
         assert!(
@@ -184,7 +184,7 @@ async fn ours_is_least_overloaded_of_all_that_are_not_told_the_load() {
         cost(Candidate::Elb) < 1.05 * cost(Candidate::Hpa),
         "{comparison}"
     );
-    // One spike: the replicas of the peak are not kept for ever.
+    // After one spike, the replicas of the peak are removed again.
     let spike = |policy| score(&comparison, "spike", policy).replica_seconds;
     assert!(spike(Candidate::Elb) < spike(Candidate::FixedPeak));
     assert!(spike(Candidate::ElbMinute) < 0.7 * spike(Candidate::Elb));
@@ -198,7 +198,7 @@ async fn ours_is_least_overloaded_of_all_that_are_not_told_the_load() {
 }
 
 #[tokio::test]
-async fn the_table_and_the_chart_name_everybody() {
+async fn table_and_chart_name_every_policy() {
     let comparison = comparison(1, 1).await;
     let (table, chart) = (comparison.to_string(), comparison.chart());
     for policy in Candidate::ALL {
@@ -217,9 +217,9 @@ async fn the_table_and_the_chart_name_everybody() {
     assert!(table.is_ascii() || table.chars().all(|c| c.is_ascii() || c == '–'));
 }
 
-/// The corners of the grid that `elb compare --grid` walks whole.
+/// The corners of the grid of `elb compare --grid`.
 #[tokio::test]
-async fn nothing_swings_on_whatever_gain_and_delay() {
+async fn no_oscillation_at_extreme_gains_and_delays() {
     let grid = Grid {
         gains: vec![Some(25.0), None],
         windows: vec![300, 0],
@@ -231,7 +231,7 @@ async fn nothing_swings_on_whatever_gain_and_delay() {
     assert_eq!(grown.cells.len(), 16);
     for cell in &grown.cells {
         assert!(!cell.is_sustained(), "{grown}");
-        // With the window that is the default, one correction is all there is.
+        // With the default window there is exactly one correction.
         assert!(cell.window == 0 || cell.turns <= 1, "{grown}");
     }
     let longest = grown.longest().unwrap();
@@ -244,9 +244,9 @@ async fn nothing_swings_on_whatever_gain_and_delay() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
-    /// Nor does it between the places of the grid, or beyond them.
+    /// Also between the points of the grid and beyond them.
     #[test]
-    fn d20_nothing_swings_on_anywhere_between(
+    fn d20_no_oscillation_at_any_gain_and_delay(
         gain in prop::option::of(10.0..300.0),
         window in 0_u64..400,
         polling in 2_u64..40,
@@ -268,14 +268,14 @@ proptest! {
     }
 }
 
-/// What would be reported if something did.
+/// The report for a trace that does oscillate.
 #[test]
-fn a_swing_that_goes_on_is_recognised() {
+fn sustained_oscillation_is_detected() {
     let mut parts = Vec::new();
     for _ in 0..50 {
         parts.extend([(20, 4.0, 4, 4), (20, 4.0, 6, 6)]);
     }
-    let turns: Vec<_> = trace(&parts).reversals().collect();
-    assert_eq!(turns.len(), 98);
-    assert_eq!(turns[0], s(41));
+    let reversals: Vec<_> = trace(&parts).reversals().collect();
+    assert_eq!(reversals.len(), 98);
+    assert_eq!(reversals[0], s(41));
 }

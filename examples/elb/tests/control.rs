@@ -1,5 +1,5 @@
-//! Faults of control, against an orchestrator that does as it is told: what others do meanwhile,
-//! what it refuses, and what is asked of it.
+//! Faults of control, against a scripted orchestrator: concurrent changes, refusals, and the
+//! requests that it receives.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,13 +17,13 @@ use sflow_metrics::Timestamp;
 
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 
-/// Services that change only when somebody changes them.
+/// Services that change only by requests and scripted changes.
 #[derive(Debug, Default)]
 struct Cluster {
     services: BTreeMap<String, Service>,
-    /// What happens before a change arrives.
+    /// Scripted changes, one before each request to scale.
     meanwhile: Vec<fn(&mut Service)>,
-    /// Changes that were made.
+    /// Changes that were executed.
     made: Vec<(String, u32)>,
     refusal: Option<OrchestratorError>,
     down: Vec<String>,
@@ -63,8 +63,8 @@ impl Cluster {
 impl Orchestrator for Cluster {
     async fn services(&mut self, names: &[String]) -> Result<Vec<Service>, OrchestratorError> {
         if self.is_gone {
-            let words = "no quorum".to_owned();
-            return Err(OrchestratorError::Unavailable(words));
+            let text = "no quorum".to_owned();
+            return Err(OrchestratorError::Unavailable(text));
         }
         let named = names.iter().filter_map(|name| self.services.get(name));
         Ok(named.cloned().collect())
@@ -123,7 +123,7 @@ impl Orchestrator for Cluster {
     }
 }
 
-/// Services that are below their minimum: what is to be done for them is known without telemetry.
+/// Services below their minimum, which elb scales without telemetry.
 fn config(services: &[(&str, u32, i32)], control: &str) -> Config {
     let mode = match control.contains("mode = ") {
         true => "",
@@ -152,13 +152,13 @@ fn at(seconds: u64) -> Timestamp {
 }
 
 #[tokio::test]
-async fn d1_a_service_that_changed_meanwhile_is_decided_anew() {
+async fn d1_concurrently_changed_service_is_decided_again() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 1, &[]);
     cluster.meanwhile = vec![|service| service.scaling = Scaling::Replicated { replicas: 7 }];
     let mut balancer = balancer(cluster, &config(&[("apache", 3, 0)], ""));
     let round = balancer.round(at(0)).await;
-    // Somebody else has set seven, and that is enough: the three are not written over them.
+    // A foreign change has set seven, which is enough: three does not overwrite it.
     assert_eq!(round.conflicts, 1);
     assert_eq!(round.decisions[0].outcome, Outcome::Kept);
     let cluster = balancer.orchestrator_mut();
@@ -166,10 +166,10 @@ async fn d1_a_service_that_changed_meanwhile_is_decided_anew() {
 }
 
 #[tokio::test]
-async fn d1_who_is_always_late_tries_again_soon_and_gives_up_for_a_while() {
+async fn d1_repeated_conflicts_are_retried_soon_and_then_paused() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 1, &[]);
-    // Somebody else touches it before each of our changes, and leaves the number alone.
+    // A foreign change precedes each of ours and does not change the replicas.
     cluster.meanwhile = vec![|_| {}; 40];
     let mut balancer = balancer(cluster, &config(&[("apache", 3, 0)], ""));
     let mut now = at(0);
@@ -180,18 +180,18 @@ async fn d1_who_is_always_late_tries_again_soon_and_gives_up_for_a_while() {
         soon += u32::from(round.again - now < Duration::from_secs(1));
         assert!(
             round.again - now >= Duration::from_millis(50),
-            "with a pause"
+            "retry without a pause"
         );
         now = round.again;
     }
-    assert!((2..=5).contains(&soon), "{soon} times soon");
+    assert!((2..=5).contains(&soon), "{soon} immediate retries");
     balancer.orchestrator_mut().meanwhile.clear();
     balancer.round(now).await;
     assert_eq!(balancer.orchestrator_mut().replicas("apache"), 3);
 }
 
 #[tokio::test]
-async fn d3_without_a_quorum_nothing_is_done_and_it_goes_on_by_itself() {
+async fn d3_lost_quorum_stops_changes_until_it_returns() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 1, &[]);
     cluster.is_gone = true;
@@ -212,7 +212,7 @@ async fn d3_without_a_quorum_nothing_is_done_and_it_goes_on_by_itself() {
 }
 
 #[tokio::test]
-async fn b6_sizes_that_were_not_read_are_unknown_and_not_zero() {
+async fn b6_unread_sizes_are_unknown_and_not_zero() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 1, &[]);
     cluster.is_gone = true;
@@ -232,17 +232,17 @@ async fn b6_sizes_that_were_not_read_are_unknown_and_not_zero() {
         assert_eq!(status.is_orchestrator_up(wait, timeout), !is_gone);
         sizes.push((view.wanted, view.recommended, view.past.len()));
     }
-    // The chart begins with the first size that was read, and keeps the last one.
+    // The chart begins with the first size that was read and keeps the last one.
     assert_eq!(
         sizes,
         [(None, None, 0), (Some(3), Some(3), 1), (None, None, 2)]
     );
-    let past = balancer.status().lock().service_history("apache");
-    assert_eq!((past[0].wanted, past[1].wanted), (3, 3));
+    let history = balancer.status().lock().service_history("apache");
+    assert_eq!((history[0].wanted, history[1].wanted), (3, 3));
 }
 
 #[tokio::test]
-async fn d7_tasks_that_do_not_start_are_told_with_their_own_reason() {
+async fn d7_unstartable_tasks_are_reported_with_their_reason() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 2, &[]);
     cluster.set("apache", |service| {
@@ -262,13 +262,13 @@ async fn d7_tasks_that_do_not_start_are_told_with_their_own_reason() {
     let mut balancer = balancer(cluster, &config(&[("apache", 1, 0)], ""));
     balancer.round(at(0)).await;
     let status = balancer.status().lock();
-    // It runs at this moment; that it has failed four times says that it does not stay.
+    // The task runs now; four failures show that it does not stay.
     let last = status.service("apache").unwrap().last.clone().unwrap();
     assert_eq!(last.result, 2);
 }
 
 #[tokio::test]
-async fn d8_what_cannot_be_scaled_is_listed_and_left_alone() {
+async fn d8_unscalable_services_are_listed_and_unchanged() {
     for (scaling, what) in [(Scaling::Global, "global"), (Scaling::Job, "job")] {
         let mut cluster = Cluster::default();
         cluster.add("agent", 1, &[]);
@@ -277,13 +277,13 @@ async fn d8_what_cannot_be_scaled_is_listed_and_left_alone() {
         let round = balancer.round(at(0)).await;
         let decision = &round.decisions[0].decision;
         assert!(!decision.is_change());
-        let words = format!("a {what} service cannot be scaled");
-        assert!(decision.to_string().contains(&words), "{decision}");
+        let text = format!("a {what} service cannot be scaled");
+        assert!(decision.to_string().contains(&text), "{decision}");
     }
 }
 
 #[tokio::test]
-async fn d9_what_somebody_else_sets_is_seen() {
+async fn d9_foreign_change_is_detected() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 3, &[]);
     let mut balancer = balancer(cluster, &config(&[("apache", 3, 0)], ""));
@@ -292,16 +292,16 @@ async fn d9_what_somebody_else_sets_is_seen() {
         service.scaling = Scaling::Replicated { replicas: 9 };
     });
     let round = balancer.round(at(2)).await;
-    let words = round.decisions[0].decision.to_string();
+    let text = round.decisions[0].decision.to_string();
     assert!(
-        words.contains("the replicas were changed from 3 to 9, not by this autoscaler"),
-        "{words}"
+        text.contains("the replicas were changed from 3 to 9, not by this autoscaler"),
+        "{text}"
     );
     assert!(balancer.orchestrator_mut().made.is_empty());
 }
 
 #[tokio::test]
-async fn d10_another_under_the_same_name_is_another() {
+async fn d10_recreated_service_is_a_new_service() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 5, &[]);
     let mut balancer = balancer(cluster, &config(&[("apache", 1, 0)], ""));
@@ -321,10 +321,10 @@ async fn d10_another_under_the_same_name_is_another() {
         service.id = ServiceId("another".to_owned());
     });
     let round = balancer.round(at(4)).await;
-    // Nobody changed five to two: these two never were five.
-    let words = round.decisions[0].decision.to_string();
-    assert!(!words.contains("somebody else"), "{words}");
-    // The same one, back again, is known.
+    // No foreign change from five to two: the new service never had five.
+    let text = round.decisions[0].decision.to_string();
+    assert!(!text.contains("somebody else"), "{text}");
+    // The former service is recognised when it returns.
     remove(&mut balancer);
     let cluster = balancer.orchestrator_mut();
     cluster.services.insert("apache".to_owned(), old);
@@ -333,16 +333,16 @@ async fn d10_another_under_the_same_name_is_another() {
 }
 
 #[tokio::test]
-async fn d15_a_service_of_another_balancer_is_left_alone() {
+async fn d15_service_of_another_owner_is_unchanged() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 1, &[("elb.owner", "west")]);
     let east = config(&[("apache", 3, 0)], "owner = \"east\"");
     let mut balancer = balancer(cluster, &east);
     let round = balancer.round(at(0)).await;
-    let words = round.decisions[0].decision.to_string();
+    let text = round.decisions[0].decision.to_string();
     assert!(
-        words.contains("belongs to the autoscaler \"west\""),
-        "{words}"
+        text.contains("belongs to the autoscaler \"west\""),
+        "{text}"
     );
     balancer.orchestrator_mut().set("apache", |service| {
         service
@@ -354,7 +354,7 @@ async fn d15_a_service_of_another_balancer_is_left_alone() {
 }
 
 #[tokio::test]
-async fn d15_two_balancers_come_to_one_number() {
+async fn d15_two_balancers_agree_on_one_size() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 1, &[]);
     let (few, many) = (
@@ -376,11 +376,11 @@ async fn d15_two_balancers_come_to_one_number() {
 }
 
 #[tokio::test]
-async fn d16_nothing_is_lost_with_the_process() {
+async fn d16_restart_loses_nothing() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 1, &[]);
     let config = config(&[("apache", 3, 0)], "");
-    // Killed between its decision and the request: the next one finds the same cluster.
+    // Killed between decision and request: the successor reads the same cluster.
     let mut killed = balancer(cluster, &config);
     killed.orchestrator_mut().refusal = Some(OrchestratorError::Unavailable("killed".to_owned()));
     killed.round(at(0)).await;
@@ -393,7 +393,7 @@ async fn d16_nothing_is_lost_with_the_process() {
 }
 
 #[tokio::test]
-async fn d19_those_that_need_it_most_are_first() {
+async fn d19_highest_priority_is_served_first() {
     let names: Vec<String> = (0..100).map(|number| format!("s{number:02}")).collect();
     let services: Vec<(&str, u32, i32)> = names
         .iter()
@@ -408,8 +408,8 @@ async fn d19_those_that_need_it_most_are_first() {
     let mut balancer = balancer(cluster, &config);
     let round = balancer.round(at(0)).await;
     let waiting = round.decisions.iter().filter(|decided| {
-        let words = decided.decision.to_string();
-        words.contains("deferred: at most 20 changes per minute")
+        let text = decided.decision.to_string();
+        text.contains("it waits its turn: at most 20 changes a minute")
     });
     assert_eq!(waiting.count(), 80);
     let made = balancer.orchestrator_mut().made.clone();
@@ -430,7 +430,7 @@ async fn d19_those_that_need_it_most_are_first() {
 }
 
 #[tokio::test]
-async fn services_are_found_by_their_labels_and_let_go() {
+async fn labelled_services_are_adopted_and_released() {
     let asks = ("elb.enabled", "true");
     let mut cluster = Cluster::default();
     cluster.add("web", 1, &[asks, ("elb.min", "4")]);
@@ -442,11 +442,11 @@ async fn services_are_found_by_their_labels_and_let_go() {
     let round = balancer.round(at(0)).await;
     let cluster = balancer.orchestrator_mut();
     assert_eq!(cluster.replicas("web"), 4);
-    assert_eq!(cluster.replicas("filed"), 2, "what is in the file wins");
+    assert_eq!(cluster.replicas("filed"), 2, "the file takes precedence");
     assert_eq!(cluster.replicas("other"), 1);
     let trouble = &round.problems[0].message;
     assert!(trouble.starts_with("typo: label elb.minn: "), "{trouble}");
-    // A mistake leaves what ran before as it is; and is mended without a restart.
+    // An invalid label keeps the former policy; correcting it needs no restart.
     cluster.set("web", |service| {
         service
             .labels
@@ -474,7 +474,7 @@ async fn services_are_found_by_their_labels_and_let_go() {
     cluster.set("typo", |service| {
         service.labels.remove("elb.minn");
     });
-    // An event says that it is time to look.
+    // An event triggers discovery.
     balancer.controller_mut().discover_soon();
     let round = balancer.round(at(62)).await;
     assert_eq!(round.problems, []);
@@ -507,26 +507,26 @@ async fn service_that_acts_without_control_mode_is_a_problem_and_is_not_changed(
     let problems = balancer.snapshot().problems;
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert_eq!(problems[0].reason, ProblemReason::ModeUnset);
-    let words = &problems[0].words;
+    let text = &problems[0].words;
     for part in [
         "apache, labelled have mode = \"act\"",
         "mode = \"act\" under [control]",
         "mode = \"advise\"",
     ] {
-        assert!(words.contains(part), "{words}");
+        assert!(text.contains(part), "{text}");
     }
-    // Any mode that is set ends the problem.
+    // Setting any mode ends the problem.
     assert!(balancer.controller_mut().set_mode(None, Mode::Advise));
     balancer.round(at(2)).await;
     assert!(balancer.snapshot().problems.is_empty());
 }
 
 #[tokio::test]
-async fn d5_change_that_was_made_without_an_answer_is_not_foreign() {
+async fn d5_own_change_without_answer_is_not_foreign() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 1, &[]);
-    let words = "no answer in time".to_owned();
-    cluster.refusal = Some(OrchestratorError::Unavailable(words));
+    let text = "no answer in time".to_owned();
+    cluster.refusal = Some(OrchestratorError::Unavailable(text));
     let mut balancer = balancer(cluster, &config(&[("apache", 3, 0)], ""));
     balancer.round(at(0)).await;
     let reasons = |balancer: &Balancer<Cluster>| -> Vec<ProblemReason> {
@@ -543,7 +543,7 @@ async fn d5_change_that_was_made_without_an_answer_is_not_foreign() {
     assert_eq!(reasons(&balancer), []);
 }
 
-/// Reasons of the current problems, and what each is about.
+/// Reasons and subjects of the current problems.
 fn problems(balancer: &Balancer<Cluster>) -> Vec<(ProblemReason, String)> {
     let status = balancer.status().lock();
     status.problems().map(|(key, _)| key.clone()).collect()
@@ -580,7 +580,7 @@ async fn d24_gone_services_foreign_changes_and_nodes_that_are_down_are_problems_
     let cluster = balancer.orchestrator_mut();
     cluster.down.clear();
     cluster.services.insert("nginx".to_owned(), gone);
-    // Without an answer of the orchestrator, problems stay.
+    // Problems stay while the orchestrator does not answer.
     cluster.is_gone = true;
     balancer.round(at(100)).await;
     assert_eq!(problems(&balancer).len(), 4);
@@ -593,7 +593,7 @@ async fn d24_gone_services_foreign_changes_and_nodes_that_are_down_are_problems_
 }
 
 #[tokio::test]
-async fn modes_bound_what_is_done() {
+async fn modes_limit_actions() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 1, &[]);
     let mut balancer = balancer(cluster, &config(&[("apache", 3, 0)], "mode = \"advise\""));

@@ -1,4 +1,4 @@
-//! The demonstration as a user starts it, without a terminal: plain lines, a summary, a chart.
+//! `elb demo` without a terminal: plain lines, a summary, a chart.
 
 mod support;
 
@@ -22,12 +22,12 @@ fn demo(folder: &Path, more: &[&str]) -> Child {
 }
 
 #[test]
-fn it_grows_shrinks_and_tells_of_strangers() {
+fn demo_scales_service_and_reports_foreign_datagrams() {
     let folder = tempfile::tempdir().unwrap();
     let child = demo(folder.path(), &["--fast"]);
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
-    let said = String::from_utf8(output.stdout).unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
     for expected in [
         "apache set replicas=2",
         "apache set replicas=6",
@@ -38,13 +38,16 @@ fn it_grows_shrinks_and_tells_of_strangers() {
         "not sFlow",
         "Chart written to",
     ] {
-        assert!(said.contains(expected), "{expected:?} is not in:\n{said}");
+        assert!(
+            stdout.contains(expected),
+            "missing {expected:?} in:\n{stdout}"
+        );
     }
-    let told = String::from_utf8(output.stderr).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(
-        told.matches("ignored a datagram: NetFlow").count(),
+        stderr.matches("ignored a datagram: NetFlow").count(),
         1,
-        "told once:\n{told}"
+        "logged once:\n{stderr}"
     );
     let chart = fs::read_to_string(folder.path().join("elb-demo.svg")).unwrap();
     assert!(chart.starts_with("<svg") && chart.contains("without"));
@@ -52,9 +55,9 @@ fn it_grows_shrinks_and_tells_of_strangers() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_ends_it_with_summary_and_chart() {
+fn interrupted_demo_writes_summary_and_chart() {
     let folder = tempfile::tempdir().unwrap();
-    // Not interrupted, it would take minutes.
+    // Without the interrupt, it would take minutes.
     let mut child = demo(folder.path(), &[]);
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut first = String::new();

@@ -1,5 +1,5 @@
-//! What an operator copies is right: the README's configurations and commands, the stack and its
-//! configuration.
+//! Everything that an operator copies is valid: configurations and commands of the README, the
+//! stack and its configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,7 +18,7 @@ const CONTAINERFILE: &str = include_str!("../Containerfile");
 const STACK: &str = include_str!("../stack.toml");
 
 #[test]
-fn every_configuration_in_the_readme_is_right() {
+fn readme_configurations_are_valid() {
     let configurations = blocks("toml");
     assert_eq!(configurations.len(), 4);
     for text in &configurations {
@@ -28,12 +28,12 @@ fn every_configuration_in_the_readme_is_right() {
 }
 
 #[test]
-fn configurations_to_begin_with_advise_and_have_sane_targets() {
+fn starter_configurations_advise_and_have_sane_targets() {
     for text in [&blocks("toml")[0], EXAMPLE, STACK] {
         let config = Config::from_toml(text).unwrap();
         assert!(config.control.is_mode_set, "{text}");
         assert_eq!(config.control.mode, Mode::Advise, "{text}");
-        // Labels that do not set a mode get that of the defaults.
+        // Labels without a mode get the default mode.
         let labels = BTreeMap::from([("elb.enabled".to_owned(), "true".to_owned())]);
         let labels = labels
             .into_iter()
@@ -57,7 +57,7 @@ fn configurations_to_begin_with_advise_and_have_sane_targets() {
 }
 
 #[test]
-fn every_key_is_explained_and_no_other() {
+fn readme_explains_exactly_the_existing_keys() {
     for (heading, table) in [
         ("[collector]", "[collector]\nnone = 1"),
         ("[http]", "[http]\nnone = 1"),
@@ -79,7 +79,7 @@ fn every_key_is_explained_and_no_other() {
 }
 
 #[test]
-fn every_default_that_is_stated_is_one() {
+fn readme_states_correct_defaults() {
     let text = "[[service]]\nname = \"a\"\n[service.policy]\n\
                 metric = [{ name = \"vir_cpu_cores\", target = 1 }]\n";
     let ours = Config::from_toml(text).unwrap();
@@ -98,7 +98,7 @@ fn every_default_that_is_stated_is_one() {
 }
 
 #[test]
-fn every_default_of_pools_that_is_stated_is_one() {
+fn readme_states_correct_pool_defaults() {
     let pool = |own: &str, hook: &str, poor: &str| {
         let text = format!(
             "[[pool]]\nname = \"a\"\n{own}[pool.policy]\n\
@@ -121,20 +121,20 @@ fn every_default_of_pools_that_is_stated_is_one() {
             settings.down.stabilise.as_secs(),
         )
     };
-    assert_eq!(pace(&stated[0]), (60, 900), "as the table says");
+    assert_eq!(pace(&stated[0]), (60, 900), "as in the table");
 }
 
-/// The script of the README, with a provider and a docker that write down what they are told.
+/// Runs the hook script of the README with a `provider` and a `docker` that log their arguments.
 #[cfg(unix)]
 #[test]
-fn the_hook_of_the_readme_does_what_it_is_asked() {
+fn readme_hook_executes_orders() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let scripts = blocks("sh");
     let script = scripts.iter().find(|text| text.starts_with("#!/bin/sh"));
     let folder = tempfile::tempdir().unwrap();
-    // Copied by another process: a program that this process has open for writing, or a child
-    // that another test is just starting, cannot be executed.
+    // Copied by another process: a file cannot be executed while this process, or a child that
+    // another test is starting, has it open for writing.
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);
         let source = path.with_extension("text");
@@ -145,10 +145,10 @@ fn the_hook_of_the_readme_does_what_it_is_asked() {
         path
     };
     let hook = write("hook", script.unwrap());
-    let told = folder.path().join("told");
+    let log = folder.path().join("orders");
     for name in ["provider", "docker"] {
-        let told = told.display();
-        write(name, &format!("#!/bin/sh\necho {name} \"$@\" >>{told}\n"));
+        let log = log.display();
+        write(name, &format!("#!/bin/sh\necho {name} \"$@\" >>{log}\n"));
     }
     let path = format!("{}:/usr/bin:/bin", folder.path().display());
     let run = |order: &str, action: &str, machine: &str| {
@@ -169,14 +169,14 @@ fn the_hook_of_the_readme_does_what_it_is_asked() {
     assert_eq!(promise["machine"], "worker-17-a-1");
     run("17-a-2-remove", "remove", "node7");
     assert_eq!(
-        fs::read_to_string(&told).unwrap(),
+        fs::read_to_string(&log).unwrap(),
         "provider create --if-absent --name worker-17-a-1 --user-data /etc/elb/join.yaml\n\
          provider delete --if-present --name node7\ndocker node rm --force node7\n"
     );
 }
 
 #[test]
-fn every_label_in_the_readme_is_right() {
+fn readme_labels_are_valid() {
     let stack = blocks("yaml")
         .into_iter()
         .find(|text| text.contains("elb.enabled"))
@@ -199,18 +199,18 @@ fn every_label_in_the_readme_is_right() {
 }
 
 #[test]
-fn every_command_in_the_readme_exists() {
+fn readme_commands_exist() {
     let commands = blocks("sh").join("\n").replace("\\\n", " ");
     let mut found = 0;
     for line in commands.lines().map(str::trim) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let start = words.iter().position(|word| *word == "elb");
-        // Of the image it is the name, and what follows are its arguments as well.
-        let Some(words) = start.map(|start| &words[start..]) else {
+        let arguments: Vec<&str> = line.split_whitespace().collect();
+        let start = arguments.iter().position(|word| *word == "elb");
+        // For `docker run`, the arguments follow the name of the image.
+        let Some(arguments) = start.map(|start| &arguments[start..]) else {
             continue;
         };
         let is_ours = line.starts_with("elb ") || line.starts_with("docker run");
-        if is_ours && accepts(words) {
+        if is_ours && accepts(arguments) {
             found += 1;
         }
     }
@@ -218,7 +218,7 @@ fn every_command_in_the_readme_exists() {
 }
 
 #[test]
-fn every_path_and_metric_in_the_readme_exists() {
+fn readme_paths_and_metrics_exist() {
     let document = fs::read_to_string(source("web/openapi.json")).unwrap();
     let document: serde_json::Value = serde_json::from_str(&document).unwrap();
     let paths: Vec<&str> = document["paths"]
@@ -227,7 +227,7 @@ fn every_path_and_metric_in_the_readme_exists() {
         .keys()
         .map(String::as_str)
         .collect();
-    for path in words(README, "/api/v1/", |c| {
+    for path in with_prefix(README, "/api/v1/", |c| {
         c.is_ascii_alphanumeric() || "/_.".contains(c)
     }) {
         let path = path.trim_end_matches('.');
@@ -240,7 +240,7 @@ fn every_path_and_metric_in_the_readme_exists() {
         .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
         .collect();
     let mut found = 0;
-    for metric in words(README, "elb_", |c| c.is_ascii_lowercase() || c == '_') {
+    for metric in with_prefix(README, "elb_", |c| c.is_ascii_lowercase() || c == '_') {
         let is_other = ["elb_elb", "elb_token"].contains(&metric.as_str());
         let name = metric.trim_end_matches("_total");
         assert!(
@@ -253,7 +253,7 @@ fn every_path_and_metric_in_the_readme_exists() {
 }
 
 #[test]
-fn the_configuration_of_the_stack_is_right_and_only_advises() {
+fn stack_configuration_is_valid_and_only_advises() {
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
     fs::write(&token, "0123456789abcdef0123456789abcdef\n").unwrap();
@@ -271,14 +271,14 @@ fn the_configuration_of_the_stack_is_right_and_only_advises() {
     assert!(config.http.token.is_some());
     assert!(
         config.http.listen.ip().is_loopback(),
-        "in the host's network the page is for this machine"
+        "the page is on loopback in the host's network"
     );
     assert!(!config.collector.agents.is_empty());
     assert!(!config.collector.takes([203, 0, 113, 9].into()));
 }
 
 #[test]
-fn the_stack_has_the_least_rights_that_do() {
+fn stack_has_least_privileges() {
     let stack = &YamlLoader::load_from_str(COMPOSE).unwrap()[0];
     for name in ["elb", "agent"] {
         let service = &stack["services"][name];
@@ -305,7 +305,7 @@ fn the_stack_has_the_least_rights_that_do() {
     let monitor = update["monitor"].as_str().unwrap().trim_end_matches('s');
     assert!(
         monitor.parse::<u32>().unwrap() >= 60,
-        "refused agents are noticed after up to a minute"
+        "refused agents are detected within a minute"
     );
     let agent = &stack["services"]["agent"];
     assert_eq!(agent["deploy"]["mode"].as_str(), Some("global"));
@@ -313,7 +313,7 @@ fn the_stack_has_the_least_rights_that_do() {
     assert_eq!(stack["networks"]["host"]["external"].as_bool(), Some(true));
 }
 
-/// A published port replaces the senders' addresses, by docker-proxy or by what conntrack keeps.
+/// A published port replaces the senders' addresses: by docker-proxy, or by conntrack entries.
 #[test]
 fn stack_sends_and_receives_in_the_host_network() {
     let stack = &YamlLoader::load_from_str(COMPOSE).unwrap()[0];
@@ -328,32 +328,32 @@ fn stack_sends_and_receives_in_the_host_network() {
 }
 
 #[test]
-fn every_configuration_that_is_copied_names_its_agents() {
+fn copied_configurations_list_their_agents() {
     for text in [&blocks("toml")[0], EXAMPLE, STACK] {
         assert!(text.contains("\nagents = ["), "{text}");
     }
 }
 
 #[test]
-fn the_stack_starts_what_there_is() {
+fn stack_commands_exist() {
     let stack = &YamlLoader::load_from_str(COMPOSE).unwrap()[0];
     for name in ["elb", "agent"] {
         let command = stack["services"][name]["command"].as_vec().unwrap();
-        let words = command.iter().map(|word| match word.as_str().unwrap() {
+        let arguments = command.iter().map(|word| match word.as_str().unwrap() {
             word if word.starts_with("${ELB_COLLECTOR:?") => "10.0.0.1:6343",
             word => word,
         });
-        accepts(&[&["elb"][..], &words.collect::<Vec<_>>()].concat());
+        accepts(&[&["elb"][..], &arguments.collect::<Vec<_>>()].concat());
     }
     let health = stack["services"]["elb"]["healthcheck"]["test"]
         .as_vec()
         .unwrap();
-    let words: Vec<&str> = health[1..].iter().filter_map(Yaml::as_str).collect();
-    assert!(accepts(&words));
+    let arguments: Vec<&str> = health[1..].iter().filter_map(Yaml::as_str).collect();
+    assert!(accepts(&arguments));
 }
 
 #[test]
-fn docker_understands_the_stack() {
+fn docker_accepts_the_stack() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut docker = Command::new("docker");
     let docker = docker
@@ -366,27 +366,28 @@ fn docker_understands_the_stack() {
             eprintln!("skipped: the docker client is too old for `docker stack config`");
         }
         Ok(output) => {
-            let told = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "{told}");
-            assert!(!told.contains("Ignoring"), "{told}");
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{stderr}");
+            assert!(!stderr.contains("Ignoring"), "{stderr}");
         }
     }
 }
 
-/// Whether the command line takes these words; what it does not have yet is skipped.
-fn accepts(words: &[&str]) -> bool {
+/// Whether the command line accepts these arguments; subcommands missing on this platform are
+/// skipped.
+fn accepts(arguments: &[&str]) -> bool {
     let known = Cli::command();
-    if known.find_subcommand(words[1]).is_none() && words[1] == "agent" {
-        eprintln!("skipped: there is no `elb agent`");
+    if known.find_subcommand(arguments[1]).is_none() && arguments[1] == "agent" {
+        eprintln!("skipped: this platform does not have `elb agent`");
         return false;
     }
-    if let Err(error) = Cli::try_parse_from(words) {
-        panic!("{words:?}: {error}");
+    if let Err(error) = Cli::try_parse_from(arguments) {
+        panic!("{arguments:?}: {error}");
     }
     true
 }
 
-/// The code blocks of a language in the README.
+/// The code blocks of this language in the README.
 fn blocks(language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
     let blocks = README.split(&fence).skip(1);
@@ -395,7 +396,7 @@ fn blocks(language: &str) -> Vec<String> {
         .collect()
 }
 
-/// The rows of the table below a heading that names this.
+/// The rows of the table below the heading that contains this text.
 fn rows(heading: &str) -> impl Iterator<Item = Vec<&'static str>> {
     let quoted = format!("`{heading}`");
     let mut sections = README.split("\n### ").skip(1);
@@ -408,19 +409,19 @@ fn rows(heading: &str) -> impl Iterator<Item = Vec<&'static str>> {
                 .split(' ')
                 .any(|word| word == quoted)
         })
-        .unwrap_or_else(|| panic!("no section on {heading}"));
+        .unwrap_or_else(|| panic!("missing section {heading}"));
     let rows = section.lines().filter(|line| line.starts_with("| `"));
     rows.map(|row| row.trim_matches('|').split(" | ").map(str::trim).collect())
 }
 
-/// The keys that a table of the README explains.
+/// The keys in a table of the README.
 fn explained(heading: &str) -> BTreeSet<String> {
     rows(heading)
         .map(|row| row[0].trim_matches('`').to_owned())
         .collect()
 }
 
-/// The keys that a table of the file may have, as is said to who writes another one.
+/// The keys that a table of the configuration accepts, from the error for an unknown key.
 fn known(table: &str) -> BTreeSet<String> {
     let error = Config::from_toml(table).unwrap_err().to_string();
     let (_, known) = error
@@ -434,7 +435,7 @@ fn known(table: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Those defaults of a table that are values, as a file would have them.
+/// The defaults in a table of the README that are values, as lines of TOML.
 fn stated(heading: &str) -> String {
     let mut lines = String::new();
     for row in rows(heading) {
@@ -447,8 +448,8 @@ fn stated(heading: &str) -> String {
     lines
 }
 
-/// All words of a text that begin with this, as far as their signs go.
-fn words(text: &str, begin: &str, is_sign: fn(char) -> bool) -> BTreeSet<String> {
+/// All substrings of a text that begin with `begin` and continue with these characters.
+fn with_prefix(text: &str, begin: &str, is_sign: fn(char) -> bool) -> BTreeSet<String> {
     let places = text.match_indices(begin);
     let word = |(place, _): (usize, &str)| {
         let rest = &text[place..];

@@ -1,9 +1,9 @@
 //! The Docker adapter against a real engine.
 //!
-//! Runs where `ELB_TEST_DOCKER` names the manager of a swarm that may be played with, such as
-//! `tcp://10.99.0.1:2375` or `unix:///path/docker.sock`, and is skipped elsewhere. Every node
-//! needs an image with a shell and `httpd` of busybox: `localhost:1/lab/web`, or what
-//! `ELB_TEST_IMAGE` names. All that is created is removed again.
+//! Runs if `ELB_TEST_DOCKER` names the manager of a test swarm, such as `tcp://10.99.0.1:2375` or
+//! `unix:///path/docker.sock`, and is skipped otherwise. Every node needs an image with a shell and
+//! busybox's `httpd`: `localhost:1/lab/web`, or the image in `ELB_TEST_IMAGE`. The tests remove
+//! everything that they create.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -15,7 +15,7 @@ use elb::orchestrator::{Orchestrator, OrchestratorError, Rollout, Scaling, Servi
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn scaling_changes_one_number_of_a_service_with_every_field() {
+async fn scaling_changes_only_replicas_of_service_with_every_field() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };
@@ -61,7 +61,7 @@ async fn scaling_changes_one_number_of_a_service_with_every_field() {
 }
 
 #[tokio::test]
-async fn tasks_come_and_go_and_the_others_stay() {
+async fn scaling_keeps_running_tasks() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };
@@ -75,7 +75,7 @@ async fn tasks_come_and_go_and_the_others_stay() {
     assert_eq!(
         containers(&three)[0],
         containers(&one)[0],
-        "the first was not replaced"
+        "the first task was replaced"
     );
     for (place, task) in three.tasks.iter().enumerate() {
         let beginning = format!("{}.{}.", created.name, place + 1);
@@ -109,7 +109,7 @@ async fn tasks_come_and_go_and_the_others_stay() {
 }
 
 #[tokio::test]
-async fn a_service_that_was_never_updated_can_be_scaled() {
+async fn never_updated_service_can_be_scaled() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };
@@ -120,7 +120,7 @@ async fn a_service_that_was_never_updated_can_be_scaled() {
 }
 
 #[tokio::test]
-async fn a_service_that_somebody_else_has_changed_is_a_conflict() {
+async fn scaling_after_foreign_change_is_a_conflict() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };
@@ -136,7 +136,7 @@ async fn a_service_that_somebody_else_has_changed_is_a_conflict() {
     let now = read(&mut ours, &created.name).await.unwrap();
     assert_eq!(now.scaling, Scaling::Replicated { replicas: 3 });
 
-    // What the engine itself says to a version of yesterday, past our own comparison.
+    // The engine's own response to an old version, without our comparison.
     let path = format!("/services/{}", created.id);
     let spec = engine.get(&path)["Spec"].clone();
     let stale = format!("{path}/update?version={}", read_by_us.version);
@@ -147,7 +147,7 @@ async fn a_service_that_somebody_else_has_changed_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn global_services_and_jobs_are_told_apart_and_not_scaled() {
+async fn global_services_and_jobs_are_distinguished_and_not_scaled() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };
@@ -203,7 +203,7 @@ async fn global_services_and_jobs_are_told_apart_and_not_scaled() {
 }
 
 #[tokio::test]
-async fn names_are_exact_and_what_is_missing_is_left_out() {
+async fn names_match_exactly_and_missing_services_are_omitted() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };
@@ -224,7 +224,7 @@ async fn names_are_exact_and_what_is_missing_is_left_out() {
 }
 
 #[tokio::test]
-async fn a_service_removed_after_it_was_read_is_not_found() {
+async fn service_removed_after_read_is_not_found() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };
@@ -244,7 +244,7 @@ async fn a_service_removed_after_it_was_read_is_not_found() {
 }
 
 #[tokio::test]
-async fn tasks_that_cannot_start_say_why() {
+async fn unstartable_tasks_have_their_error() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };
@@ -272,7 +272,7 @@ async fn tasks_that_cannot_start_say_why() {
         error(service).is_some()
     })
     .await;
-    // It has failed, or the next one in its place has not yet.
+    // The task has failed, or its replacement has not failed yet.
     let state = service.tasks[0].state;
     assert!(
         matches!(state, TaskState::Failed | TaskState::Pending),
@@ -283,7 +283,7 @@ async fn tasks_that_cannot_start_say_why() {
 }
 
 #[tokio::test]
-async fn a_rolling_update_is_seen_from_beginning_to_pause() {
+async fn rolling_update_is_reported_until_paused() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };
@@ -312,7 +312,7 @@ async fn a_rolling_update_is_seen_from_beginning_to_pause() {
 }
 
 #[tokio::test]
-async fn the_engine_tells_what_it_is() {
+async fn engine_and_api_versions_are_read() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };
@@ -330,8 +330,8 @@ async fn read(docker: &mut Docker, name: &str) -> Option<Service> {
     services.pop()
 }
 
-/// Reads and scales, again where swarm itself has moved the version: it does so a moment after
-/// a service is created or changed, when it has found addresses and ports for it.
+/// Reads and scales; retries if swarm has changed the version, which it does shortly after a
+/// service is created or changed, when it assigns addresses and ports.
 async fn scale(docker: &mut Docker, name: &str, replicas: u32) {
     for _ in 0..5 {
         let service = read(docker, name).await.unwrap();
@@ -340,7 +340,7 @@ async fn scale(docker: &mut Docker, name: &str, replicas: u32) {
             done => return done.unwrap(),
         }
     }
-    panic!("five conflicts, and nobody else is here");
+    panic!("five conflicts without a foreign change");
 }
 
 async fn wait_for(docker: &mut Docker, name: &str, until: impl Fn(&Service) -> bool) -> Service {
@@ -350,7 +350,7 @@ async fn wait_for(docker: &mut Docker, name: &str, until: impl Fn(&Service) -> b
         if until(&service) {
             return service;
         }
-        assert!(Instant::now() < deadline, "waited in vain: {service:#?}");
+        assert!(Instant::now() < deadline, "timed out: {service:#?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -363,13 +363,13 @@ fn containers(service: &Service) -> Vec<&str> {
         .collect()
 }
 
-/// A real engine, spoken to without the code that is tested.
+/// A client of the engine that does not use the code under test.
 struct Engine {
     endpoint: String,
     image: String,
 }
 
-/// Something that was created, and is removed when it is dropped.
+/// A created object, removed when dropped.
 struct Created<'a> {
     engine: &'a Engine,
     kind: &'static str,
@@ -386,13 +386,13 @@ impl Drop for Created<'_> {
 
 impl Engine {
     fn of_the_environment() -> Option<Self> {
-        static SAID: Once = Once::new();
+        static NOTICE: Once = Once::new();
         let Ok(endpoint) = std::env::var("ELB_TEST_DOCKER") else {
-            // Past the capture of the test harness, which keeps what passing tests print.
-            SAID.call_once(|| {
-                let words = "skipped: tests against a real Docker swarm; set ELB_TEST_DOCKER to \
-                             a manager that may be played with, as in tcp://10.99.0.1:2375";
-                writeln!(std::io::stderr(), "{words}").ok();
+            // Written directly: the test harness captures the output of passing tests.
+            NOTICE.call_once(|| {
+                let notice = "skipped: tests against a real Docker swarm; set ELB_TEST_DOCKER to \
+                             a manager of a test swarm, such as tcp://10.99.0.1:2375";
+                writeln!(std::io::stderr(), "{notice}").ok();
             });
             return None;
         };
@@ -410,7 +410,7 @@ impl Engine {
         .unwrap()
     }
 
-    /// A name of our own, in case that several runs share the swarm.
+    /// A name unique to this run, because several runs may share the swarm.
     fn name(&self, name: &str) -> String {
         format!("elb-test-{}-{name}", std::process::id())
     }
@@ -447,7 +447,7 @@ impl Engine {
         answer
     }
 
-    /// One request of HTTP 1.0, after which the engine closes the connection.
+    /// Sends one HTTP/1.0 request, after which the engine closes the connection.
     fn request(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
         let body = body.map(Value::to_string).unwrap_or_default();
         let request = format!(

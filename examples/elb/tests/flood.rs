@@ -1,5 +1,5 @@
-//! T18: more datagrams than can be taken, from one noisy sender, at a balancer that runs as users
-//! run it. It goes on to answer, it hears the others, and what it could not take is counted.
+//! T18: one sender sends more datagrams to a running elb than it can process. elb still answers
+//! requests, processes the datagrams of other senders, and counts the datagrams that it lost.
 
 mod support;
 
@@ -13,14 +13,14 @@ use std::time::Duration;
 
 use elb::simulator::{Scenario, Simulation};
 use sflow_metrics::Timestamp;
-use support::{PATIENCE, wait_for};
+use support::{MAX_WAIT, wait_for};
 
-/// Datagrams and requests that are sent at least, at the same time.
+/// Minimum number of datagrams and requests that are sent concurrently.
 const FLOOD: u64 = 20_000;
 const REQUESTS: u32 = 40;
 
 #[test]
-fn t18_a_flood_is_counted_and_everybody_else_is_served() {
+fn t18_flood_is_counted_and_other_senders_are_served() {
     let folder = tempfile::tempdir().unwrap();
     let balancer = Balancer::start(folder.path());
     let (is_flooded, is_over) = (Arc::default(), Arc::default());
@@ -43,8 +43,8 @@ fn t18_a_flood_is_counted_and_everybody_else_is_served() {
     is_flooded.store(true, Ordering::Relaxed);
     flood.join().unwrap();
 
-    // What waits in the socket is still taken, and the agents send on: overflow is reported with
-    // the next datagram that is received.
+    // Datagrams in the socket buffer are still processed, and the agents continue: overflow is
+    // reported with the next datagram that is received.
     let sent = sent.load(Ordering::Relaxed);
     let agents = Scenario::named("article").unwrap().cluster.hosts.len() as u64;
     let mut metrics = String::new();
@@ -63,7 +63,7 @@ fn t18_a_flood_is_counted_and_everybody_else_is_served() {
     assert!(rubbish > 0, "{metrics}");
 }
 
-/// As much rubbish as one sender can send.
+/// Sends invalid datagrams at full speed.
 fn flood(collector: SocketAddr, is_over: &AtomicBool, sent: &AtomicU64) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     while !is_over.load(Ordering::Relaxed) {
@@ -73,7 +73,7 @@ fn flood(collector: SocketAddr, is_over: &AtomicBool, sent: &AtomicU64) {
     }
 }
 
-/// Sends what the agents of the article's cluster send, fifty times as fast.
+/// Sends the datagrams of the `elb_js` cluster's agents at fifty times the usual speed.
 fn report(collector: SocketAddr, is_over: &AtomicBool) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let scenario = Scenario::named("article").unwrap();
@@ -107,13 +107,13 @@ struct Balancer {
 impl Balancer {
     fn start(folder: &std::path::Path) -> Self {
         let config = folder.join("elb.toml");
-        let nobody = folder.join("docker.sock");
+        let socket = folder.join("docker.sock");
         let text = format!(
             "[collector]\nlisten = \"127.0.0.1:0\"\n[http]\nlisten = \"127.0.0.1:0\"\n\
              [docker]\nendpoints = [\"unix://{}\"]\n\
              [[service]]\nname = \"apache\"\n[service.policy]\n\
              metric = [{{ name = \"vir_cpu_cores\", target = 0.5 }}]\n",
-            nobody.display()
+            socket.display()
         );
         std::fs::write(&config, text).unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_elb"))
@@ -126,7 +126,7 @@ impl Balancer {
             .spawn()
             .unwrap();
         let log = BufReader::new(process.stderr.take().unwrap());
-        let (lines, told) = mpsc::channel();
+        let (lines, log_lines) = mpsc::channel();
         thread::spawn(move || {
             for line in log.lines().map_while(Result::ok) {
                 lines.send(line).ok();
@@ -134,7 +134,7 @@ impl Balancer {
         });
         let (mut sflow, mut http) = (None, None);
         while sflow.is_none() || http.is_none() {
-            let line = told.recv_timeout(PATIENCE).expect("it starts");
+            let line = log_lines.recv_timeout(MAX_WAIT).expect("elb starts");
             if let Some((_, port)) = line.split_once("sFlow port ") {
                 sflow = Some(SocketAddr::from((
                     [127, 0, 0, 1],
@@ -153,7 +153,7 @@ impl Balancer {
 
     fn get(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(self.http).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(MAX_WAIT)).unwrap();
         let request = format!(
             "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n",
             self.http

@@ -1,4 +1,4 @@
-//! Hooks that add and remove machines: good ones, and those that hang, fail and lie.
+//! Hooks that add and remove machines, including ones that hang, fail or answer falsely.
 
 mod support;
 
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use elb::pool::hook::{Action, Call, HookError, HookSettings, Order, Promise};
-use support::{HookServer, PATIENCE, wait_until};
+use support::{HookServer, MAX_WAIT, wait_until};
 
 fn order() -> Order {
     Order {
@@ -20,13 +20,13 @@ fn order() -> Order {
 fn settings(call: Call) -> HookSettings {
     HookSettings {
         call,
-        timeout: PATIENCE,
+        timeout: MAX_WAIT,
         tries: 3,
         pause: Duration::from_millis(10),
     }
 }
 
-/// A program of the operator's, in the shell.
+/// A shell script as the operator's program.
 fn script(folder: &Path, text: &str) -> HookSettings {
     let path = folder.join("hook.sh");
     std::fs::write(&path, text).unwrap();
@@ -37,7 +37,7 @@ fn script(folder: &Path, text: &str) -> HookSettings {
 }
 
 #[tokio::test]
-async fn a_program_is_told_the_order_and_may_name_the_machine() {
+async fn program_receives_order_and_may_name_machine() {
     let folder = tempfile::tempdir().unwrap();
     let hook = script(
         folder.path(),
@@ -47,15 +47,15 @@ async fn a_program_is_told_the_order_and_may_name_the_machine() {
     );
     let promise = hook.give(&order()).await.unwrap();
     assert_eq!(promise.machine.as_deref(), Some("node9"));
-    let told = |name| std::fs::read_to_string(folder.path().join(name)).unwrap();
-    assert_eq!(told("environment"), "pool-7-add add workers []\n");
-    let input: serde_json::Value = serde_json::from_str(&told("input")).unwrap();
+    let written = |name| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(written("environment"), "pool-7-add add workers []\n");
+    let input: serde_json::Value = serde_json::from_str(&written("input")).unwrap();
     assert_eq!(input["order"], "pool-7-add");
     assert_eq!(input["action"], "add");
 }
 
 #[tokio::test]
-async fn a_program_that_fails_for_a_while_is_tried_again_with_the_same_key() {
+async fn failing_program_is_retried_with_same_key() {
     let folder = tempfile::tempdir().unwrap();
     let hook = script(
         folder.path(),
@@ -68,7 +68,7 @@ async fn a_program_that_fails_for_a_while_is_tried_again_with_the_same_key() {
 }
 
 #[tokio::test]
-async fn a_program_that_says_no_is_not_asked_again() {
+async fn refusing_program_is_not_retried() {
     let folder = tempfile::tempdir().unwrap();
     let hook = script(
         folder.path(),
@@ -90,7 +90,7 @@ async fn a_program_that_says_no_is_not_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_program_that_hangs_is_ended() {
+async fn hanging_program_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let mut hook = script(folder.path(), "echo $$ >>\"$1/pids\"\nexec sleep 600\n");
     (hook.tries, hook.pause) = (2, Duration::ZERO);
@@ -99,7 +99,7 @@ async fn a_program_that_hangs_is_ended() {
     let pids = folder.path().join("pids");
     let started = || std::fs::read_to_string(&pids).map_or(0, |pids| pids.lines().count());
     for tries in 1..=2 {
-        wait_until("the program is not started", || started() == tries).await;
+        wait_until("the program does not start", || started() == tries).await;
         tokio::time::advance(timeout).await;
     }
     let error = giving.await.unwrap().unwrap_err();
@@ -112,14 +112,14 @@ async fn a_program_that_hangs_is_ended() {
             .is_ok_and(|stat| !stat.contains(") Z "))
     };
     let pids = std::fs::read_to_string(&pids).unwrap();
-    wait_until("a program that was ended still runs", || {
+    wait_until("a killed program still runs", || {
         !pids.lines().any(is_alive)
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_program_that_never_stops_talking_does_no_harm() {
+async fn excessive_output_of_program_is_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let hook = script(
         folder.path(),
@@ -135,14 +135,14 @@ fn http(url: String, token: Option<&str>) -> HookSettings {
 }
 
 #[tokio::test]
-async fn a_server_is_asked_with_one_key_until_it_answers() {
+async fn server_is_retried_with_same_key_until_it_answers() {
     let server = HookServer::start(vec![
         "",
         "HTTP/1.1 503 Busy\r\ncontent-length: 4\r\n\r\nbusy",
         "HTTP/1.1 202 Accepted\r\ncontent-length: 19\r\n\r\n{\"machine\":\"node4\"}",
     ]);
     let url = format!("http://{}/machines?x=1", server.address);
-    // On a busy machine other tries than the first may time out as well.
+    // On a busy machine, more tries than the first may time out.
     let hook = HookSettings {
         timeout: Duration::from_secs(1),
         tries: 100,
@@ -168,7 +168,7 @@ async fn a_server_is_asked_with_one_key_until_it_answers() {
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_or_talks_nonsense_is_told_apart() {
+async fn refusal_and_invalid_response_of_server_are_distinguished() {
     let ask = |answer| {
         let server = HookServer::start(vec![answer]);
         http(format!("http://{}/machines?x=1", server.address), None)

@@ -1,11 +1,11 @@
-//! The table of faults names a test for each promise, and each test that it names exists; what
-//! only a real engine can show is shown by one.
+//! `FAULTS.md` links each promise to tests that exist. Faults that only a real engine can show have
+//! a test on a real engine.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// Faults that a real engine, or a real swarm, is needed for.
+/// Faults that need a test on a real engine or swarm.
 const REAL: [&str; 15] = [
     "T11", "T16", "D1", "D2", "D3", "D6", "D7", "D8", "D9", "D10", "D11", "D13", "D14", "D15",
     "D16",
@@ -25,7 +25,7 @@ fn every_fault_has_a_row_and_every_row_a_test() {
             continue;
         }
         assert!(faults.insert(fault.to_owned()), "{fault} twice");
-        // Each is a link: [name](file).
+        // Each test is a link: [name](file).
         let links: Vec<&str> = tests.split("](").collect();
         assert!(links.len() > 1, "{fault}: no test");
         let is_real = tests.contains("(tests/docker.rs)") || tests.contains("(tests/swarm/");

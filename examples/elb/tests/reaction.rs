@@ -1,5 +1,5 @@
-//! How soon a step in load is answered: from its first packet to the request to the orchestrator,
-//! by counters alone and with what packet samples say.
+//! Reaction time to a step in load, from its first packet to the request to the orchestrator, with
+//! counters alone and with packet samples.
 //!
 //! `cargo test -p elb --test reaction -- --nocapture` prints the figures.
 
@@ -14,21 +14,21 @@ use sflow_metrics::Timestamp;
 use sflow_simulator::Workload;
 
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
-/// Runs, each with the step at another moment of the polling interval.
+/// Number of runs, each with the step at a different time in the polling interval.
 const RUNS: u64 = 8;
 
-/// What one run came to.
+/// The result of one run.
 struct Run {
     /// Seconds from the step to the first request for more.
     reaction: f64,
-    /// Replicas in the end, and at most.
+    /// Last and largest number of replicas.
     last: u32,
     most: u32,
-    /// Whether the first request was for what samples showed.
+    /// Whether the first request was made because of packet samples.
     is_fast: bool,
 }
 
-/// Four replicas at 80 % of their target, and four times the load all at once.
+/// Four replicas at 80 % of their target; then the load rises fourfold at once.
 async fn run(seed: u64, fast: bool) -> Run {
     let step = Duration::from_millis(120_000 + seed * 10_000 / RUNS);
     let mut scenario = Scenario::named("article").unwrap();
@@ -52,7 +52,7 @@ async fn run(seed: u64, fast: bool) -> Run {
     let mut first = None;
     let mut most = 0;
     while now < START + Duration::from_secs(200) {
-        // Until shortly before, it may be slower, and the test be quicker.
+        // Longer intervals until shortly before the step make the test faster.
         let is_near = now + Duration::from_secs(20) > START + step;
         now = now + config.control.interval * if is_near { 1 } else { 8 };
         let mut arrived = Vec::new();
@@ -99,7 +99,7 @@ async fn runs(fast: bool) -> (Vec<f64>, Vec<Run>) {
 }
 
 #[tokio::test]
-async fn samples_show_a_surge_within_two_seconds_and_counters_put_it_right() {
+async fn samples_detect_surge_within_two_seconds_and_counters_correct_it() {
     let (slow, by_counters) = runs(false).await;
     let (quick, by_samples) = runs(true).await;
     let most = |runs: &[Run]| runs.iter().map(|run| run.most).max();
@@ -108,14 +108,14 @@ async fn samples_show_a_surge_within_two_seconds_and_counters_put_it_right() {
         ("samples", &quick, &by_samples),
     ] {
         println!(
-            "{name}: {:.1} s in the middle, {:.1} s at most; up to {:?} replicas",
+            "{name}: median {:.1} s, at most {:.1} s; up to {:?} replicas",
             reactions[reactions.len() / 2],
             reactions[reactions.len() - 1],
             most(runs),
         );
     }
     let median = |reactions: &[f64]| reactions[reactions.len() / 2];
-    // In virtual time: this is no measurement of the machine.
+    // In virtual time, independent of the machine's speed.
     assert!(
         median(&quick) < 2.0 && quick[quick.len() - 1] < 2.5,
         "{quick:?}"
@@ -123,8 +123,8 @@ async fn samples_show_a_surge_within_two_seconds_and_counters_put_it_right() {
     assert!(median(&slow) > 2.0 * median(&quick), "{slow:?}");
     assert!(by_samples.iter().all(|run| run.is_fast));
     assert!(by_counters.iter().all(|run| !run.is_fast));
-    // 13 are needed. An estimate is one: what it has too many is no more than half of that, and
-    // nobody ends with too few.
+    // 13 replicas are needed. An estimate may exceed this by at most half; no run ends with too
+    // few.
     for run in by_samples.iter().chain(&by_counters) {
         assert!(
             (12..=20).contains(&run.last) && run.most <= 20,

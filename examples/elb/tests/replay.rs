@@ -1,4 +1,4 @@
-//! The recorded swarm, replayed: what is told of each tick against what the kernels counted.
+//! Replay of the recorded swarm: the rates of each tick compared with the kernels' counters.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,8 +11,8 @@ use sflow_v5::counter::{HostDescr, VirtCpu};
 use sflow_v5::{Datagram, Sample};
 use stop::Stop;
 
-/// Idle with 2 containers, loaded, scaled to 4 and loaded again, scaled to 1 and idle; in
-/// seconds of the capture's clock after this.
+/// Start of the recording, in seconds of the capture's clock. Times in this file are relative to
+/// it. Phases: idle with 2 containers, loaded, scaled to 4 and loaded, scaled to 1 and idle.
 const BASE: f64 = 1_795_406_000.0;
 
 fn captures(name: &str) -> PathBuf {
@@ -44,7 +44,7 @@ async fn lines() -> Vec<Line> {
 }
 
 #[tokio::test]
-async fn the_number_of_containers_is_right_in_every_phase() {
+async fn container_count_is_right_in_every_phase() {
     let lines = lines().await;
     assert!(lines.iter().all(|line| line.service == "apache"));
     for pair in lines.windows(2) {
@@ -53,7 +53,7 @@ async fn the_number_of_containers_is_right_in_every_phase() {
             "a line every 2 s"
         );
     }
-    // Each phase from ten seconds after it began, for the polling.
+    // Each phase counts from ten seconds after its start because of the polling interval.
     for (from, to, expected) in [(709.0, 790.0, 2), (802.0, 841.0, 4), (851.0, 885.0, 1)] {
         let phase = during(&lines, from, to);
         assert!(phase.len() >= 15);
@@ -68,7 +68,7 @@ async fn the_number_of_containers_is_right_in_every_phase() {
 }
 
 #[tokio::test]
-async fn rates_are_those_that_the_kernels_counted() {
+async fn rates_match_kernel_counters() {
     let lines = lines().await;
     let truth = Truth::read();
     for (from, to) in [(749.0, 790.0), (805.0, 841.0)] {
@@ -85,19 +85,19 @@ async fn rates_are_those_that_the_kernels_counted() {
         for (name, [ours, theirs]) in ["cores", "bytes in", "bytes out"].iter().zip(sums) {
             let ratio = ours / theirs;
             println!(
-                "{from}–{to} s, {name}: {ratio:.4} of the truth, {} ticks",
+                "{from}–{to} s, {name}: {ratio:.4} of the kernels' rate, {} ticks",
                 phase.len()
             );
             assert!(
                 (0.95..1.05).contains(&ratio),
-                "{name}: {ours} against {theirs}"
+                "{name}: {ours}, kernels counted {theirs}"
             );
         }
     }
 }
 
 #[tokio::test]
-async fn idle_is_exactly_zero_and_silence_is_nothing() {
+async fn idle_rate_is_zero_and_missing_data_has_no_value() {
     let lines = lines().await;
     let (before, after) = (during(&lines, 719.0, 745.0), during(&lines, 857.0, 886.0));
     assert!(before.len() >= 12 && after.len() >= 12);
@@ -106,7 +106,7 @@ async fn idle_is_exactly_zero_and_silence_is_nothing() {
         assert_eq!(rates, [Some(0.0); 3], "{line:?}");
         assert_eq!(line.contributing, line.matched);
     }
-    // One sample of a counter is no rate.
+    // One sample of a counter gives no rate.
     let first = &lines[0];
     assert!(first.time < BASE + 709.0);
     assert_eq!((first.contributing, first.vir_cpu_cores), (0, None));
@@ -114,7 +114,7 @@ async fn idle_is_exactly_zero_and_silence_is_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_no_capture_is_an_error_that_names_the_file() {
+async fn invalid_capture_is_an_error_that_names_the_file() {
     let config = Config::article();
     let path = captures("hsflowd-swarm.truth.csv");
     let every = Duration::from_secs(2);
@@ -141,8 +141,8 @@ fn during(lines: &[Line], from: f64, to: f64) -> Vec<&Line> {
         .collect()
 }
 
-/// The kernels' counters, and when the agents read theirs: a rate from telemetry is one of the
-/// interval between two such moments.
+/// The kernels' counters and the times at which the agents read them. A rate from telemetry is that
+/// of the interval between two such times.
 struct Truth {
     counters: BTreeMap<String, Vec<Reading>>,
     polled: BTreeMap<String, Vec<f64>>,
@@ -204,7 +204,7 @@ impl Truth {
         }
     }
 
-    /// The mean rates per container that telemetry can know at `time`.
+    /// The mean rates per container that are known from telemetry at `time`.
     fn means(&self, time: f64) -> [f64; 3] {
         let mut sums = [0.0; 3];
         let mut containers = 0.0;
@@ -223,7 +223,7 @@ impl Truth {
         sums.map(|sum| sum / containers)
     }
 
-    /// What the kernel had counted at `time`, between two of its readings.
+    /// The kernel's counters at `time`, interpolated between two readings.
     fn counted(&self, name: &str, time: f64) -> [f64; 3] {
         let readings = &self.counters[name];
         let next = readings.partition_point(|reading| reading.time < time);

@@ -1,4 +1,5 @@
-//! The article, simulated: grows and shrinks as its log does, and twice the same.
+//! Simulation of the rule and workload of `elb.js`: sizes change as in its published log, and equal
+//! seeds give equal runs.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use sflow_simulator::Event;
 
 const START: Timestamp = Timestamp::from_secs(1_474_678_630);
 
-async fn article(seed: u64, scenario: &Scenario, mode: Mode) -> Outcome {
+async fn simulate(seed: u64, scenario: &Scenario, mode: Mode) -> Outcome {
     let mut config = Config::article();
     config.services[0].settings.mode = mode;
     run(scenario, seed, START, config.control, &config.services)
@@ -19,10 +20,10 @@ async fn article(seed: u64, scenario: &Scenario, mode: Mode) -> Outcome {
         .unwrap()
 }
 
-/// With 40 seeds, which determine start-up times and the phases of polling. The time to eight
-/// replicas depends on these phases: its median is at most the 42 s of the article.
+/// Runs 40 seeds, which determine start-up times and polling phases. The time to eight replicas
+/// depends on these phases: its median is at most the 42 s of `elb.js`.
 #[tokio::test]
-async fn article_grows_from_one_to_eight_under_load_and_shrinks_after_it() {
+async fn elb_js_grows_from_one_to_eight_under_load_and_shrinks_after_it() {
     let scenario = Scenario::named("article").unwrap();
     let (begin, end) = (
         START + Duration::from_secs(10),
@@ -30,7 +31,7 @@ async fn article_grows_from_one_to_eight_under_load_and_shrinks_after_it() {
     );
     let mut times = Vec::new();
     for seed in 1..=40 {
-        let outcome = article(seed, &scenario, Mode::Act).await;
+        let outcome = simulate(seed, &scenario, Mode::Act).await;
         let sizes: Vec<u32> = outcome
             .changes
             .iter()
@@ -58,19 +59,19 @@ async fn article_grows_from_one_to_eight_under_load_and_shrinks_after_it() {
 }
 
 #[tokio::test]
-async fn the_same_run_repeats_bit_for_bit() {
+async fn equal_seeds_give_equal_runs() {
     let scenario = Scenario::named("sine").unwrap();
-    let first = article(7, &scenario, Mode::Act).await;
-    let second = article(7, &scenario, Mode::Act).await;
+    let first = simulate(7, &scenario, Mode::Act).await;
+    let second = simulate(7, &scenario, Mode::Act).await;
     assert_eq!(format!("{first:?}"), format!("{second:?}"));
-    let other = article(8, &scenario, Mode::Act).await;
+    let other = simulate(8, &scenario, Mode::Act).await;
     assert_ne!(format!("{first:?}"), format!("{other:?}"));
 }
 
 #[tokio::test]
-async fn without_the_balancer_nothing_changes_and_the_one_container_bears_it_all() {
+async fn without_balancer_size_stays_and_container_is_overloaded() {
     let scenario = Scenario::named("article").unwrap();
-    let outcome = article(1, &scenario, Mode::Advise).await;
+    let outcome = simulate(1, &scenario, Mode::Advise).await;
     assert_eq!(outcome.changes, []);
     let most = outcome.services[0]
         .past
@@ -80,18 +81,21 @@ async fn without_the_balancer_nothing_changes_and_the_one_container_bears_it_all
     assert!(most > 600_000.0, "{most}");
 }
 
-/// The original froze for ever when one task did not run.
+/// `elb.js` stopped scaling when one task did not run.
 #[tokio::test]
-async fn a_crash_looping_task_freezes_nothing() {
+async fn crash_looping_task_does_not_stop_scaling() {
     let scenario = Scenario::named("crash-loop").unwrap();
-    let outcome = article(1, &scenario, Mode::Act).await;
+    let outcome = simulate(1, &scenario, Mode::Act).await;
     let most = outcome.changes.iter().map(|change| change.replicas).max();
     assert!(most >= Some(7), "{:?}", outcome.changes);
-    assert_eq!(outcome.services[0].truth.replicas, 1, "and back again");
+    assert_eq!(
+        outcome.services[0].truth.replicas, 1,
+        "does not shrink again"
+    );
 }
 
 #[tokio::test]
-async fn silence_is_not_idleness() {
+async fn missing_telemetry_is_not_low_load() {
     let mut scenario = Scenario::named("step").unwrap();
     let hosts: Vec<String> = scenario
         .cluster
@@ -106,19 +110,19 @@ async fn silence_is_not_idleness() {
             Event::Disconnect { host, duration },
         );
     }
-    let outcome = article(1, &scenario, Mode::Act).await;
-    let silent = START + Duration::from_secs(135);
+    let outcome = simulate(1, &scenario, Mode::Act).await;
+    let stale = START + Duration::from_secs(135);
     let after: Vec<_> = outcome
         .changes
         .iter()
-        .filter(|change| change.at > silent)
+        .filter(|change| change.at > stale)
         .collect();
     assert_eq!(after, Vec::<&elb::experiment::Change>::new());
     assert!(outcome.services[0].truth.replicas > 3);
 }
 
 #[tokio::test]
-async fn a_peak_on_what_matters_takes_from_what_can_wait_and_gives_it_back() {
+async fn peak_of_high_priority_borrows_replicas_of_low_priority() {
     let scenario = Scenario::named("balance").unwrap();
     let budget = scenario.budget.unwrap();
     let config = Config::from_toml(&format!(
@@ -142,13 +146,16 @@ async fn a_peak_on_what_matters_takes_from_what_can_wait_and_gives_it_back() {
         let most = together
             .map(|(shop, batch)| shop.wanted + batch.wanted)
             .max();
-        assert!(most <= Some(budget), "seed {seed}: {most:?} together");
+        assert!(most <= Some(budget), "seed {seed}: {most:?} in total");
         let most = |past: &[elb::view::Point]| past.iter().map(|point| point.wanted).max();
         let least = batch.past.iter().map(|point| point.wanted).min();
-        // Eight are needed; nine, where a reading happened to be high.
+        // Eight replicas are needed; nine after a high reading.
         assert!(most(&shop.past) >= Some(8), "seed {seed}");
-        assert!(least <= Some(4), "seed {seed}: the batch kept {least:?}");
-        // And back again.
+        assert!(
+            least <= Some(4),
+            "seed {seed}: batch had at least {least:?}"
+        );
+        // Batch gets its replicas back.
         assert_eq!(shop.truth.replicas, 2, "seed {seed}");
         assert!(
             batch.truth.replicas >= 9,

@@ -1,8 +1,8 @@
-//! Days of a cluster in which something always goes wrong, in virtual time at full speed: nothing
-//! grows that should not, and the size is right whenever it can be.
+//! Days of a cluster with continuous faults, in virtual time at full speed: memory and descriptors
+//! do not grow, and the size is right whenever it can be known.
 //!
-//! `ELB_SOAK=3600 cargo test --release -p elb --test soak -- --nocapture` goes on for an hour;
-//! without it, for a fixed part of a day.
+//! `ELB_SOAK=3600 cargo test --release -p elb --test soak -- --nocapture` runs for an hour; without
+//! `ELB_SOAK`, the test runs a fixed number of rounds.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -15,11 +15,11 @@ use sflow_simulator::{Event, Network, ScheduledEvent, Workload};
 
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 const DAY: u64 = 86_400;
-/// Rounds of a run without `ELB_SOAK`: an hour and a half of the cluster.
+/// Rounds without `ELB_SOAK`: 1.5 hours of simulated time.
 const ROUNDS: u64 = 3_000;
 
 #[tokio::test]
-async fn days_of_faults_leave_nothing_behind() {
+async fn days_of_faults_leak_nothing() {
     let lasting = std::env::var("ELB_SOAK").ok();
     let lasting = lasting.map(|text| Duration::from_secs(text.parse().expect("seconds")));
     let begin = Instant::now();
@@ -27,11 +27,11 @@ async fn days_of_faults_leave_nothing_behind() {
         Some(lasting) => begin.elapsed().as_secs_f64() / lasting.as_secs_f64(),
         None => rounds as f64 / ROUNDS as f64,
     };
-    // A scenario of years; few will see its end.
+    // Longer than any run.
     let days = 1_000;
     let scenario = scenario(days);
     let mut simulation = Simulation::new(&scenario, 1, START).unwrap();
-    // Its script is part of what memory holds; it only becomes less.
+    // The script of the scenario is in memory from here on and only shrinks.
     simulation.advance(START, |_| {});
     let config = config();
     let interval = config.control.interval;
@@ -59,18 +59,18 @@ async fn days_of_faults_leave_nothing_behind() {
             let truth = balancer.orchestrator_mut().truth(name).unwrap();
             let need = (truth.offered_bytes / TARGET).ceil().clamp(2.0, 20.0);
             let (wanted, need) = (f64::from(truth.replicas), need);
-            found.looks += 1;
-            // What shrinks only after five minutes is more than is needed for as long.
+            found.checks += 1;
+            // Only too few replicas count: shrinking waits for five minutes.
             found.short += u64::from(wanted < 0.75 * need);
         }
-        // A quarter of the time is given to tables that are filled, as they are meant to be.
+        // Bounded tables may fill during the first quarter of the run.
         if settled.is_none() && progress(found.rounds) > 0.25 {
             settled = Some(Process::now());
         }
     }
     let days = (now - START).as_secs_f64() / DAY as f64;
     println!("{days:.2} days in {:?}: {found:?}", begin.elapsed());
-    let short = found.short as f64 / found.looks as f64;
+    let short = found.short as f64 / found.checks as f64;
     assert!(found.changes > found.rounds / 500, "{found:?}");
     assert!(short < 0.02, "too small {:.2} % of the time", 100.0 * short);
     if let (Some(Some(settled)), Some(end)) = (settled, Process::now()) {
@@ -89,11 +89,11 @@ struct Found {
     rounds: u64,
     datagrams: u64,
     changes: u64,
-    looks: u64,
+    checks: u64,
     short: u64,
 }
 
-/// Bytes per second that a container is to have.
+/// Target in bytes per second and container.
 const TARGET: f64 = 80_000.0;
 
 fn config() -> Config {
@@ -108,7 +108,7 @@ fn config() -> Config {
     .unwrap()
 }
 
-/// Three services with the day's wave, and every few minutes something that goes wrong.
+/// Three services with daily waves, and a fault every few minutes.
 fn scenario(days: u64) -> Scenario {
     let mut scenario = Scenario::named("article").unwrap();
     let like = scenario.cluster.services[0].clone();
@@ -179,7 +179,7 @@ fn scenario(days: u64) -> Scenario {
     scenario
 }
 
-/// What this process holds.
+/// Memory and descriptors of this process.
 #[derive(Clone, Copy, Debug)]
 struct Process {
     memory: u64,

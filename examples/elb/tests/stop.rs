@@ -1,5 +1,5 @@
-//! Commands end when they are asked to, no wrong clock keeps them busy, a closed output does no
-//! harm, and SIGHUP reads the configuration again.
+//! Commands end on request, wrong clocks cause no endless work, a closed output causes no panic,
+//! and SIGHUP reads the configuration again.
 
 #[path = "../../stop/tests/stalled/mod.rs"]
 mod stalled;
@@ -26,7 +26,7 @@ fn replay_skips_gaps_of_centuries() {
     assert!(output.status.success(), "{output:?}");
 }
 
-/// As `elb simulate | head -1`.
+/// Runs commands whose output is closed, as with `elb simulate | head -1`.
 #[test]
 fn closed_output_ends_commands_without_panic() {
     let folder = Folder::new("elb-closed");
@@ -36,7 +36,7 @@ fn closed_output_ends_commands_without_panic() {
     for arguments in commands {
         let mut command = Command::new(ELB);
         let mut running = Running::start(command.args(arguments).stdout(Stdio::piped()));
-        // Nobody reads.
+        // Closes the reading end.
         drop(running.0.stdout.take());
         let status = running.wait();
         let complaints = running.complaints();
@@ -45,17 +45,17 @@ fn closed_output_ends_commands_without_panic() {
     }
 }
 
-/// Reads lines until one contains these words.
-fn wait_for(lines: &mut Lines<BufReader<ChildStderr>>, words: &str) {
+/// Reads lines until one contains this text.
+fn wait_for(lines: &mut Lines<BufReader<ChildStderr>>, text: &str) {
     let mut seen = Vec::new();
     for line in lines {
         let line = line.unwrap();
-        if line.contains(words) {
+        if line.contains(text) {
             return;
         }
         seen.push(line);
     }
-    panic!("no line contains {words:?}: {seen:#?}");
+    panic!("no line contains {text:?}: {seen:#?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! D18: who may write, and who only says that he may.
+//! D18: which clients may write, and forged authorisation.
 
 use std::net::SocketAddr;
 
@@ -24,7 +24,7 @@ fn with_token() -> Access {
     }
 }
 
-/// Asks for the loop to be off from this address.
+/// Requests mode `off` from this client address.
 async fn put_from(site: &Site, peer: &str, headers: &[(&str, &str)]) -> StatusCode {
     let mut request = Request::put(MODE);
     for (name, value) in [&[("Host", "localhost"), JSON], headers].concat() {
@@ -41,7 +41,7 @@ async fn put_from(site: &Site, peer: &str, headers: &[(&str, &str)]) -> StatusCo
 }
 
 #[tokio::test]
-async fn from_elsewhere_only_the_token_opens() {
+async fn remote_write_requires_token() {
     let world = World::new().await;
     for (peer, headers, expected) in [
         ("192.0.2.1:1", vec![X_ELB], 403),
@@ -81,7 +81,7 @@ async fn from_elsewhere_only_the_token_opens() {
 }
 
 #[tokio::test]
-async fn who_does_not_say_where_he_is_may_not_write() {
+async fn client_of_unknown_address_cannot_write() {
     let world = World::new().await;
     let request = Request::put(MODE)
         .header("Host", "localhost")
@@ -93,7 +93,7 @@ async fn who_does_not_say_where_he_is_may_not_write() {
 }
 
 #[tokio::test]
-async fn names_of_others_that_point_here_are_not_served() {
+async fn foreign_host_names_are_refused() {
     let world = World::new().await;
     let port = world.address.port();
     for (host, is_served) in [
@@ -121,7 +121,7 @@ async fn names_of_others_that_point_here_are_not_served() {
     }
     let twice = [("Host", "localhost"), ("Host", "evil.example")];
     assert!(world.ask("GET", "/metrics", &twice, "").await.status >= 400);
-    // A name that cannot be somebody else's is still no loopback.
+    // A literal address cannot be a foreign name, but writing needs a loopback name.
     let put = world
         .ask("PUT", MODE, &[("Host", "192.0.2.1"), JSON, X_ELB], OFF)
         .await;
@@ -141,7 +141,7 @@ async fn names_of_others_that_point_here_are_not_served() {
 }
 
 #[tokio::test]
-async fn names_without_a_token_permit_no_write() {
+async fn host_names_without_token_permit_no_write() {
     let world = World::with(Access {
         names: vec!["elb.example.org".to_owned()],
         token: None,
@@ -164,7 +164,7 @@ async fn names_without_a_token_permit_no_write() {
 }
 
 #[tokio::test]
-async fn costly_reading_needs_the_token_where_there_is_one() {
+async fn costly_reads_require_configured_token() {
     let costly = [
         ("POST", "/api/v1/config/validate"),
         ("GET", "/api/v1/query?q=avg:load_one"),
@@ -188,7 +188,7 @@ async fn costly_reading_needs_the_token_where_there_is_one() {
 }
 
 #[tokio::test]
-async fn a_page_of_somebody_else_cannot_write() {
+async fn foreign_page_cannot_write() {
     let world = World::new().await;
     let port = world.address.port();
     let host = format!("localhost:{port}");
@@ -231,7 +231,7 @@ async fn a_page_of_somebody_else_cannot_write() {
         let answer = world.ask("PUT", MODE, &headers, OFF).await;
         assert_eq!(answer.status, expected, "{headers:?}: {answer:?}");
     }
-    // Neither does the token help a page that has it: a browser says whose it is.
+    // A foreign page cannot write even with the token: the browser sends its origin.
     let world = World::with(with_token()).await;
     let token = ("Authorization", "Bearer correct horse");
     let evil = [JSON, token, ("Origin", "https://evil.example")];
@@ -259,7 +259,7 @@ async fn a_page_of_somebody_else_cannot_write() {
 }
 
 #[tokio::test]
-async fn tokens_are_not_found_by_trying() {
+async fn token_guessing_is_limited() {
     let world = World::with(with_token()).await;
     let mut tried = 0;
     loop {
@@ -270,6 +270,6 @@ async fn tokens_are_not_found_by_trying() {
             429 => break,
             other => panic!("{other}"),
         }
-        assert!(tried < 100, "nobody minds");
+        assert!(tried < 100, "guessing is not limited");
     }
 }

@@ -1,5 +1,5 @@
-//! The alert rules in the example's folder: each expression uses metrics and labels that exist. And
-//! the problem that they are about, on page, API and metrics.
+//! The alert rules in `alerts.yaml`: each expression uses existing metrics and labels. The problem
+//! that they report is on page, API and metrics.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,7 +10,7 @@ use promql_parser::parser::{self, Expr, VectorSelector};
 use promql_parser::util::{ExprVisitor, walk_expr};
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::dashboard::{Asked, told as series_of};
+use crate::dashboard::{Selected, series as series_of};
 use crate::site::World;
 
 const RULES: &str = include_str!("../../alerts.yaml");
@@ -22,7 +22,7 @@ fn rules() -> Vec<Yaml> {
     rules.flatten().cloned().collect()
 }
 
-/// The values that the matchers of an expression allow for a label, of each metric.
+/// The label values that the matchers of an expression allow: metric, label, value.
 #[derive(Default)]
 struct Allowed(BTreeSet<(String, String, String)>);
 
@@ -43,7 +43,7 @@ impl ExprVisitor for Allowed {
     }
 }
 
-/// The service has too much load for its maximum, for long enough.
+/// A service that has been overloaded at its maximum for long enough to be a problem.
 async fn overloaded() -> World {
     let world = World::overloaded().await;
     world.pass(Duration::from_secs(150)).await;
@@ -58,27 +58,30 @@ async fn every_alert_uses_metrics_and_labels_that_exist() {
     assert!(rules.len() > 10);
     for rule in &rules {
         let expression = rule["expr"].as_str().unwrap();
-        for (metric, labels) in Asked::of(expression).0 {
+        for (metric, labels) in Selected::of(expression).0 {
             let has = series.get(&metric);
             let has = has.unwrap_or_else(|| panic!("missing {metric}: {expression}"));
             for label in labels.iter().filter(|label| *label != "instance") {
-                assert!(has.contains(label), "{metric} has no {label}: {expression}");
+                assert!(
+                    has.contains(label),
+                    "label {label} missing on {metric}: {expression}"
+                );
             }
             let annotations = format!("{:?}", rule["annotations"]);
             for piece in annotations.split("$labels.").skip(1) {
                 let label = piece.split_whitespace().next().unwrap();
                 let label = label.trim_matches(|c: char| !c.is_alphanumeric());
                 let is_there = label == "instance" || has.contains(label);
-                assert!(is_there, "{metric} has no {label}: {annotations}");
+                assert!(is_there, "label {label} missing on {metric}: {annotations}");
             }
         }
         let mut allowed = Allowed::default();
         walk_expr(&mut allowed, &parser::parse(expression).unwrap()).unwrap();
         for (metric, label, value) in allowed.0 {
-            // All values are listed where problems are counted.
+            // The problem metric has a series for each value.
             let metric = metric.replace("elb_service_problem", "elb_problems");
             let series = format!("\n{metric}{{{label}=\"{value}\"}} ");
-            assert!(scrape.contains(&series), "no {series}: {expression}");
+            assert!(scrape.contains(&series), "missing {series}: {expression}");
         }
     }
 }
@@ -100,7 +103,7 @@ fn every_alert_has_a_name_a_severity_and_advice() {
 #[test]
 fn every_reason_of_a_problem_has_an_alert() {
     for reason in sflow_autoscale::problem::ProblemReason::ALL {
-        // That one is `elb_orchestrator_up`.
+        // The alert for this reason uses `elb_orchestrator_up`.
         let is_another = reason == sflow_autoscale::problem::ProblemReason::Orchestrator;
         assert!(is_another || RULES.contains(reason.name()), "{reason:?}");
     }
@@ -113,7 +116,7 @@ fn promtool_accepts_the_alerts() {
     match check.args(["check", "rules"]).arg(path).output() {
         Err(error) => {
             eprintln!(
-                "skipped: promtool cannot be run ({error}); Debian's package prometheus has it"
+                "skipped: promtool cannot be run ({error}); on Debian, install the package prometheus"
             );
         }
         Ok(output) => {

@@ -1,4 +1,4 @@
-//! The dashboard in the example's folder: each of its expressions asks for what is really told.
+//! The Grafana dashboard: each of its expressions uses metrics and labels that elb exports.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::site::{START, World};
 
-/// What who scrapes adds by itself.
+/// Labels that Prometheus adds when it scrapes.
 const SCRAPED: [&str; 2] = ["instance", "job"];
 
 fn dashboard() -> Value {
@@ -20,7 +20,7 @@ fn panels(dashboard: &Value) -> &Vec<Value> {
     dashboard["panels"].as_array().unwrap()
 }
 
-/// Everything that is asked of the data source, as it is written.
+/// All expressions as the dashboard contains them.
 fn expressions(dashboard: &Value) -> Vec<String> {
     let targets = panels(dashboard).iter().flat_map(|panel| {
         let targets = panel["targets"].as_array();
@@ -32,22 +32,19 @@ fn expressions(dashboard: &Value) -> Vec<String> {
         .collect()
 }
 
-/// As the data source is asked it, with something in place of each variable.
+/// The expression with a value in place of each variable.
 fn filled(expression: &str) -> String {
     let filled = expression.replace("$__rate_interval", "5m");
     let filled = filled.replace("$instance", ".*").replace("$service", ".*");
-    assert!(
-        !filled.contains('$'),
-        "a variable is not known: {expression}"
-    );
+    assert!(!filled.contains('$'), "unknown variable: {expression}");
     filled
 }
 
-/// The metrics that an expression asks for, and the labels by which it does.
+/// The metrics of an expression and the labels that it uses of each.
 #[derive(Default)]
-pub(crate) struct Asked(pub(crate) BTreeMap<String, BTreeSet<String>>);
+pub(crate) struct Selected(pub(crate) BTreeMap<String, BTreeSet<String>>);
 
-impl Asked {
+impl Selected {
     pub(crate) fn of(expression: &str) -> Self {
         let parsed = parser::parse(&filled(expression));
         let parsed = parsed.unwrap_or_else(|problem| panic!("{expression}: {problem}"));
@@ -57,13 +54,16 @@ impl Asked {
     }
 
     fn select(&mut self, selector: &VectorSelector) {
-        let name = selector.name.clone().expect("a metric is named");
+        let name = selector
+            .name
+            .clone()
+            .expect("the selector has a metric name");
         let labels = selector.matchers.matchers.iter();
         let known = self.0.entry(name).or_default();
         known.extend(labels.map(|matcher| matcher.name.clone()));
     }
 
-    /// Labels by which the metrics below are put together.
+    /// Adds grouping labels to the metrics below this expression.
     fn group(&mut self, below: &Expr, labels: &LabelModifier) {
         let mut grouped = Self::default();
         walk_expr(&mut grouped, below).unwrap();
@@ -74,7 +74,7 @@ impl Asked {
     }
 }
 
-impl ExprVisitor for Asked {
+impl ExprVisitor for Selected {
     type Error = std::convert::Infallible;
 
     fn pre_visit(&mut self, expression: &Expr) -> Result<bool, Self::Error> {
@@ -92,13 +92,13 @@ impl ExprVisitor for Asked {
     }
 }
 
-/// Each metric of a scrape, with the labels that it has.
-pub(crate) fn told(scrape: &str) -> BTreeMap<String, BTreeSet<String>> {
-    let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+/// The metrics of a scrape and their labels.
+pub(crate) fn series(scrape: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut series: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for line in scrape.lines().filter(|line| !line.starts_with('#')) {
         let end = line.find(['{', ' ']).unwrap();
-        let labels = told.entry(line[..end].to_owned()).or_default();
-        // Only names are wanted: what stands before `="`.
+        let labels = series.entry(line[..end].to_owned()).or_default();
+        // Label names end at `="`.
         let mut pieces = line[end..].split("=\"").peekable();
         while let Some(piece) = pieces.next() {
             if pieces.peek().is_some() {
@@ -107,53 +107,56 @@ pub(crate) fn told(scrape: &str) -> BTreeMap<String, BTreeSet<String>> {
             }
         }
     }
-    told
+    series
 }
 
-/// What a loop tells that has seen, decided, done and refused something.
+/// Metrics of a loop that has received data, decided, changed a size and refused a datagram.
 async fn scrape() -> BTreeMap<String, BTreeSet<String>> {
     let world = World::new().await;
     world.pass(Duration::from_secs(60)).await;
-    let stranger = ([127, 0, 0, 1], 999).into();
+    let sender = ([127, 0, 0, 1], 999).into();
     let now = START + Duration::from_secs(60);
     world
         .handle
         .telemetry()
         .lock()
-        .receive(now, stranger, b"no sFlow");
+        .receive(now, sender, b"no sFlow");
     world.get("/api/v1/health").await;
-    told(&world.get("/metrics").await.body)
+    series(&world.get("/metrics").await.body)
 }
 
 #[tokio::test]
-async fn every_expression_asks_for_what_is_told() {
-    let told = scrape().await;
+async fn every_expression_uses_existing_metrics_and_labels() {
+    let series = scrape().await;
     let dashboard = dashboard();
     let expressions = expressions(&dashboard);
     assert!(expressions.len() > 40);
     for expression in expressions {
-        for (metric, labels) in Asked::of(&expression).0 {
-            let has = told.get(&metric);
-            let has = has.unwrap_or_else(|| panic!("there is no {metric}: {expression}"));
+        for (metric, labels) in Selected::of(&expression).0 {
+            let has = series.get(&metric);
+            let has = has.unwrap_or_else(|| panic!("missing {metric}: {expression}"));
             for label in labels.iter().filter(|it| !SCRAPED.contains(&it.as_str())) {
-                assert!(has.contains(label), "{metric} has no {label}: {expression}");
+                assert!(
+                    has.contains(label),
+                    "label {label} missing on {metric}: {expression}"
+                );
             }
         }
     }
 }
 
 #[tokio::test]
-async fn every_name_in_a_legend_is_a_label_of_its_metric() {
-    let told = scrape().await;
+async fn legend_names_are_labels_of_their_metric() {
+    let series = scrape().await;
     for panel in panels(&dashboard()) {
         for target in panel["targets"].as_array().into_iter().flatten() {
             let legend = target["legendFormat"].as_str().unwrap();
             let expression = target["expr"].as_str().unwrap();
-            let asked = Asked::of(expression);
+            let asked = Selected::of(expression);
             for piece in legend.split("{{").skip(1) {
-                let (label, _) = piece.split_once("}}").expect("it is closed");
+                let (label, _) = piece.split_once("}}").expect("closing braces");
                 let mut metrics = asked.0.keys();
-                let is_there = metrics.any(|metric| told[metric].contains(label));
+                let is_there = metrics.any(|metric| series[metric].contains(label));
                 assert!(
                     is_there || SCRAPED.contains(&label),
                     "{legend}: {expression}"
@@ -164,8 +167,8 @@ async fn every_name_in_a_legend_is_a_label_of_its_metric() {
 }
 
 #[tokio::test]
-async fn the_variables_ask_for_what_is_told() {
-    let told = scrape().await;
+async fn variables_use_existing_metrics_and_labels() {
+    let series = scrape().await;
     let dashboard = dashboard();
     let variables = dashboard["templating"]["list"].as_array().unwrap();
     let names: Vec<_> = variables.iter().map(|it| it["name"].as_str()).collect();
@@ -178,18 +181,18 @@ async fn the_variables_ask_for_what_is_told() {
         let query = variable["query"]["query"].as_str().unwrap();
         let query = query.strip_prefix("label_values(").unwrap();
         let (selector, label) = query.strip_suffix(')').unwrap().rsplit_once(", ").unwrap();
-        for metric in Asked::of(selector).0.keys() {
-            let is_there = told[metric].contains(label) || SCRAPED.contains(&label);
+        for metric in Selected::of(selector).0.keys() {
+            let is_there = series[metric].contains(label) || SCRAPED.contains(&label);
             assert!(is_there, "{query}");
         }
     }
 }
 
 #[test]
-fn it_can_be_imported_anywhere() {
+fn dashboard_is_importable_and_consistent() {
     let dashboard = dashboard();
-    // Whoever imports it has a data source of another name, and dashboards of their own.
-    assert!(dashboard.get("id").is_none(), "the number is another's");
+    // The target Grafana has its own data source name and dashboard ids.
+    assert!(dashboard.get("id").is_none(), "an id may collide on import");
     for part in ["title", "uid", "schemaVersion", "templating", "time"] {
         assert!(!dashboard[part].is_null(), "{part}");
     }
@@ -208,7 +211,7 @@ fn it_can_be_imported_anywhere() {
         assert!(x + w <= 24, "{panel}");
         for (other, [x2, y2, w2, h2]) in &places {
             let apart = x + w <= *x2 || x2 + w2 <= x || y + h <= *y2 || y2 + h2 <= y;
-            assert!(apart, "{} lies on {}", panel["title"], other["title"]);
+            assert!(apart, "{} overlaps {}", panel["title"], other["title"]);
         }
         places.push((panel, place));
         let title = &panel["title"];
@@ -217,7 +220,7 @@ fn it_can_be_imported_anywhere() {
             "{panel}"
         );
         if panel["type"] != "row" {
-            assert!(panel["description"].is_string(), "what does {title} mean?");
+            assert!(panel["description"].is_string(), "no description: {title}");
             let refs = panel["targets"].as_array().unwrap().iter();
             let refs: BTreeSet<_> = refs.map(|target| target["refId"].as_str()).collect();
             assert_eq!(refs.len(), panel["targets"].as_array().unwrap().len());
@@ -225,7 +228,7 @@ fn it_can_be_imported_anywhere() {
     }
 }
 
-/// All members of this name, however deep, that are objects.
+/// Finds all objects that are members of this name, at any depth.
 fn find<'v>(name: &str, value: &'v Value, found: &mut Vec<&'v Value>) {
     match value {
         Value::Object(members) => {

@@ -1,13 +1,13 @@
-//! The interface under `/api/v1`, over loopback, with a real loop behind it.
+//! The API under `/api/v1`, over loopback, with a real control loop.
 
-mod abuse;
 mod access;
 mod alerts;
 mod dashboard;
-mod document;
 mod metrics;
-mod patience;
+mod misuse;
+mod openapi;
 mod pools;
 mod reading;
 mod site;
+mod timeouts;
 mod writing;

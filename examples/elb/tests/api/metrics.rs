@@ -1,15 +1,15 @@
-//! What Prometheus gets to see.
+//! The metrics that Prometheus scrapes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::site::World;
 
-/// The values of all series, by name and labels as they stand there.
+/// The values of all series, by name and labels as written.
 struct Exposition(BTreeMap<String, f64>);
 
 impl Exposition {
-    /// Fails on what Prometheus would not take.
+    /// Parses an exposition; fails on input that Prometheus would reject.
     fn read(text: &str) -> Self {
         let lines = text.strip_suffix("# EOF\n").expect("an end");
         let (mut families, mut series) = (BTreeSet::new(), BTreeMap::new());
@@ -17,7 +17,7 @@ impl Exposition {
         for line in lines.lines() {
             if let Some(rest) = line.strip_prefix("# HELP ") {
                 name = rest.split_once(' ').expect("a text").0.to_owned();
-                assert!(families.insert(name.clone()), "{name} stands twice");
+                assert!(families.insert(name.clone()), "duplicate family {name}");
             } else if let Some(rest) = line.strip_prefix("# TYPE ") {
                 let (of, is) = rest.split_once(' ').unwrap();
                 assert_eq!(of, name, "{line}");
@@ -41,7 +41,7 @@ impl Exposition {
                 };
                 assert!(suffixes.contains(&suffix), "{line} is a {kind}");
                 let before = series.insert(id.to_owned(), value.parse().expect("a number"));
-                assert_eq!(before, None, "{line} stands twice");
+                assert_eq!(before, None, "duplicate series {line}");
             }
         }
         Self(series)
@@ -49,7 +49,7 @@ impl Exposition {
 
     fn value(&self, series: &str) -> f64 {
         let known = self.0.get(series).copied();
-        known.unwrap_or_else(|| panic!("no {series} in {:#?}", self.0.keys()))
+        known.unwrap_or_else(|| panic!("missing {series} in {:#?}", self.0.keys()))
     }
 
     fn count(&self, begin: &str) -> usize {
@@ -61,11 +61,11 @@ impl Exposition {
 }
 
 #[tokio::test]
-async fn what_it_saw_decided_did_and_refused() {
+async fn observations_decisions_changes_and_refusals_are_exported() {
     let world = World::new().await;
     world.pass(Duration::from_secs(180)).await;
     world.get("/api/v1/nothing").await;
-    let told = Exposition::read(&world.get("/metrics").await.body);
+    let metrics = Exposition::read(&world.get("/metrics").await.body);
     let tally = *world.handle.status().lock().tally();
     assert!(tally.grown > 0 && tally.shrunk > 0, "{tally:?}");
     for (series, expected) in [
@@ -97,25 +97,25 @@ async fn what_it_saw_decided_did_and_refused() {
         ),
         ("elb_build_info{version=\"0.1.0\"}", 1.0),
     ] {
-        assert_eq!(told.value(series), expected, "{series}");
+        assert_eq!(metrics.value(series), expected, "{series}");
     }
     let decisions = ["kept", "advised", "done", "failed"];
     let decisions =
         decisions.map(|outcome| format!("elb_decisions_total{{outcome=\"{outcome}\"}}"));
-    let sum: f64 = decisions.iter().map(|series| told.value(series)).sum();
+    let sum: f64 = decisions.iter().map(|series| metrics.value(series)).sum();
     assert_eq!(sum, tally.decisions as f64);
     let intake = world.handle.telemetry().lock().ingest_stats();
     let of_agents: f64 = (1..=3)
         .map(|host| {
-            told.value(&format!(
+            metrics.value(&format!(
                 "elb_agent_datagrams_total{{agent=\"10.0.0.{host}/100000\"}}"
             ))
         })
         .sum();
     assert_eq!(of_agents, intake.datagrams as f64);
     if cfg!(target_os = "linux") {
-        assert!(told.value("process_resident_memory_bytes{}") > 1e6);
-        assert!(told.value("process_open_fds{}") > 3.0);
+        assert!(metrics.value("process_resident_memory_bytes{}") > 1e6);
+        assert!(metrics.value("process_open_fds{}") > 3.0);
     }
 }
 
@@ -133,17 +133,20 @@ async fn c10_recommended_replicas_are_those_of_the_last_decision_in_every_mode()
         assert_eq!(world.ask("PUT", path, &headers, &body).await.status, 200);
         for _ in 0..30 {
             world.pass(Duration::from_secs(4)).await;
-            let told = Exposition::read(&world.get("/metrics").await.body);
+            let metrics = Exposition::read(&world.get("/metrics").await.body);
             let one = world.json("/api/v1/services/apache").await;
-            let recommended = told.value(&series("recommended"));
+            let recommended = metrics.value(&series("recommended"));
             assert_eq!(Some(recommended), one["last"]["result"].as_f64());
             assert_eq!(Some(recommended), one["recommended"].as_f64());
-            let wanted = told.value(&series("wanted"));
+            let wanted = metrics.value(&series("wanted"));
             assert!(mode == "advise" || recommended == wanted);
             is_advice |= recommended != wanted;
         }
     }
-    assert!(is_advice, "advice differs from what there is at some time");
+    assert!(
+        is_advice,
+        "the recommendation differs from the size at some time"
+    );
 }
 
 #[tokio::test]
@@ -158,24 +161,24 @@ async fn c10_orchestrator_is_down_after_one_request_timeout() {
     let _held = world.hold().await;
     let end = std::time::Instant::now() + Duration::from_secs(30);
     loop {
-        let told = Exposition::read(&world.get("/metrics").await.body);
-        if told.value("elb_orchestrator_up{}") == 0.0 {
+        let metrics = Exposition::read(&world.get("/metrics").await.body);
+        if metrics.value("elb_orchestrator_up{}") == 0.0 {
             break;
         }
-        assert!(std::time::Instant::now() < end, "it stays up");
+        assert!(std::time::Instant::now() < end, "still reported as up");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// T17 at this door: whatever invents agents, a scrape stays bounded.
+/// T17 for metrics: a flood of invented agents does not make a scrape larger than its bound.
 #[tokio::test]
-async fn a_flood_of_agents_is_told_in_bounds() {
+async fn flood_of_agents_keeps_metrics_bounded() {
     let world = World::new().await;
     world.pass(Duration::from_secs(60)).await;
     let now = world.handle.now();
     for number in 0..3_000_u32 {
         let [_, a, b, c] = number.to_be_bytes();
-        // An empty datagram of an agent of its own.
+        // An empty datagram of a new agent.
         let datagram: Vec<u8> = [5, 1, u32::from_be_bytes([172, a, b, c]), 0, 1, 1, 0]
             .iter()
             .flat_map(|word| word.to_be_bytes())
@@ -184,19 +187,22 @@ async fn a_flood_of_agents_is_told_in_bounds() {
         let sender = [198, 51, 100, (number % 4) as u8];
         telemetry.receive(now, (sender, 6343).into(), &datagram);
     }
-    let told = Exposition::read(&world.get("/metrics").await.body);
-    assert_eq!(told.count("elb_agent_up{"), 1_000);
-    assert!(told.value("elb_agents_left_out{}") > 1_900.0);
-    // Those that really report are among them.
-    assert_eq!(told.value("elb_agent_up{agent=\"10.0.0.1/100000\"}"), 1.0);
+    let metrics = Exposition::read(&world.get("/metrics").await.body);
+    assert_eq!(metrics.count("elb_agent_up{"), 1_000);
+    assert!(metrics.value("elb_agents_left_out{}") > 1_900.0);
+    // The agents that report are among them.
+    assert_eq!(
+        metrics.value("elb_agent_up{agent=\"10.0.0.1/100000\"}"),
+        1.0
+    );
     let agents = world.json("/api/v1/agents").await;
     assert_eq!(agents["agents"].as_array().unwrap().len(), 1_000);
     assert!(agents["total"].as_u64() > Some(2_900));
 }
 
-/// T20: whatever somebody calls himself, it is one value of one label, and one string of JSON.
+/// T20: a hostile name is one value of one label, and one JSON string.
 #[tokio::test]
-async fn untrusted_names_are_escaped() {
+async fn hostile_names_are_escaped() {
     let world = World::new().await;
     let name = "a\\\"} 1\\n# EOF\\u001b[2J</script><b>\\u202e";
     let plain = "a\"} 1\n# EOF\u{1b}[2J</script><b>\u{202e}";
@@ -217,11 +223,11 @@ async fn untrusted_names_are_escaped() {
     let encoded: String = plain.bytes().map(|byte| format!("%{byte:02x}")).collect();
     let one = world.json(&format!("/api/v1/services/{encoded}")).await;
     assert_eq!(one["name"], plain);
-    let told = world.get("/metrics").await.body;
-    Exposition::read(&told);
+    let metrics = world.get("/metrics").await.body;
+    Exposition::read(&metrics);
     assert!(
-        told.contains(r#"{service="a\"} 1�# EOF�[2J</script><b>�""#),
-        "{told}"
+        metrics.contains(r#"{service="a\"} 1�# EOF�[2J</script><b>�""#),
+        "{metrics}"
     );
     let missing = world.get("/api/v1/services/%3Cscript%3E%1b%5B2J").await;
     missing.is_problem(404, "<script>");

@@ -1,4 +1,4 @@
-//! Pools of machines, under the same name as a service, so that nothing is taken for the other.
+//! A pool of machines with the same name as a service, to show that both are distinguished.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::site::World;
 
-/// As long as it takes to find the thief, and to have another machine.
+/// Long enough to detect the poor performer and to replace it.
 const WHILE: Duration = Duration::from_secs(600);
 
 fn named<'v>(list: &'v Value, key: &str, name: &str) -> &'v Value {
@@ -16,7 +16,7 @@ fn named<'v>(list: &'v Value, key: &str, name: &str) -> &'v Value {
 }
 
 #[tokio::test]
-async fn a_pool_is_told_with_its_machines_and_what_is_thought_of_them() {
+async fn pool_is_shown_with_machines_and_their_health() {
     let world = World::with_machines().await;
     world.pass(Duration::from_secs(270)).await;
     let pools = world.json("/api/v1/pools").await;
@@ -25,10 +25,10 @@ async fn a_pool_is_told_with_its_machines_and_what_is_thought_of_them() {
     let machine = |name| named(&pool["machines"], "name", name);
     assert_eq!(machine("node2")["peer"]["standing"], "in_line");
     assert!(machine("node2")["load"]["cpu"].is_number());
-    // Its agent does not tell how much is stolen: that is not known to be fine.
+    // Its agent does not report steal: its performance is unknown.
     assert_eq!(machine("node6")["peer"]["standing"], "unknown");
     assert_eq!(machine("node6")["peer"]["why"], "nothing_told");
-    // The load is next to nothing, and so is what is stolen of it; the policy still watches.
+    // Load and steal are close to 0; the policy is still observing.
     let last = &pool["last"];
     assert_eq!(
         (&last["kind"], &last["replicas"]),
@@ -40,22 +40,25 @@ async fn a_pool_is_told_with_its_machines_and_what_is_thought_of_them() {
 }
 
 #[tokio::test]
-async fn what_happens_to_machines_is_told_as_decisions_and_as_events() {
+async fn machine_steps_are_decisions_and_events() {
     let world = World::with_machines().await;
     world.pass(WHILE).await;
     let pool = world.json("/api/v1/pools/apache?past=1h").await;
     assert!(pool["past"].as_array().unwrap().len() > 50);
     let events = pool["events"].as_array().unwrap();
-    let words: Vec<&str> = events
+    let messages: Vec<&str> = events
         .iter()
         .filter_map(|it| it["words"].as_str())
         .collect();
-    // Hardly any load: one machine after the other is given back, down to four.
-    let drained = words
+    // Almost no load: machines are removed one after the other, down to four.
+    let drained = messages
         .iter()
         .find(|it| it.ends_with("is drained: fewer are needed"));
-    assert!(drained.is_some(), "{words:?}");
-    assert!(words.iter().any(|it| it.contains("has left")), "{words:?}");
+    assert!(drained.is_some(), "{messages:?}");
+    assert!(
+        messages.iter().any(|it| it.contains("is gone")),
+        "{messages:?}"
+    );
     let decisions = world.json("/api/v1/decisions?pool=apache").await;
     let decisions = decisions["decisions"].as_array().unwrap();
     assert!(decisions.iter().all(|it| it["kind"] == "pool"));
@@ -68,7 +71,7 @@ async fn what_happens_to_machines_is_told_as_decisions_and_as_events() {
         (&"done".into(), &4.into())
     );
     assert_eq!(drain["machines"][0]["why"], "not_needed");
-    // A service of this name is something else.
+    // The service of the same name has decisions of its own.
     let of_service = world.json("/api/v1/decisions?service=apache").await;
     let of_service = of_service["decisions"].as_array().unwrap();
     assert!(!of_service.is_empty() && of_service.iter().all(|it| it["kind"] == "service"));
@@ -81,7 +84,7 @@ async fn what_happens_to_machines_is_told_as_decisions_and_as_events() {
 }
 
 #[tokio::test]
-async fn the_mode_of_a_pool_is_switched() {
+async fn pool_mode_is_changed() {
     let world = World::with_machines().await;
     let path = "/api/v1/pools/apache/mode";
     assert_eq!(world.json(path).await["mode"], "act");
@@ -96,7 +99,7 @@ async fn the_mode_of_a_pool_is_switched() {
     );
     world.pass(WHILE).await;
     let pool = world.json("/api/v1/pools/apache").await;
-    // It is advised, and nothing is done.
+    // The removal is advised and not executed.
     assert_eq!(pool["serving"], 5);
     assert_eq!(pool["advised"][0]["step"], "drain");
     let page = world.get("/").await.body;
@@ -109,9 +112,9 @@ async fn the_mode_of_a_pool_is_switched() {
     let advised = world.json("/api/v1/decisions?pool=apache").await;
     let advised = advised["decisions"].as_array().unwrap();
     let shrinks = |it: &&Value| it["outcome"] == "advised" && it["result"] == 4;
-    let advised = advised.iter().find(shrinks).expect("it is advised");
+    let advised = advised.iter().find(shrinks).expect("an advised removal");
     assert_eq!(advised["machines"][0]["step"], "drain");
-    for (path, body, status, words) in [
+    for (path, body, status, text) in [
         (
             "/api/v1/pools/nginx/mode",
             r#"{"mode":"act"}"#,
@@ -120,7 +123,7 @@ async fn the_mode_of_a_pool_is_switched() {
         ),
         (path, r#"{"mode":"perhaps"}"#, 422, "perhaps"),
     ] {
-        world.put_json(path, body).await.is_problem(status, words);
+        world.put_json(path, body).await.is_problem(status, text);
     }
     let all = world.put_json("/api/v1/mode", r#"{"mode":"off"}"#).await;
     assert_eq!(all.status, 200);
@@ -133,7 +136,7 @@ async fn page_and_metrics_show_the_machines() {
     world.pass(WHILE).await;
     let page = world.get("/").await;
     assert_eq!(page.status, 200);
-    for words in [
+    for text in [
         "node3",
         "data-pool=\"apache\"",
         "compared with peers",
@@ -142,7 +145,11 @@ async fn page_and_metrics_show_the_machines() {
         "is drained: fewer are needed",
         "unknown: its agent does not report",
     ] {
-        assert!(page.body.contains(words), "no {words:?} in {}", page.body);
+        assert!(
+            page.body.contains(text),
+            "missing {text:?} in {}",
+            page.body
+        );
     }
     let metrics = world.get("/metrics").await.body;
     for line in [
@@ -153,6 +160,6 @@ async fn page_and_metrics_show_the_machines() {
         "elb_pool_mode{pool=\"apache\",mode=\"act\"} 1.0",
         "elb_pool_signal{pool=\"apache\",metric=\"cpu_utilization\"}",
     ] {
-        assert!(metrics.contains(line), "no {line} in {metrics}");
+        assert!(metrics.contains(line), "missing {line} in {metrics}");
     }
 }

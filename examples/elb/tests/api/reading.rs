@@ -1,4 +1,4 @@
-//! What is told.
+//! Reading services, decisions, agents, events and readiness.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::site::World;
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn services_stand_as_they_do() {
+async fn services_have_their_current_status() {
     let world = World::new().await;
     world.pass(2 * MINUTE).await;
     let all = world.json("/api/v1/services").await;
@@ -32,7 +32,7 @@ async fn services_stand_as_they_do() {
         assert_eq!(values.len(), metrics);
         assert!(values.iter().all(Value::is_number), "{container}");
     }
-    // The mean of a decision lies between its least and its most loaded container.
+    // The mean of a decision is between its least and its most loaded container.
     for input in one["last"]["inputs"].as_array().unwrap() {
         let number = |name: &str| input[name].as_f64().unwrap();
         assert!(number("least") <= number("value"), "{input}");
@@ -47,7 +47,7 @@ async fn services_stand_as_they_do() {
 }
 
 #[tokio::test]
-async fn decisions_are_followed_without_a_gap() {
+async fn decisions_are_paged_without_gap() {
     let world = World::new().await;
     world.pass(3 * MINUTE).await;
     let newest = world.json("/api/v1/decisions").await;
@@ -78,7 +78,7 @@ async fn decisions_are_followed_without_a_gap() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_hears_of_the_next_decision_at_once() {
+async fn waiting_client_receives_next_decision_at_once() {
     let world = World::new().await;
     world.pass(MINUTE).await;
     let last = world.json("/api/v1/decisions").await["last"].clone();
@@ -96,7 +96,7 @@ async fn who_waits_hears_of_the_next_decision_at_once() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_told_to_programs_and_to_people() {
+async fn missing_telemetry_is_in_api_and_metrics() {
     let world = World::new().await;
     let missing = |answer: &Value| -> Vec<String> {
         let missing = answer["missing"].as_array().unwrap().iter();
@@ -109,7 +109,7 @@ async fn what_is_missing_is_told_to_programs_and_to_people() {
     world.pass(2 * MINUTE).await;
     let well = world.json("/api/v1/agents").await;
     assert_eq!(missing(&well), [""; 0], "{well}");
-    world.pass_in_silence(MINUTE + MINUTE / 2).await;
+    world.pass_without_datagrams(MINUTE + MINUTE / 2).await;
     let silent = world.json("/api/v1/agents").await;
     let kinds = missing(&silent);
     assert_eq!(kinds.iter().filter(|it| *it == "silent_agent").count(), 3);
@@ -118,17 +118,14 @@ async fn what_is_missing_is_told_to_programs_and_to_people() {
             || kinds.contains(&"metric_unknown".to_owned()),
         "{kinds:?}"
     );
-    let words = silent["missing"][0]["words"].as_str().unwrap();
-    assert!(
-        words.contains("No data from") && words.contains(" for 1:"),
-        "{words}"
-    );
+    let text = silent["missing"][0]["words"].as_str().unwrap();
+    assert!(text.contains("has been silent for 1:"), "{text}");
     let metrics = world.get("/metrics").await.body;
     assert!(metrics.contains("elb_missing{what=\"silent_agent\"} 3.0\n"));
 }
 
 #[tokio::test]
-async fn agents_and_what_they_report_are_told() {
+async fn agents_and_their_metrics_are_listed() {
     let world = World::new().await;
     world.pass(MINUTE).await;
     let agents = world.json("/api/v1/agents").await;
@@ -178,10 +175,10 @@ async fn agents_and_what_they_report_are_told() {
 }
 
 #[tokio::test]
-async fn questions_are_answered_or_it_is_said_what_is_wrong_with_them() {
+async fn valid_query_is_answered_and_invalid_query_is_explained() {
     let world = World::new().await;
     world.pass(2 * MINUTE).await;
-    // An earlier spelling of the key is accepted; the answer contains the present one.
+    // The former spelling of the key is accepted; the response contains the current one.
     let by_host = "max:vir_cpu_cores,count:vir_cpu_cores%20by%20host_name";
     let answer = world.json(&format!("/api/v1/query?q={by_host}")).await;
     assert_eq!(
@@ -235,7 +232,7 @@ async fn questions_are_answered_or_it_is_said_what_is_wrong_with_them() {
 }
 
 #[tokio::test]
-async fn changes_among_agents_are_followed() {
+async fn agent_events_are_paged_without_gap() {
     let world = World::new().await;
     world.pass(MINUTE).await;
     let mut kinds = Vec::new();
@@ -272,7 +269,7 @@ async fn changes_among_agents_are_followed() {
 }
 
 #[tokio::test]
-async fn readiness_says_what_is_missing() {
+async fn readiness_names_unready_component() {
     let world = World::new().await;
     let condition = |ready: &Value, name: &str| {
         let conditions = ready["conditions"].as_array().unwrap().clone();
@@ -295,15 +292,15 @@ async fn readiness_says_what_is_missing() {
     assert_eq!(condition(&ready.json(), "orchestrator")["met"], true);
     world.pass(MINUTE).await;
     assert_eq!(world.json("/api/v1/ready").await["ready"], true);
-    let words = world.get("/readyz").await;
+    let answer = world.get("/readyz").await;
     assert_eq!(
-        (words.status, words.body.lines().count()),
+        (answer.status, answer.body.lines().count()),
         (200, 4),
-        "{words:?}"
+        "{answer:?}"
     );
 
-    // Agents fall silent, the orchestrator answers on.
-    world.pass_in_silence(5 * MINUTE).await;
+    // The agents become stale while the orchestrator still answers.
+    world.pass_without_datagrams(5 * MINUTE).await;
     let ready = world.get("/api/v1/ready").await;
     assert_eq!(ready.status, 503);
     assert_eq!(
@@ -318,12 +315,12 @@ async fn readiness_says_what_is_missing() {
             .iter()
             .all(|agent| agent["silent"] == true)
     );
-    let words = world.get("/readyz").await;
-    assert!(words.body.contains("telemetry: NOT READY"), "{words:?}");
+    let answer = world.get("/readyz").await;
+    assert!(answer.body.contains("telemetry: NOT READY"), "{answer:?}");
     assert_eq!(world.get("/healthz").await.body, "ok\n");
 }
 
-/// What arrives through a proxy of agents that are not in the list.
+/// Receives datagrams from a proxy whose address is not in `collector.agents`.
 fn refuse(world: &World) {
     let proxy = [203, 0, 113, 1];
     let now = world.handle.now();
@@ -340,9 +337,9 @@ fn refuse(world: &World) {
 }
 
 #[tokio::test]
-async fn refused_agents_are_unhealthy_and_shown_with_the_configuration_that_allows_them() {
+async fn refused_agents_make_elb_unhealthy_and_are_shown_with_allowing_configuration() {
     let world = World::new().await;
-    world.pass_in_silence(2 * MINUTE).await;
+    world.pass_without_datagrams(2 * MINUTE).await;
     assert_eq!(world.get("/healthz").await.body, "ok\n", "without agents");
 
     refuse(&world);
@@ -350,7 +347,7 @@ async fn refused_agents_are_unhealthy_and_shown_with_the_configuration_that_allo
     let ready = world.json_of("/api/v1/ready", 503).await;
     let mut conditions = ready["conditions"].as_array().unwrap().iter();
     let telemetry = conditions.find(|condition| condition["name"] == "telemetry");
-    let words = telemetry.unwrap()["words"].as_str().unwrap();
+    let text = telemetry.unwrap()["words"].as_str().unwrap();
     let mut agents: Vec<String> = Vec::new();
     for network in &world.handle.config().lock().collector.agents {
         let network = network.to_string();
@@ -362,11 +359,11 @@ async fn refused_agents_are_unhealthy_and_shown_with_the_configuration_that_allo
         "\"*\" = [\"203.0.113.1\"] under [collector.nodes]".to_owned(),
     ];
     for line in &lines {
-        assert!(words.contains(line), "{line} is not in {words}");
+        assert!(text.contains(line), "missing {line} in {text}");
     }
-    assert!(!words.contains("6343"), "{words}");
+    assert!(!text.contains("6343"), "{text}");
 
-    world.pass_in_silence(MINUTE / 2).await;
+    world.pass_without_datagrams(MINUTE / 2).await;
     refuse(&world);
     let health = world.get("/healthz").await;
     assert_eq!(health.status, 503, "{health:?}");
@@ -376,28 +373,28 @@ async fn refused_agents_are_unhealthy_and_shown_with_the_configuration_that_allo
     let page = world.get("/").await.body.replace("&quot;", "\"");
     let page = page.replace("&#34;", "\"");
     for line in &lines {
-        assert!(page.contains(line), "{line} is not in {page}");
+        assert!(page.contains(line), "missing {line} in {page}");
     }
 
-    // One agent that is allowed is enough, whatever else is sent.
+    // One allowed agent is enough, even if others are refused.
     world.pass(MINUTE).await;
     refuse(&world);
     assert_eq!(world.get("/healthz").await.body, "ok\n");
     assert_eq!(world.get("/readyz").await.status, 200);
-    world.pass_in_silence(5 * MINUTE).await;
+    world.pass_without_datagrams(5 * MINUTE).await;
     refuse(&world);
     assert_eq!(world.get("/healthz").await.body, "ok\n");
 }
 
 #[tokio::test]
-async fn refused_agents_that_end_are_not_unhealthy_for_ever() {
+async fn health_recovers_after_refused_agents_stop() {
     let world = World::new().await;
     for _ in 0..2 {
         refuse(&world);
-        world.pass_in_silence(MINUTE / 2).await;
+        world.pass_without_datagrams(MINUTE / 2).await;
     }
     assert_eq!(world.get("/healthz").await.status, 503);
-    world.pass_in_silence(2 * MINUTE).await;
+    world.pass_without_datagrams(2 * MINUTE).await;
     assert_eq!(world.get("/healthz").await.status, 200);
 }
 
@@ -409,14 +406,14 @@ async fn empty_list_of_agents_is_a_problem_with_the_line_to_add() {
     let missing = world.json("/api/v1/agents").await["missing"].clone();
     assert_eq!(missing.as_array().unwrap().len(), 1, "{missing}");
     assert_eq!(missing[0]["what"], "any_sender");
-    let words = missing[0]["words"].as_str().unwrap();
-    let (_, line) = words.split_once("agents = [").unwrap();
+    let text = missing[0]["words"].as_str().unwrap();
+    let (_, line) = text.split_once("agents = [").unwrap();
     let (line, _) = line.split_once(" under [collector]").unwrap();
     let text = format!("[collector]\nagents = [{line}\n");
     let allowed = elb::config::Config::from_toml(&text).unwrap().collector;
     let agents = world.json("/api/v1/agents").await;
     for agent in agents["agents"].as_array().unwrap() {
         let sender = agent["sender"].as_str().unwrap().parse().unwrap();
-        assert!(allowed.takes(sender), "{words}");
+        assert!(allowed.takes(sender), "{text}");
     }
 }

@@ -1,4 +1,5 @@
-//! A loop over a simulated cluster, with its site on loopback; time passes when a test says so.
+//! A control loop over a simulated cluster with its HTTP server on loopback. The test advances
+//! time.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,12 +17,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::document;
+use crate::openapi;
 
 /// 2026-01-01T00:00:00Z.
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_767_225_600);
 
-/// The one who is asked.
+/// A running loop and its server.
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
     pub(crate) handle: Handle,
@@ -38,22 +39,22 @@ impl Drop for World {
     }
 }
 
-/// What a test has the loop do.
+/// A request of the test to the loop.
 enum Step {
-    /// Let so much simulated time pass.
-    Pass(Duration, Heard, oneshot::Sender<()>),
-    /// Do nothing, as if the orchestrator did not answer, until the other end is dropped.
+    /// Advance simulated time.
+    Pass(Duration, Network, oneshot::Sender<()>),
+    /// Block, as if the orchestrator did not answer, until the other end is dropped.
     Hold(oneshot::Receiver<()>, oneshot::Sender<()>),
 }
 
-/// Whether what agents send arrives.
+/// Whether datagrams of the agents arrive.
 #[derive(Clone, Copy, PartialEq)]
-enum Heard {
-    Yes,
-    No,
+enum Network {
+    Up,
+    Down,
 }
 
-/// What came back.
+/// A response.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -71,7 +72,7 @@ impl World {
         Self::of(access, &scenario).await
     }
 
-    /// With more load than its service can carry at its maximum.
+    /// A service with more load than it can carry at its maximum.
     pub(crate) async fn overloaded() -> Self {
         let mut scenario = Scenario::named("article").unwrap();
         scenario.cluster.services[0].workload = Workload::Step {
@@ -82,13 +83,13 @@ impl World {
         Self::of(Access::default(), &scenario).await
     }
 
-    /// With a pool of machines of the same name as the service, that acts.
+    /// An acting pool of machines with the same name as the service.
     pub(crate) async fn with_machines() -> Self {
-        let thief = Scenario::named("thief").unwrap();
+        let machines = Scenario::named("thief").unwrap();
         let mut scenario = Scenario::named("article").unwrap();
-        scenario.cluster.hosts = thief.cluster.hosts;
-        scenario.cluster.events = thief.cluster.events;
-        scenario.machines = thief.machines;
+        scenario.cluster.hosts = machines.cluster.hosts;
+        scenario.cluster.events = machines.cluster.events;
+        scenario.machines = machines.machines;
         Self::of(Access::default(), &scenario).await
     }
 
@@ -125,7 +126,7 @@ impl World {
         }
     }
 
-    /// Ends the loop, and leaves the site.
+    /// Ends the loop; the server continues.
     pub(crate) async fn end_loop(&self) {
         self.running.abort();
         while self.handle.is_open() {
@@ -133,26 +134,26 @@ impl World {
         }
     }
 
-    /// Lets so much simulated time pass.
+    /// Advances simulated time.
     pub(crate) async fn pass(&self, time: Duration) {
-        self.step(time, Heard::Yes).await;
+        self.step(time, Network::Up).await;
     }
 
-    /// The same, and nothing of what agents send arrives.
-    pub(crate) async fn pass_in_silence(&self, time: Duration) {
-        self.step(time, Heard::No).await;
+    /// Advances simulated time; no datagram arrives.
+    pub(crate) async fn pass_without_datagrams(&self, time: Duration) {
+        self.step(time, Network::Down).await;
     }
 
-    async fn step(&self, time: Duration, heard: Heard) {
+    async fn step(&self, time: Duration, network: Network) {
         let (done, is_done) = oneshot::channel();
         self.steps
-            .send(Step::Pass(time, heard, done))
+            .send(Step::Pass(time, network, done))
             .await
             .unwrap();
         is_done.await.unwrap();
     }
 
-    /// Makes the loop wait until the value is dropped.
+    /// Blocks the loop until the returned value is dropped.
     pub(crate) async fn hold(&self) -> oneshot::Sender<()> {
         let (release, released) = oneshot::channel();
         let (done, is_done) = oneshot::channel();
@@ -175,13 +176,13 @@ impl World {
         answer.json()
     }
 
-    /// As a program on this machine writes.
+    /// Writes as a program on this machine does, without a token.
     pub(crate) async fn put_json(&self, path: &str, body: &str) -> Answer {
         let headers = [("X-Elb", "1"), ("Content-Type", "application/json")];
         self.ask("PUT", path, &headers, body).await
     }
 
-    /// With `Host: localhost`, unless the headers name one.
+    /// Sends a request with `Host: localhost` unless the headers contain `Host`.
     pub(crate) async fn ask(
         &self,
         method: &str,
@@ -203,15 +204,15 @@ impl World {
         request += body;
         let answer = self.send(request.as_bytes()).await;
         if path.starts_with("/api/") {
-            document::check(method, path, &answer);
+            openapi::check(method, path, &answer);
         }
         answer
     }
 
-    /// Whatever bytes, and the answer to them.
+    /// Sends these bytes and reads the response.
     pub(crate) async fn send(&self, bytes: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        // Who is refused in the middle may not be able to send the rest.
+        // The server may close the connection before the rest is sent.
         stream.write_all(bytes).await.ok();
         Answer::read(&mut stream).await
     }
@@ -245,8 +246,8 @@ impl Answer {
         lines.find_map(|line| line.strip_prefix(&format!("{name}: ")))
     }
 
-    /// Fails unless it is a problem of this kind that says this.
-    pub(crate) fn is_problem(&self, status: u16, words: &str) {
+    /// Fails unless the response is a problem of this status that contains this text.
+    pub(crate) fn is_problem(&self, status: u16, text: &str) {
         assert_eq!(self.status, status, "{self:?}");
         let media_type = self.header("content-type");
         assert_eq!(media_type, Some("application/problem+json"), "{self:?}");
@@ -258,7 +259,11 @@ impl Answer {
                 "{problem}"
             );
         }
-        assert!(self.body.contains(words), "no {words:?} in {}", self.body);
+        assert!(
+            self.body.contains(text),
+            "missing {text:?} in {}",
+            self.body
+        );
     }
 }
 
@@ -275,11 +280,11 @@ async fn run(
                 answer.send(balancer.apply(&request)).ok();
             }
             Some(step) = steps.recv() => match step {
-                Step::Pass(time, heard, done) => {
+                Step::Pass(time, network, done) => {
                     let end = now + time;
                     while now < end {
                         now = now + balancer.controller().interval();
-                        deliver(&mut balancer, now, heard);
+                        deliver(&mut balancer, now, network);
                         balancer.round(now).await;
                     }
                     done.send(()).ok();
@@ -294,14 +299,14 @@ async fn run(
     }
 }
 
-/// Lets time pass in the cluster; what its agents send arrives.
-fn deliver(balancer: &mut Balancer<Simulation>, now: Timestamp, heard: Heard) {
+/// Advances the cluster and delivers the datagrams of its agents.
+fn deliver(balancer: &mut Balancer<Simulation>, now: Timestamp, network: Network) {
     let mut arrived = Vec::new();
     balancer.orchestrator_mut().advance(now, |delivery| {
         let source = SocketAddr::new(delivery.source, 6343);
         arrived.push((delivery.at, source, delivery.bytes.to_vec()));
     });
-    arrived.retain(|_| heard == Heard::Yes);
+    arrived.retain(|_| network == Network::Up);
     for (at, source, bytes) in arrived {
         balancer.receive(at, source, &bytes);
     }

@@ -1,4 +1,4 @@
-//! What may be changed, and by whom.
+//! Changing modes and the configuration, and which clients may do so.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use elb::web::Access;
 use crate::site::World;
 
 #[tokio::test]
-async fn modes_are_switched() {
+async fn modes_are_changed() {
     let world = World::new().await;
     let set = world
         .put_json("/api/v1/services/apache/mode", r#"{"mode":"advise"}"#)
@@ -32,7 +32,7 @@ async fn modes_are_switched() {
 }
 
 #[tokio::test]
-async fn a_token_opens_and_nothing_else_does() {
+async fn only_the_token_permits_writes() {
     let access = Access {
         token: Some("correct horse".to_owned()),
         ..Access::default()
@@ -63,7 +63,7 @@ async fn a_token_opens_and_nothing_else_does() {
 }
 
 #[tokio::test]
-async fn a_configuration_is_replaced_as_a_whole_by_who_has_seen_it() {
+async fn configuration_is_replaced_only_with_its_current_etag() {
     let world = World::new().await;
     let path = "/api/v1/config";
     let before = world.get(path).await;
@@ -123,7 +123,7 @@ async fn a_configuration_is_replaced_as_a_whole_by_who_has_seen_it() {
 }
 
 #[tokio::test]
-async fn two_who_replace_the_configuration_at_once_do_not_undo_each_other() {
+async fn concurrent_replacements_do_not_overwrite_each_other() {
     let world = World::new().await;
     let read = world.get("/api/v1/config").await;
     let headers = [
@@ -141,7 +141,7 @@ async fn two_who_replace_the_configuration_at_once_do_not_undo_each_other() {
 }
 
 #[tokio::test]
-async fn trying_a_configuration_changes_nothing() {
+async fn validating_a_configuration_changes_nothing() {
     let world = World::new().await;
     let path = "/api/v1/config/validate";
     let toml = [("Content-Type", "application/toml")];

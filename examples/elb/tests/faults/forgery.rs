@@ -1,5 +1,5 @@
-//! A blind sender forges datagrams of the real agents: it knows their addresses and names, but
-//! sees nothing of what they send.
+//! An off-path sender forges datagrams of the real agents: it knows their addresses and names but
+//! does not see their datagrams.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -46,7 +46,7 @@ impl Forger {
         self.random.next_u32()
     }
 
-    /// Learns from a datagram which agents and containers there are, and forges one of its agent
+    /// Records the agent and the containers of a datagram, and forges a datagram of that agent
     /// every three seconds.
     fn forge(&mut self, now: Timestamp, (source, bytes): &Sent) -> Option<Sent> {
         let datagram = Datagram::parse(bytes).unwrap();
@@ -143,7 +143,7 @@ impl Forger {
 
 fn attacked(world: &mut World) {
     let mut forger = Forger::new();
-    world.on_the_way(move |at, sent| {
+    world.intercept(move |at, sent| {
         let forged = forger.forge(at, &sent);
         [forged, Some(sent)].into_iter().flatten().collect()
     });
@@ -182,13 +182,14 @@ async fn t22_size_follows_the_load_while_datagrams_are_forged() {
     assert!((right..=right + 1).contains(&replicas), "{replicas}");
 }
 
-/// Twice ten thousand agents without a sample, 35 seconds apart; then the real ones start.
+/// Ten thousand agents send empty datagrams, and ten thousand others 35 seconds later. Then the
+/// real agents start.
 #[tokio::test]
 async fn t24_agents_that_start_after_a_flood_of_empty_datagrams_are_seen() {
     let mut world = World::new(1, Workload::Constant(800.0), need(200.0), Vec::new());
     let start = world.now;
     let mut round = 0_u32;
-    world.on_the_way(move |at, sent| {
+    world.intercept(move |at, sent| {
         let elapsed = at - start;
         if elapsed >= Duration::from_secs(40) {
             return vec![sent];

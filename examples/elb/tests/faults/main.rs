@@ -1,14 +1,14 @@
-//! Faults of telemetry, as the autoscaler meets them: a simulated cluster sends real datagrams,
-//! something happens to them on the way, and the promise is about what is decided.
+//! Faults of telemetry and their effect on decisions: a simulated cluster sends real datagrams,
+//! which a test drops, changes or supplements in transit.
 //!
-//! What the statistics make of each fault is tested where they are computed.
+//! The effect of each fault on the statistics is tested in `sflow-metrics`.
 
-mod crowd;
+mod contention;
+mod foreign_traffic;
 mod forgery;
 mod network;
 mod observation;
 mod problems;
-mod silence;
-mod strangers;
+mod stale_agents;
 mod trust;
 mod world;

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use crate::world::{World, changes, need};
 
-/// A load of 600 requests per second from the beginning, with two replicas: how large the service
-/// is in the end, and how large it ever was.
+/// Runs a constant load of 600 requests per second on a service that starts with two replicas.
+/// Returns its last size and its largest size.
 async fn sizes(seed: u64, script: Vec<(u64, Event)>) -> (u32, u32, World) {
     let mut world = World::new(seed, Workload::Constant(600.0), 2, script);
     let decided = world.run(400).await;
@@ -13,7 +13,7 @@ async fn sizes(seed: u64, script: Vec<(u64, Event)>) -> (u32, u32, World) {
 }
 
 #[tokio::test]
-async fn whatever_the_network_does_the_size_is_right_in_the_end() {
+async fn size_is_right_despite_loss_duplication_and_reordering() {
     let right = need(600.0);
     let bad = |loss, duplication, reordering| {
         Event::Network(Network {
@@ -24,20 +24,20 @@ async fn whatever_the_network_does_the_size_is_right_in_the_end() {
         })
     };
     for (name, network) in [
-        ("t1 one in a hundred is lost", bad(0.01, 0.0, 0.0)),
-        ("t1 one in three is lost", bad(0.3, 0.0, 0.0)),
-        ("t2 all come twice", bad(0.0, 1.0, 0.0)),
-        ("t3 half are overtaken", bad(0.0, 0.0, 0.5)),
-        ("everything at once", bad(0.2, 0.3, 0.3)),
+        ("t1 1 % lost", bad(0.01, 0.0, 0.0)),
+        ("t1 30 % lost", bad(0.3, 0.0, 0.0)),
+        ("t2 all duplicated", bad(0.0, 1.0, 0.0)),
+        ("t3 half reordered", bad(0.0, 0.0, 0.5)),
+        ("all faults at once", bad(0.2, 0.3, 0.3)),
     ] {
         for seed in 1..=4 {
             let (last, largest, _) = sizes(seed, vec![(0, network.clone())]).await;
-            // One less is still within the tolerance of a tenth.
+            // One replica fewer is within the tolerance of 10 %.
             assert!(
                 (right - 1..=right + 1).contains(&last),
                 "{name}, seed {seed}: {last}"
             );
-            // What one reading of a moment of growth may add, and no more.
+            // One reading taken during growth may add up to three replicas.
             assert!(largest <= right + 3, "{name}, seed {seed}: up to {largest}");
         }
     }
@@ -60,7 +60,7 @@ async fn t1_loss_is_known_for_each_agent() {
 }
 
 #[tokio::test]
-async fn t1_a_burst_of_loss_changes_nothing() {
+async fn t1_burst_of_loss_changes_no_size() {
     let all = |loss| {
         Event::Network(Network {
             loss,
@@ -80,7 +80,7 @@ async fn t1_a_burst_of_loss_changes_nothing() {
 }
 
 #[tokio::test]
-async fn t5_agents_that_restart_over_and_over_do_no_harm() {
+async fn t5_size_is_right_despite_repeated_agent_restarts() {
     let right = need(600.0);
     let restarts = (60..360).step_by(45).flat_map(|second| {
         ["node1", "node2", "node3"].map(|host| {

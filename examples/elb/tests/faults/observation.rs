@@ -1,4 +1,4 @@
-//! Readings of a simulated cluster: which of them count for the tasks of a service, and for hosts.
+//! Which readings of a simulated cluster count for the tasks of a service, and for hosts.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use sflow_simulator::Workload;
 
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 
-/// The article's cluster after a while, with the service as its orchestrator tells it.
+/// The `elb_js` cluster after some time, with the service as the orchestrator reports it.
 async fn cluster(replicas: u32) -> (Telemetry, Service, Timestamp) {
     let mut scenario = Scenario::named("article").unwrap();
     scenario.cluster.services[0].replicas = replicas;
@@ -66,7 +66,7 @@ async fn young_task_does_not_count() {
         assert_eq!(signal.contributing, contributing);
         assert_eq!(signal.warming, 3 - contributing);
     }
-    // Packet samples count on the nodes of the other tasks only.
+    // Packet samples count only on the nodes of the other tasks.
     let nodes = |warm_up| snapshot.nodes_with_tasks(&query, &service, Duration::from_secs(warm_up));
     assert_eq!((nodes(9).len(), nodes(10).len()), (3, 2));
     let hosts = ["node1", "node2", "node3"];
@@ -79,14 +79,14 @@ async fn young_task_does_not_count() {
 #[tokio::test]
 async fn reading_from_another_node_or_without_task_does_not_count() {
     let (telemetry, mut service, now) = cluster(3).await;
-    // Another node reports the container than the one on which its task was placed.
+    // A node other than that of the task reports the container.
     let elsewhere = service.tasks[1].node.replace("another-node".to_owned());
     assert!(elsewhere.is_some());
-    // A container is reported that belongs to no task.
+    // The reported container does not belong to a task.
     service.tasks.pop();
     let signal = ask(&telemetry, now, &service);
     assert_eq!((signal.matched, signal.contributing), (1, 1));
-    // The same node by its full name, in capitals.
+    // The same node by its fully qualified name in capitals.
     let name = elsewhere.unwrap().to_uppercase() + ".example.org";
     service.tasks[1].node = Some(name);
     assert_eq!(ask(&telemetry, now, &service).matched, 2);
@@ -107,15 +107,15 @@ async fn host_signal_uses_host_metrics_and_busiest_interface() {
             "{signal:?}"
         );
     }
-    // The bridge and the uplink carry the same requests, the uplink the agent's own as well:
-    // of two interfaces there is one value.
+    // Bridge and uplink carry the same requests, the uplink also the agent's datagrams: only the
+    // busier interface counts.
     let one = ask(&["node1"]);
     assert!(
         one[1].least == one[1].most && one[1].value < Some(100.0),
         "{:?}",
         one[1]
     );
-    // An unknown host is not matched.
+    // An unknown host is ignored.
     let some = ask(&["node1", "node9"]);
     assert_eq!((some[0].matched, some[0].contributing), (1, 1));
     assert_eq!(ask(&[])[0].value, None);
@@ -166,7 +166,7 @@ async fn equal_hosts_have_equal_work_rates() {
     assert!(work(&services).is_empty());
 }
 
-/// All agents arrive with the address of a proxy, which is the address of no node.
+/// All datagrams arrive with the address of a proxy, which is not the address of a node.
 #[test]
 fn senders_that_are_not_nodes_are_refused_until_an_agent_reports() {
     let scenario = Scenario::named("article").unwrap();
@@ -182,16 +182,13 @@ fn senders_that_are_not_nodes_are_refused_until_an_agent_reports() {
         telemetry.refuses_all(now)
     };
     let proxy = Some([172, 18, 0, 1]);
-    assert!(
-        !advance(&mut telemetry, 1, proxy),
-        "that is too early to know"
-    );
+    assert!(!advance(&mut telemetry, 1, proxy), "reported too early");
     assert!(advance(&mut telemetry, 45, proxy));
     let now = START + Duration::from_secs(45);
     let refused = elb::coverage::foreign(telemetry.trust().nodes(), |_| false);
-    let words = refused[0].to_string();
+    let message = refused[0].to_string();
     assert_eq!(refused.len(), 1, "{refused:?}");
-    let (_, line) = words.split_once("add ").unwrap();
+    let (_, line) = message.split_once("add ").unwrap();
     let (line, _) = line.split_once(" under [collector.nodes]").unwrap();
     let text = format!("[collector.nodes]\n{line}\n");
     let config = Config::from_toml(&text).unwrap();

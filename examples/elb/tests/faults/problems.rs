@@ -1,4 +1,5 @@
-//! Problems of services: reported where the service cannot get what it needs, and only there.
+//! Problems of services are reported if and only if a service cannot get the replicas that it
+//! needs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use sflow_simulator::{Event, Workload};
 
 use crate::world::{World, need};
 
-/// Lets time pass; answers which problems there were, each with its message.
+/// Advances time; returns the problems that occurred, with their messages.
 async fn problems(world: &mut World, seconds: u64) -> BTreeMap<ProblemReason, String> {
     let mut found = BTreeMap::new();
     for _ in 0..seconds / 10 {
@@ -41,11 +42,11 @@ async fn d25_service_that_grows_and_shrinks_has_no_problem() {
 
 #[tokio::test]
 async fn d25_service_without_readings_is_a_problem_until_they_return() {
-    let silence = |host: &str| Event::Disconnect {
+    let disconnect = |host: &str| Event::Disconnect {
         host: host.to_owned(),
         duration: Duration::from_secs(200),
     };
-    let script = ["node1", "node2", "node3"].map(|host| (103, silence(host)));
+    let script = ["node1", "node2", "node3"].map(|host| (103, disconnect(host)));
     let mut world = World::new(1, Workload::Constant(400.0), need(400.0), script.to_vec());
     assert!(problems(&mut world, 100).await.is_empty());
     let found = problems(&mut world, 180).await;

@@ -1,5 +1,5 @@
-//! One foreign sender against a cluster whose agents report correctly: no decision differs from
-//! the one without it, except that a contested node holds.
+//! A foreign sender and a cluster whose agents report correctly: every decision is the same as
+//! without the foreign sender, except that a contested node holds the size.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -26,21 +26,21 @@ use crate::world::{START, Sent, World, changes, need};
 
 const FOREIGN: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
 
-/// What a foreign sender reports, once a second.
+/// The reports of a foreign sender, sent once per second.
 #[derive(Clone)]
 pub(crate) struct Forger {
     sender: IpAddr,
     agent: Address,
     sub_agent: u32,
-    /// Hosts, by name, and whether their CPUs are all busy.
+    /// Names of hosts, and whether all their CPUs are busy.
     hosts: Vec<(String, bool)>,
-    /// Containers by name, with the place of their host in `hosts`.
+    /// Names of containers, with the index of their host in `hosts`.
     containers: Vec<(String, Option<usize>)>,
     /// Bytes per second of each container.
     rate: f64,
-    /// Packets to each container that are sampled, each second.
+    /// Packet samples per second and container.
     packets: u32,
-    /// Whether containers are to have the UUIDs of the tasks.
+    /// Whether the reported containers have the UUIDs of the tasks.
     copies_uuids: bool,
     uuids: HashMap<String, Uuid>,
     pub(crate) sequence: u32,
@@ -226,7 +226,7 @@ fn mac(place: usize) -> Mac {
     Mac([2, 0x66, 0, 0, 0, place as u8])
 }
 
-/// Different for different names, and for none that an agent uses.
+/// A UUID derived from the name that no agent uses.
 fn invented(name: &str) -> Uuid {
     let mut uuid = [0x5a; 16];
     for (place, byte) in name.bytes().rev().enumerate() {
@@ -246,10 +246,10 @@ async fn tasks(world: &mut World) -> Vec<Task> {
         .collect()
 }
 
-/// From now on the forger sends once a second, with the datagrams of the cluster.
+/// From now on, adds the forger's datagrams to those of the cluster once per second.
 pub(crate) fn attack(world: &mut World, mut forger: Forger) {
     let mut sent_in = None;
-    world.on_the_way(move |at: Timestamp, sent| {
+    world.intercept(move |at: Timestamp, sent| {
         let second = at.as_nanos() / 1_000_000_000;
         let mut all = vec![sent];
         if sent_in.replace(second) != Some(second) {
@@ -259,7 +259,7 @@ pub(crate) fn attack(world: &mut World, mut forger: Forger) {
     });
 }
 
-/// A load that needs more at 120 s, and less at 400 s.
+/// A load that needs more replicas from 120 s on, and fewer from 400 s on.
 fn world(address: NodeAddress) -> World {
     let load = Workload::Spike {
         base: 200.0,
@@ -276,7 +276,7 @@ fn world(address: NodeAddress) -> World {
 
 type Change = (u64, u32, u32);
 
-/// All changes of 600 s under an attack that starts at a second.
+/// All changes within 600 s under an attack that starts at second `starts`.
 async fn run(address: NodeAddress, starts: u64, forger: Option<Forger>) -> Vec<Change> {
     let mut world = world(address);
     let mut all = Vec::new();
@@ -297,7 +297,7 @@ async fn run(address: NodeAddress, starts: u64, forger: Option<Forger>) -> Vec<C
     all
 }
 
-/// The attacks: what is sent, and from which second on.
+/// The attacks: description, first second and forger.
 fn attacks() -> Vec<(&'static str, u64, Forger)> {
     let idle = |forger: Forger| Forger {
         rate: 0.0,
@@ -406,7 +406,7 @@ async fn t15_contested_nodes_hold_where_no_address_is_known() {
     assert!(sizes.contains(&need(800.0)), "{honest:?}");
     for (name, starts, forger) in attacks() {
         let changed = run(NodeAddress::Unknown, starts, Some(forger.clone())).await;
-        // Without hosts of its own, a forger claims no node.
+        // A forger that reports no hosts claims no node.
         let expected: &[Change] = match forger.hosts.is_empty() {
             true => &honest,
             false => {
@@ -420,7 +420,7 @@ async fn t15_contested_nodes_hold_where_no_address_is_known() {
 
 #[tokio::test]
 async fn t15_silent_agent_is_not_replaced_by_another_claimant() {
-    let silence = Event::Disconnect {
+    let disconnect = Event::Disconnect {
         host: "node3".to_owned(),
         duration: Duration::from_secs(3_000),
     };
@@ -428,7 +428,7 @@ async fn t15_silent_agent_is_not_replaced_by_another_claimant() {
         1,
         Workload::Constant(300.0),
         need(300.0),
-        vec![(100, silence)],
+        vec![(100, disconnect)],
     );
     let cluster = world.balancer.orchestrator_mut();
     cluster.report_addresses(NodeAddress::Unknown);
@@ -447,15 +447,15 @@ async fn t15_silent_agent_is_not_replaced_by_another_claimant() {
 
 #[tokio::test]
 async fn t14_configured_senders_report_for_their_nodes() {
-    // The same sender as relay of all agents, and one that is not configured.
+    // A configured sender that relays all agents, and a sender that is not configured.
     let relay = IpAddr::from([192, 0, 2, 1]);
     let mut world = world(NodeAddress::Own);
-    world.on_the_way(move |_, (_, bytes)| vec![(relay, bytes)]);
+    world.intercept(move |_, (_, bytes)| vec![(relay, bytes)]);
     let decided = world.run(100).await;
     assert_eq!(
         changes(&decided),
         [],
-        "a sender without the address of a node has no weight"
+        "a sender without the address of a node must not count"
     );
     let telemetry = world.balancer.telemetry();
     {

@@ -1,4 +1,5 @@
-//! The article's cluster with a load that stays, and a policy that knows what it needs.
+//! The `elb_js` cluster with a given workload, and a policy whose target gives the number of
+//! replicas that the load needs.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -14,23 +15,23 @@ pub(crate) const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 
 /// Bytes per second of one request per second.
 const REQUEST: f64 = 1_000.0;
-/// Bytes per second that a container is to have.
+/// Target in bytes per second and container.
 pub(crate) const TARGET: f64 = 80_000.0;
 
-/// A datagram on its way: who sends it, and its bytes.
+/// A datagram in transit: sender and bytes.
 pub(crate) type Sent = (IpAddr, Vec<u8>);
 
-/// What happens to datagrams on their way.
-type Way = Box<dyn FnMut(Timestamp, Sent) -> Vec<Sent>>;
+/// Maps a datagram in transit to the datagrams that arrive.
+type Interceptor = Box<dyn FnMut(Timestamp, Sent) -> Vec<Sent>>;
 
 pub(crate) struct World {
     pub(crate) balancer: Balancer<Simulation>,
     pub(crate) now: Timestamp,
-    way: Way,
+    interceptor: Interceptor,
 }
 
 impl World {
-    /// So many requests per second, from so many replicas.
+    /// A service with this workload and initial number of replicas.
     pub(crate) fn new(
         seed: u64,
         workload: Workload,
@@ -58,16 +59,19 @@ impl World {
         Self {
             balancer,
             now: START,
-            way: Box::new(|_, sent| vec![sent]),
+            interceptor: Box::new(|_, sent| vec![sent]),
         }
     }
 
-    /// From now on this happens to datagrams.
-    pub(crate) fn on_the_way(&mut self, way: impl FnMut(Timestamp, Sent) -> Vec<Sent> + 'static) {
-        self.way = Box::new(way);
+    /// Applies `interceptor` to all datagrams from now on.
+    pub(crate) fn intercept(
+        &mut self,
+        interceptor: impl FnMut(Timestamp, Sent) -> Vec<Sent> + 'static,
+    ) {
+        self.interceptor = Box::new(interceptor);
     }
 
-    /// Lets time pass; answers what was decided.
+    /// Advances time; returns the decisions.
     pub(crate) async fn run(&mut self, seconds: u64) -> Vec<Decided> {
         let end = self.now + Duration::from_secs(seconds);
         let mut decided = Vec::new();
@@ -78,7 +82,7 @@ impl World {
                 arrived.push((sent.at, (sent.source, sent.bytes.to_vec())));
             });
             for (at, sent) in arrived {
-                for (source, bytes) in (self.way)(at, sent) {
+                for (source, bytes) in (self.interceptor)(at, sent) {
                     self.balancer
                         .receive(at, SocketAddr::new(source, 6343), &bytes);
                 }
@@ -88,14 +92,14 @@ impl World {
         decided
     }
 
-    /// Replicas that the cluster keeps.
+    /// Replicas that the cluster runs.
     pub(crate) fn replicas(&mut self) -> u32 {
         let truth = self.balancer.orchestrator_mut().truth("apache");
         truth.unwrap().replicas
     }
 }
 
-/// Replicas that so many requests per second need.
+/// Replicas that this load in requests per second needs.
 pub(crate) fn need(load: f64) -> u32 {
     (load * REQUEST / TARGET).ceil() as u32
 }
@@ -109,10 +113,10 @@ pub(crate) fn changes(decided: &[Decided]) -> Vec<(u32, u32)> {
         .collect()
 }
 
-/// Whether every decision says something like this.
-pub(crate) fn all_say(decided: &[Decided], words: &str) -> bool {
+/// Whether every decision contains this text.
+pub(crate) fn all_contain(decided: &[Decided], text: &str) -> bool {
     !decided.is_empty()
         && decided
             .iter()
-            .all(|decided| decided.decision.to_string().contains(words))
+            .all(|decided| decided.decision.to_string().contains(text))
 }

@@ -1,4 +1,4 @@
-//! Chromium without a window, told what to do over its own pipe.
+//! Headless Chromium, controlled over its DevTools pipe.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -10,30 +10,31 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::{sleep, timeout};
 
 const CHROMIUM: &str = "/usr/bin/chromium";
-/// This machine may have much else to do.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// Longer than any step takes on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
-/// One page in a browser of its own.
+/// A browser with one page.
 pub(crate) struct Browser {
     child: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
     session: Option<String>,
     calls: u64,
-    /// What went wrong in the page, and what it wrote to the console.
+    /// Errors of the page and its console output.
     pub(crate) complaints: Vec<String>,
     _profile: tempfile::TempDir,
 }
 
 impl Browser {
-    /// A browser of this width and height; `None`, and a message, where there is none.
+    /// Starts a browser of this width and height. Prints a message and returns `None` if Chromium
+    /// is not installed.
     pub(crate) async fn open(width: u32, height: u32) -> Option<Self> {
         if !Path::new(CHROMIUM).exists() {
-            eprintln!("skipped: there is no {CHROMIUM}; on Debian, install the package chromium");
+            eprintln!("skipped: {CHROMIUM} is missing; on Debian, install the package chromium");
             return None;
         }
         let profile = tempfile::tempdir().unwrap();
-        // It listens on descriptor 3 and answers on 4.
+        // Chromium reads commands from descriptor 3 and writes responses to 4.
         let script = "exec \"$@\" 3<&0 4>&1 0</dev/null 1>/dev/null";
         let mut child = Command::new("sh")
             .args(["-c", script, "sh", CHROMIUM])
@@ -72,14 +73,14 @@ impl Browser {
         Some(browser)
     }
 
-    /// Asks the browser something, and waits for its answer, which is no error.
+    /// Calls a method and returns its result; fails if the response is an error.
     async fn call(&mut self, method: &str, params: Value) -> Value {
-        let said = self.ask(method, params).await;
-        assert!(said["error"].is_null(), "{method}: {said}");
-        said["result"].clone()
+        let response = self.ask(method, params).await;
+        assert!(response["error"].is_null(), "{method}: {response}");
+        response["result"].clone()
     }
 
-    /// Asks the browser something, and waits for its answer.
+    /// Calls a method and returns the response.
     async fn ask(&mut self, method: &str, params: Value) -> Value {
         self.calls += 1;
         let id = self.calls;
@@ -94,27 +95,27 @@ impl Browser {
             loop {
                 let mut line = Vec::new();
                 let length = self.from.read_until(0, &mut line).await.unwrap();
-                assert!(length > 0, "the browser has ended, asked for {method}");
+                assert!(length > 0, "the browser has ended after {method}");
                 line.pop();
-                let said: Value = serde_json::from_slice(&line).unwrap();
-                if said["id"] == id {
-                    return said;
+                let received: Value = serde_json::from_slice(&line).unwrap();
+                if received["id"] == id {
+                    return received;
                 }
-                let is_complaint = match said["method"].as_str() {
+                let is_complaint = match received["method"].as_str() {
                     Some("Runtime.exceptionThrown" | "Runtime.consoleAPICalled") => true,
-                    Some("Log.entryAdded") => said["params"]["entry"]["level"] == "error",
+                    Some("Log.entryAdded") => received["params"]["entry"]["level"] == "error",
                     _ => false,
                 };
                 if is_complaint {
-                    self.complaints.push(said["params"].to_string());
+                    self.complaints.push(received["params"].to_string());
                 }
             }
         };
-        let answer = timeout(PATIENCE, answered).await;
-        answer.unwrap_or_else(|_| panic!("{method} took too long"))
+        let answer = timeout(TIMEOUT, answered).await;
+        answer.unwrap_or_else(|_| panic!("{method} timed out"))
     }
 
-    /// As large as a desktop's window or a telephone's screen.
+    /// Sets the size of the viewport; narrow ones are mobile.
     pub(crate) async fn resize(&mut self, width: u32, height: u32) {
         let size = json!({
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,
@@ -122,7 +123,7 @@ impl Browser {
         self.call("Emulation.setDeviceMetricsOverride", size).await;
     }
 
-    /// As by day or as by night.
+    /// Sets the preferred colour scheme, `light` or `dark`.
     pub(crate) async fn prefer(&mut self, scheme: &str) {
         let media = json!({
             "features": [{ "name": "prefers-color-scheme", "value": scheme }]
@@ -130,33 +131,36 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", media).await;
     }
 
-    /// As somebody who lets no scripts run.
+    /// Disables scripts.
     pub(crate) async fn forbid_scripts(&mut self) {
         let value = json!({ "value": true });
         self.call("Emulation.setScriptExecutionDisabled", value)
             .await;
     }
 
-    /// Goes somewhere, and waits until all of it is there.
+    /// Navigates to an address and waits until the page has loaded.
     pub(crate) async fn visit(&mut self, address: &str) {
-        // The previous page is complete, too; the mark distinguishes it from the next one.
+        // The previous page is complete, too; the mark distinguishes it from the new one.
         self.value("document.isLeft = true").await;
-        let told = self.call("Page.navigate", json!({ "url": address })).await;
-        assert!(told["errorText"].is_null(), "{address}: {told}");
+        let result = self.call("Page.navigate", json!({ "url": address })).await;
+        assert!(result["errorText"].is_null(), "{address}: {result}");
         let ready = "!document.isLeft && document.readyState === 'complete'";
         self.until(ready).await;
     }
 
-    /// The value of an expression, in the page.
+    /// Evaluates an expression in the page.
     pub(crate) async fn value(&mut self, expression: &str) -> Value {
         let params = json!({ "expression": expression, "returnByValue": true });
-        let told = self.call("Runtime.evaluate", params).await;
-        assert!(told["exceptionDetails"].is_null(), "{expression}: {told}");
-        told["result"]["value"].clone()
+        let result = self.call("Runtime.evaluate", params).await;
+        assert!(
+            result["exceptionDetails"].is_null(),
+            "{expression}: {result}"
+        );
+        result["result"]["value"].clone()
     }
 
-    /// Waits until an expression is true. Between two pages there is none that it could be true
-    /// of: that is an error to the browser, and here it is not yet.
+    /// Waits until an expression is true. Between two pages the browser reports an error, which
+    /// counts as not yet true.
     pub(crate) async fn until(&mut self, expression: &str) {
         let params = json!({ "expression": expression, "returnByValue": true });
         let is_true = async {
@@ -166,13 +170,13 @@ impl Browser {
                 sleep(Duration::from_millis(50)).await;
             }
         };
-        if timeout(PATIENCE, is_true).await.is_err() {
+        if timeout(TIMEOUT, is_true).await.is_err() {
             let page = self.value("document.body.outerHTML").await;
-            panic!("it never became true: {expression}\n{page}");
+            panic!("timed out waiting for {expression}\n{page}");
         }
     }
 
-    /// Presses the mouse where an element is, as a hand would.
+    /// Clicks an element with the mouse.
     pub(crate) async fn click(&mut self, selector: &str) {
         let place = format!(
             "(() => {{ const it = document.querySelector({}); it.scrollIntoView({{ block: \
@@ -189,13 +193,13 @@ impl Browser {
         }
     }
 
-    /// Presses a key that writes nothing.
+    /// Presses a key that enters no text.
     pub(crate) async fn press(&mut self, key: &str) {
         let (code, text) = match key {
             "Tab" => (9, None),
             "Enter" => (13, Some("\r")),
             "Escape" => (27, None),
-            _ => panic!("what is the code of {key}?"),
+            _ => panic!("unknown key {key}"),
         };
         for kind in ["keyDown", "keyUp"] {
             let mut press = json!({
@@ -208,32 +212,31 @@ impl Browser {
         }
     }
 
-    /// Writes where the cursor is.
+    /// Enters text at the cursor.
     pub(crate) async fn write(&mut self, text: &str) {
         self.call("Input.insertText", json!({ "text": text })).await;
     }
 
-    /// Keeps a picture of the page in the folder that `ELB_SCREENSHOTS` names, for who wants to
-    /// look at it.
+    /// Saves a screenshot in the folder `ELB_SCREENSHOTS`, if set.
     pub(crate) async fn picture(&mut self, name: &str) {
         let Some(folder) = std::env::var_os("ELB_SCREENSHOTS") else {
             return;
         };
         let whole = json!({ "captureBeyondViewport": true });
-        let told = self.call("Page.captureScreenshot", whole).await;
-        let told = told["data"].as_str().unwrap();
-        std::fs::write(Path::new(&folder).join(name), decoded(told)).unwrap();
+        let image = self.call("Page.captureScreenshot", whole).await;
+        let image = image["data"].as_str().unwrap();
+        std::fs::write(Path::new(&folder).join(name), decoded(image)).unwrap();
     }
 
-    /// Ends it.
+    /// Ends the browser.
     pub(crate) async fn close(mut self) {
         self.session = None;
         self.call("Browser.close", json!({})).await;
-        timeout(PATIENCE, self.child.wait()).await.ok();
+        timeout(TIMEOUT, self.child.wait()).await.ok();
     }
 }
 
-/// Bytes from base64.
+/// Decodes base64.
 fn decoded(text: &str) -> Vec<u8> {
     let digit = |c: u8| match c {
         b'A'..=b'Z' => Some(c - b'A'),

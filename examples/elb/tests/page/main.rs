@@ -1,9 +1,9 @@
-//! The page in a browser, as Debian ships it: with scripts and without, by mouse and by keyboard,
-//! by day and by night, on a telephone, with many services, with hostile names. Skipped where
-//! there is no Chromium. `ELB_SCREENSHOTS=FOLDER` keeps pictures of what it looked like.
+//! The page in Debian's Chromium: with and without scripts, by mouse and keyboard, light and dark,
+//! on a small screen, with many services, with hostile names. Skipped without Chromium.
+//! `ELB_SCREENSHOTS=FOLDER` saves screenshots.
 
+mod accessibility;
 mod browser;
-mod sight;
 mod world;
 
 use elb::policy::{Mode, SubjectKind};
@@ -22,7 +22,7 @@ async fn browser((width, height): (u32, u32)) -> Option<Browser> {
 }
 
 #[tokio::test]
-async fn the_page_lives_in_a_browser() {
+async fn page_updates_itself_in_browser() {
     let page = World::of("article", "apache", 80).serve().await;
     let Some(mut browser) = browser(DESKTOP).await else {
         return;
@@ -31,7 +31,7 @@ async fn the_page_lives_in_a_browser() {
     browser
         .until("document.body.classList.contains('live')")
         .await;
-    // It renews itself: what was there is replaced by what is there now.
+    // The script replaces the content by the current state.
     browser
         .value("document.querySelector('main').id = 'old'")
         .await;
@@ -44,7 +44,7 @@ async fn the_page_lives_in_a_browser() {
     }
     browser.picture("index.png").await;
     browser.visit(&page.at("/service/apache")).await;
-    // By its second metric as well, over the same time.
+    // The chart of the second metric covers the same time.
     browser.click(".further summary").await;
     let second = browser
         .value("document.querySelector('.further').innerText")
@@ -64,7 +64,7 @@ async fn the_page_lives_in_a_browser() {
 }
 
 #[tokio::test]
-async fn a_mode_is_switched_by_hand_once_it_is_confirmed() {
+async fn mode_changes_after_confirmation() {
     let page = World::of("article", "apache", 20).serve().await;
     let Some(mut browser) = browser(DESKTOP).await else {
         return;
@@ -88,7 +88,11 @@ async fn a_mode_is_switched_by_hand_once_it_is_confirmed() {
     browser
         .until("!document.querySelector('dialog').open")
         .await;
-    assert_eq!(page.mode("apache"), Mode::Act, "nothing without a yes");
+    assert_eq!(
+        page.mode("apache"),
+        Mode::Act,
+        "changed without confirmation"
+    );
 
     browser.click(button).await;
     browser.until("document.querySelector('dialog').open").await;
@@ -97,7 +101,7 @@ async fn a_mode_is_switched_by_hand_once_it_is_confirmed() {
     browser.until(&pressed).await;
     assert_eq!(page.mode("apache"), Mode::Advise);
 
-    // All of them, and by the keyboard alone.
+    // The mode of all services, by keyboard only.
     browser
         .value("document.querySelector('.top [data-mode=off]').focus()")
         .await;
@@ -126,13 +130,13 @@ async fn a_mode_is_switched_by_hand_once_it_is_confirmed() {
         .await;
     assert_eq!(page.mode("apache"), Mode::Off);
     let focused = browser.value("document.activeElement.dataset.key").await;
-    assert_eq!(focused, "off", "who uses the keyboard is where they were");
+    assert_eq!(focused, "off", "the focus has moved");
     assert_eq!(browser.complaints, [""; 0]);
     browser.close().await;
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for_where_there_is_one() {
+async fn mode_change_asks_for_configured_token() {
     let world = World {
         access: Access {
             token: Some("a-token-of-at-least-16".to_owned()),
@@ -155,10 +159,13 @@ async fn a_token_is_asked_for_where_there_is_one() {
     browser
         .until("document.querySelector('dialog output').innerText !== ''")
         .await;
-    let said = browser
+    let message = browser
         .value("document.querySelector('dialog output').innerText")
         .await;
-    assert!(said.to_string().to_lowercase().contains("token"), "{said}");
+    assert!(
+        message.to_string().to_lowercase().contains("token"),
+        "{message}"
+    );
     assert_eq!(page.mode("apache"), Mode::Act);
     browser.picture("refused.png").await;
     browser.click("dialog input").await;
@@ -172,7 +179,7 @@ async fn a_token_is_asked_for_where_there_is_one() {
 }
 
 #[tokio::test]
-async fn a_mark_in_the_chart_leads_to_its_explanation() {
+async fn chart_mark_links_to_its_decision() {
     let page = World::of("step", "apache", 100).serve().await;
     for size in [DESKTOP, TELEPHONE] {
         let Some(mut browser) = browser(size).await else {
@@ -193,22 +200,22 @@ async fn a_mark_in_the_chart_leads_to_its_explanation() {
         browser
             .until("document.querySelector('.aimed') !== null")
             .await;
-        // It is still aimed at when the list is a new one.
+        // The decision stays highlighted when the list is replaced.
         browser
             .value("document.querySelector('main').id = 'old'")
             .await;
         browser
             .until("document.querySelector('main').id === ''")
             .await;
-        let told = "document.querySelector('.aimed summary bdi').innerText";
-        let told = browser.value(told).await;
-        let told = told.as_str().unwrap();
-        assert!(title.contains(told), "{title} / {told}");
+        let shown = "document.querySelector('.aimed summary bdi').innerText";
+        let shown = browser.value(shown).await;
+        let shown = shown.as_str().unwrap();
+        assert!(title.contains(shown), "{title} / {shown}");
         let seen = "(() => { const { top } = \
                     document.querySelector('.aimed').getBoundingClientRect(); \
                     return top > -1 && top < innerHeight; })()";
         browser.until(seen).await;
-        // From what it was decided is told as well.
+        // The decision shows its inputs.
         browser.click(".aimed summary").await;
         browser
             .until("document.querySelector('.aimed details').open")
@@ -233,7 +240,7 @@ async fn a_mark_in_the_chart_leads_to_its_explanation() {
 }
 
 #[tokio::test]
-async fn what_packet_samples_led_to_is_marked_and_told() {
+async fn decision_from_packet_samples_is_marked_and_explained() {
     let page = World::surge("apache").serve().await;
     let decisions = page
         .handle
@@ -252,17 +259,17 @@ async fn what_packet_samples_led_to_is_marked_and_told() {
         .value("document.querySelectorAll('.wide .note polygon').length")
         .await;
     assert!(marks.as_u64() > Some(0), "{marks}");
-    let told = browser
+    let shown = browser
         .value("document.querySelector('.tag.fast').closest('li').innerText")
         .await;
-    let told = told.as_str().unwrap();
-    assert!(told.contains("packet samples show"), "{told}");
+    let shown = shown.as_str().unwrap();
+    assert!(shown.contains("packet samples show"), "{shown}");
     browser.picture("fast.png").await;
     browser.close().await;
 }
 
 #[tokio::test]
-async fn what_is_missing_is_said_in_plain_words() {
+async fn missing_telemetry_is_described_on_page() {
     let world = World::of("step", "apache", 170);
     let page = world.without(3, 72).without(2, 0).serve().await;
     let Some(mut browser) = browser(DESKTOP).await else {
@@ -290,7 +297,7 @@ async fn what_is_missing_is_said_in_plain_words() {
 }
 
 #[tokio::test]
-async fn machines_are_shown_with_what_is_thought_of_them() {
+async fn machines_are_shown_with_their_decisions() {
     let page = World::with_machines("apache").serve().await;
     let Some(mut browser) = browser(DESKTOP).await else {
         return;
@@ -310,7 +317,7 @@ async fn machines_are_shown_with_what_is_thought_of_them() {
     browser
         .until("document.body.classList.contains('live')")
         .await;
-    // A mark in its chart leads to the decision, too.
+    // A mark in the pool's chart links to its decision, too.
     browser.click(".wide a.note:last-of-type").await;
     browser
         .until("document.querySelector('.aimed') !== null")
@@ -333,7 +340,7 @@ async fn machines_are_shown_with_what_is_thought_of_them() {
 }
 
 #[tokio::test]
-async fn fifty_services_are_seen_at_a_glance() {
+async fn fifty_services_are_listed_compactly_and_searchable() {
     let page = World::many(50).serve().await;
     let Some(mut browser) = browser(DESKTOP).await else {
         return;
@@ -351,8 +358,8 @@ async fn fifty_services_are_seen_at_a_glance() {
     let height = browser
         .value("document.querySelector('.services').offsetHeight / 50")
         .await;
-    assert!(height.as_f64() < Some(90.0), "{height} pixels for one");
-    // Looked for by name.
+    assert!(height.as_f64() < Some(90.0), "{height} pixels per service");
+    // Search by name.
     browser.click(".find input").await;
     browser.write("billing_").await;
     browser.press("Enter").await;
@@ -379,7 +386,7 @@ async fn fifty_services_are_seen_at_a_glance() {
 }
 
 #[tokio::test]
-async fn it_is_readable_on_a_telephone_and_in_the_dark() {
+async fn page_is_readable_on_small_screen_and_in_dark_mode() {
     let one = World::of("step", "apache", 170)
         .without(3, 60)
         .serve()
@@ -401,14 +408,14 @@ async fn it_is_readable_on_a_telephone_and_in_the_dark() {
                 let wide = browser.value("document.documentElement.scrollWidth").await;
                 assert!(
                     wide.as_u64() <= Some(u64::from(width)),
-                    "{page} is {wide} wide on {width}"
+                    "{page} is {wide} pixels wide on a screen of {width}"
                 );
                 browser
                     .picture(&format!("{place}-{scheme}-{width}.png"))
                     .await;
-                let faint = browser.value(sight::FAINT).await;
+                let faint = browser.value(accessibility::FAINT).await;
                 assert_eq!(faint, serde_json::json!([]), "{page}, {scheme}, {width}");
-                let nameless = browser.value(sight::NAMELESS).await;
+                let nameless = browser.value(accessibility::NAMELESS).await;
                 assert_eq!(nameless, serde_json::json!([]), "{page}");
             }
         }
@@ -417,7 +424,7 @@ async fn it_is_readable_on_a_telephone_and_in_the_dark() {
 }
 
 #[tokio::test]
-async fn it_is_read_without_scripts() {
+async fn page_is_complete_without_scripts() {
     let page = World::of("article", "apache", 80).serve().await;
     let Some(mut browser) = browser(DESKTOP).await else {
         return;
@@ -437,8 +444,8 @@ async fn it_is_read_without_scripts() {
     let live = browser
         .value("document.body.classList.contains('live')")
         .await;
-    assert_eq!(live, false, "no script has run");
-    // What would do nothing is not there, and the browser loads the page anew by itself.
+    assert_eq!(live, false, "a script has run");
+    // Controls that need scripts are hidden, and the browser reloads the page periodically.
     let shown = "[...document.querySelectorAll('button')].filter(it => it.offsetWidth > 0).length";
     assert_eq!(browser.value(shown).await, 0);
     browser
@@ -452,7 +459,7 @@ async fn it_is_read_without_scripts() {
 }
 
 #[tokio::test]
-async fn hostile_names_run_nothing_in_a_browser() {
+async fn hostile_names_run_no_script_in_browser() {
     let page = World::of("article", HOSTILE, 80).serve().await;
     let Some(mut browser) = browser(TELEPHONE).await else {
         return;
@@ -486,7 +493,7 @@ async fn hostile_names_run_nothing_in_a_browser() {
 }
 
 #[tokio::test]
-async fn it_says_when_nobody_answers_any_more() {
+async fn page_reports_lost_connection() {
     let page = World::of("article", "apache", 20).serve().await;
     let Some(mut browser) = browser(DESKTOP).await else {
         return;

@@ -1,4 +1,4 @@
-//! A loop that has run for a while, with its page on loopback.
+//! A control loop that has run for some time, with its page on loopback.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -15,19 +15,19 @@ use tokio::net::TcpListener;
 
 const START: Timestamp = Timestamp::from_secs(1_767_225_600);
 
-/// What is to be shown.
+/// A scenario to run and serve.
 pub(crate) struct World {
     pub(crate) scenario: Scenario,
     pub(crate) services: Vec<ServiceSettings>,
-    /// How long it has run.
+    /// Simulated time before the page is served.
     pub(crate) lasting: Duration,
-    /// Senders that are not heard, from a moment on.
-    pub(crate) unheard: Vec<(IpAddr, Duration)>,
+    /// Senders whose datagrams do not arrive from this time on.
+    pub(crate) disconnected: Vec<(IpAddr, Duration)>,
     pub(crate) access: Access,
 }
 
 impl World {
-    /// One service by this name, under the load of a scenario.
+    /// One service of this name under the load of a scenario.
     pub(crate) fn of(scenario: &str, name: &str, seconds: u64) -> Self {
         let mut scenario = Scenario::named(scenario).unwrap();
         name.clone_into(&mut scenario.cluster.services[0].name);
@@ -36,12 +36,12 @@ impl World {
             scenario,
             services,
             lasting: Duration::from_secs(seconds),
-            unheard: Vec::new(),
+            disconnected: Vec::new(),
             access: Access::default(),
         }
     }
 
-    /// One service, whose load grows fourfold all at once: packet samples show it first.
+    /// One service whose load rises fourfold at once, which packet samples show first.
     pub(crate) fn surge(name: &str) -> Self {
         let mut world = Self::of("article", name, 126);
         let service = &mut world.scenario.cluster.services[0];
@@ -60,13 +60,13 @@ impl World {
         world
     }
 
-    /// One service on a pool of machines, one of which is worse than the others from the fourth
-    /// minute on.
+    /// One service on a pool of machines, one of which is a poor performer from the fourth minute
+    /// on.
     pub(crate) fn with_machines(name: &str) -> Self {
         Self::of("thief", name, 640)
     }
 
-    /// Many services, each under a load of its own.
+    /// Many services with different loads.
     pub(crate) fn many(count: u32) -> Self {
         let mut world = Self::of("article", "service", 80);
         let pattern = world.scenario.cluster.services[0].clone();
@@ -90,14 +90,14 @@ impl World {
         world
     }
 
-    /// Not a datagram of this host arrives from so many seconds on.
+    /// Datagrams of this host do not arrive from second `from` on.
     pub(crate) fn without(mut self, host: u8, from: u64) -> Self {
         let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, host));
-        self.unheard.push((address, Duration::from_secs(from)));
+        self.disconnected.push((address, Duration::from_secs(from)));
         self
     }
 
-    /// Lets it run, and serves it.
+    /// Runs the scenario and serves the page.
     pub(crate) async fn serve(self) -> Served {
         let mut config = Config::article();
         config.services.clone_from(&self.services);
@@ -118,9 +118,9 @@ impl World {
                 arrived.push((sent.at, sent.source, sent.bytes.to_vec()));
             });
             for (at, source, bytes) in arrived {
-                let is_unheard =
+                let is_disconnected =
                     |(host, from): &(IpAddr, Duration)| *host == source && at >= START + *from;
-                if !self.unheard.iter().any(is_unheard) {
+                if !self.disconnected.iter().any(is_disconnected) {
                     balancer.receive(at, (source, 6343).into(), &bytes);
                 }
             }
@@ -132,12 +132,12 @@ impl World {
         let address = listener.local_addr().unwrap();
         let site = Site::new(handle.clone()).with_access(self.access);
         tokio::spawn(web::serve(listener, site, std::future::pending()));
-        tokio::spawn(obey(balancer, requests));
+        tokio::spawn(handle_requests(balancer, requests));
         Served { address, handle }
     }
 }
 
-/// Where it is shown.
+/// A served page.
 pub(crate) struct Served {
     address: SocketAddr,
     pub(crate) handle: Handle,
@@ -148,14 +148,14 @@ impl Served {
         format!("http://{}{path}", self.address)
     }
 
-    /// The mode that a service is in.
+    /// The mode of a service.
     pub(crate) fn mode(&self, service: &str) -> Mode {
         self.handle.status().lock().service(service).unwrap().mode
     }
 }
 
-/// Does what it is told, as a loop does between its rounds.
-async fn obey(mut balancer: Balancer<Simulation>, mut requests: Requests) {
+/// Executes requests, as the loop does between rounds.
+async fn handle_requests(mut balancer: Balancer<Simulation>, mut requests: Requests) {
     loop {
         let (request, answer) = requests.next().await;
         answer.send(balancer.apply(&request)).ok();
@@ -169,7 +169,7 @@ fn service(name: &str, mode: Mode) -> ServiceSettings {
     service
 }
 
-/// Names as stacks have them, some of them long.
+/// A service name as in stacks; some are long.
 pub(crate) fn name(number: u32) -> String {
     let stacks = [
         "shop",

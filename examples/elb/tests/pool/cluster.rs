@@ -1,4 +1,4 @@
-//! What changes in the cluster meanwhile, and who else changes it.
+//! Concurrent changes of the cluster, by failures and by others.
 
 use std::time::Duration;
 
@@ -28,9 +28,9 @@ fn idle() -> Scenario {
 }
 
 #[tokio::test]
-async fn what_was_being_drained_when_elb_died_is_known_to_the_next_and_given_back() {
+async fn drain_of_killed_elb_is_finished_by_its_successor() {
     let mut scenario = idle();
-    // So that it dies before the machine is empty.
+    // Tasks stop slowly, so that elb ends before the machine is empty.
     set_bounds(&mut scenario, (6, 24));
     scenario.cluster.services[0].stop = sflow_simulator::Delay::millis(30_000, 30_000);
     let mut world = World::new(&scenario, |_| {});
@@ -57,7 +57,7 @@ async fn what_was_being_drained_when_elb_died_is_known_to_the_next_and_given_bac
 }
 
 #[tokio::test]
-async fn what_an_operator_takes_out_of_use_is_left_to_the_operator() {
+async fn node_drained_by_operator_is_unchanged() {
     let mut world = World::new(&idle(), |pool| pool.settings.mode = Mode::Act);
     world.round().await;
     let census = world.simulation.clone().census().await.unwrap();
@@ -70,8 +70,8 @@ async fn what_an_operator_takes_out_of_use_is_left_to_the_operator() {
     let set = simulation.set_availability(node, Availability::Drain, None);
     set.await.unwrap();
     world.until(2_400, |_| false).await;
-    let standing = world.standing();
-    let theirs = standing
+    let status = world.status();
+    let theirs = status
         .machines
         .iter()
         .find(|it| it.name == "node4")
@@ -85,9 +85,9 @@ async fn what_an_operator_takes_out_of_use_is_left_to_the_operator() {
 }
 
 #[tokio::test]
-async fn never_fewer_machines_than_the_services_need() {
+async fn pool_keeps_machines_that_services_need() {
     let mut scenario = idle();
-    // Four tasks at least, of which each node has room for one, the manager included.
+    // At least four tasks; each node, including the manager, has capacity for one.
     set_bounds(&mut scenario, (4, 8));
     let shop = &mut scenario.cluster.services[0];
     shop.replicas = 4;
@@ -97,11 +97,11 @@ async fn never_fewer_machines_than_the_services_need() {
     };
     let mut world = World::new(&scenario, |_| {});
     world.until(3_600, |_| false).await;
-    let standing = world.standing();
-    assert_eq!(standing.minimum_size.machines, 3);
-    assert_eq!(standing.minimum_size.service.as_deref(), Some("shop"));
-    assert_eq!(standing.serving, 3, "{:?}", world.events());
-    let decision = standing.last.unwrap().to_string();
+    let status = world.status();
+    assert_eq!(status.minimum_size.machines, 3);
+    assert_eq!(status.minimum_size.service.as_deref(), Some("shop"));
+    assert_eq!(status.serving, 3, "{:?}", world.events());
+    let decision = status.last.unwrap().to_string();
     let reason = "the services need at least 3 machines: with fewer, shop cannot be placed";
     assert!(decision.contains(reason), "{decision}");
     let status = world.balancer.status().lock();
@@ -109,9 +109,9 @@ async fn never_fewer_machines_than_the_services_need() {
 }
 
 #[tokio::test]
-async fn no_machine_goes_whose_tasks_have_no_room_elsewhere() {
+async fn machine_whose_tasks_fit_nowhere_else_stays() {
     let mut scenario = idle();
-    // Two would do for the least, but what it has needs all of them.
+    // Two machines have capacity for `min`, but the current replicas need all of them.
     set_bounds(&mut scenario, (2, 12));
     let shop = &mut scenario.cluster.services[0];
     shop.replicas = 12;
@@ -123,15 +123,15 @@ async fn no_machine_goes_whose_tasks_have_no_room_elsewhere() {
     };
     let mut world = World::new(&scenario, |_| {});
     world.until(2_000, |_| false).await;
-    let standing = world.standing();
-    assert_eq!(standing.serving, 5, "{:?}", world.events());
-    let decision = standing.last.unwrap().to_string();
+    let status = world.status();
+    assert_eq!(status.serving, 5, "{:?}", world.events());
+    let decision = status.last.unwrap().to_string();
     let reason = "has to stay: the other machines have no capacity for the tasks of shop on it";
     assert!(decision.contains(reason), "{decision}");
 }
 
 #[tokio::test]
-async fn a_machine_that_is_lost_is_no_reason_to_lose_another() {
+async fn lost_machine_is_replaced_and_no_other_leaves() {
     let scenario = idle().with(
         Duration::from_secs(100),
         Event::Leave {
@@ -139,22 +139,22 @@ async fn a_machine_that_is_lost_is_no_reason_to_lose_another() {
         },
     );
     let mut world = World::new(&scenario, |pool| pool.settings.min = 5);
-    // Four are left, and five are to be there.
-    let is_ordered = |world: &World| world.has_happened("a machine is ordered");
+    // Four machines are left of five.
+    let is_ordered = |world: &World| world.has_happened("one more machine is ordered");
     assert!(world.until(300, is_ordered).await, "{:?}", world.events());
     let has_joined = |world: &World| world.has_happened("has joined");
     assert!(world.until(200, has_joined).await);
     world.until(60, |_| false).await;
-    assert_eq!(world.standing().serving, 5);
+    assert_eq!(world.status().serving, 5);
     assert!(world.now > START);
 }
 
-/// Another writer that is always a little faster, so many times.
+/// A foreign writer that changes the node before each of the first `wins` requests.
 #[derive(Debug)]
 struct Rival {
     cluster: Shared<Simulation>,
     wins: u32,
-    /// What it does to the node that is to be changed.
+    /// The availability that it sets; `None` keeps the current one.
     does: Option<Availability>,
 }
 
@@ -201,7 +201,7 @@ impl Orchestrator for Rival {
     }
 }
 
-/// Rounds of the pools alone, with nothing to do for anybody.
+/// Runs rounds of the pools only, without load.
 async fn rounds(rival: &mut Rival, count: u32) -> Vec<Outcome> {
     let pool = elb::experiment::pool(&idle(), Mode::Act).unwrap();
     let mut pool = pool.unwrap();
@@ -231,8 +231,8 @@ async fn rounds(rival: &mut Rival, count: u32) -> Vec<Outcome> {
 }
 
 #[tokio::test]
-async fn a_node_that_has_changed_meanwhile_is_read_again() {
-    // Something else of it has changed: it is drained all the same.
+async fn concurrently_changed_node_is_read_again() {
+    // A foreign change that keeps the availability: the node is drained all the same.
     let cluster = Shared::new(Simulation::new(&idle(), 1, START).unwrap());
     let mut rival = Rival {
         cluster,
@@ -250,7 +250,7 @@ async fn a_node_that_has_changed_meanwhile_is_read_again() {
     let ours = |node: &&Node| node.labels.contains_key(DRAINED_FOR);
     assert!(census.nodes.len() < 6 || census.nodes.iter().any(|node| ours(&node)));
 
-    // Somebody has taken it out of use: what was decided of it does not hold any longer.
+    // A foreign drain: the decision about the node no longer applies.
     let cluster = Shared::new(Simulation::new(&idle(), 1, START).unwrap());
     let mut rival = Rival {
         cluster,
@@ -266,14 +266,14 @@ async fn a_node_that_has_changed_meanwhile_is_read_again() {
 }
 
 #[tokio::test]
-async fn a_pool_without_a_hook_advises_and_cannot_be_told_to_act() {
+async fn pool_without_hook_advises_and_rejects_act() {
     let mut world = World::new(&idle(), |pool| {
         (pool.hook, pool.settings.mode) = (None, Mode::Advise);
     });
     world.until(700, |_| false).await;
-    let decision = world.standing().last.unwrap();
+    let decision = world.status().last.unwrap();
     assert!(decision.result < decision.replicas, "{decision}");
-    assert_eq!(world.standing().serving, 5);
+    assert_eq!(world.status().serving, 5);
     let request = |pool: &str| Request::SetPoolMode {
         pool: pool.to_owned(),
         mode: Mode::Act,
@@ -282,11 +282,11 @@ async fn a_pool_without_a_hook_advises_and_cannot_be_told_to_act() {
     assert!(refusal.to_string().contains("has no hook"), "{refusal}");
     let refusal = world.balancer.apply(&request("others")).unwrap_err();
     assert_eq!(refusal, Refusal::UnknownPool("others".to_owned()));
-    assert_eq!(world.standing().own_mode, Mode::Advise);
+    assert_eq!(world.status().own_mode, Mode::Advise);
 }
 
 #[tokio::test]
-async fn another_configuration_goes_on_with_what_is_known() {
+async fn new_configuration_keeps_pool_state() {
     let mut world = World::new(&idle(), |_| {});
     let is_drained = |world: &World| world.has_happened("is drained");
     assert!(world.until(900, is_drained).await);
@@ -297,9 +297,9 @@ async fn another_configuration_goes_on_with_what_is_known() {
     let is_gone = |world: &World| world.has_happened("has left");
     assert!(world.until(120, is_gone).await, "{:?}", world.events());
     world.until(1_200, |_| false).await;
-    let standing = world.standing();
-    assert_eq!((standing.min, standing.serving), (4, 4));
-    // One that is not configured any more is not kept any more.
+    let status = world.status();
+    assert_eq!((status.min, status.serving), (4, 4));
+    // A pool that is no longer configured is no longer managed.
     world.balancer.pools_mut().unwrap().configure(&[]).unwrap();
     world.until(20, |_| false).await;
     assert_eq!(world.balancer.pools().unwrap().reconcilers().len(), 0);

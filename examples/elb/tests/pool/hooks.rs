@@ -1,4 +1,4 @@
-//! Hooks that hang, fail and lie, and what becomes of the pool and of the services meanwhile.
+//! Hooks that hang, fail or answer falsely, and their effect on the pool and on services.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,17 +11,17 @@ use elb::simulator::Scenario;
 use sflow_autoscale::node_pools::MachineState;
 use sflow_simulator::{Event, Workload};
 
-use crate::support::{HookServer, PATIENCE, wait_until};
+use crate::support::{HookServer, MAX_WAIT, wait_until};
 use crate::world::{Fate, Scripted, World};
 
-/// Machines that do not suffice, at once and for long.
+/// Too few machines for a long time.
 fn needy() -> Scenario {
     let mut scenario = Scenario::named("machines").unwrap();
     scenario.cluster.services[0].workload = Workload::Constant(1_400.0);
     scenario
 }
 
-/// More machines than are needed, with next to nothing to do.
+/// More machines than the small load needs.
 fn idle() -> Scenario {
     let mut scenario = Scenario::named("thief").unwrap();
     scenario.cluster.events.clear();
@@ -46,19 +46,19 @@ fn program(folder: &Path, text: &str) -> HookSettings {
 }
 
 #[tokio::test]
-async fn a_hook_that_hangs_keeps_nobody_waiting() {
+async fn hanging_hook_delays_no_service() {
     let folder = tempfile::tempdir().unwrap();
     let hook = program(folder.path(), "echo $$ >>\"$1/asked\"\nexec sleep 600\n");
     let mut world = World::new(&needy(), |pool| pool.hook = Some(hook));
     world.provide(Background::default());
     let ordered = world
-        .until(200, |world| !world.standing().orders.is_empty())
+        .until(200, |world| !world.status().orders.is_empty())
         .await;
     assert!(ordered, "{:?}", world.events());
     let asked = folder.path().join("asked");
-    wait_until("the hook is never asked", || asked.exists()).await;
-    // While it hangs, services are balanced as if nothing were. A round that waited for the hook
-    // would take ten minutes.
+    wait_until("the hook is not called", || asked.exists()).await;
+    // While the hook hangs, services are still balanced. A round that waited for the hook would
+    // take ten minutes.
     let rounds = async {
         let mut changes = 0;
         for _ in 0..100 {
@@ -70,22 +70,16 @@ async fn a_hook_that_hangs_keeps_nobody_waiting() {
         }
         changes
     };
-    let changes = tokio::time::timeout(PATIENCE, rounds).await;
+    let changes = tokio::time::timeout(MAX_WAIT, rounds).await;
     let changes = changes.expect("no round waits for the hook");
     assert_eq!(changes, 100, "a decision for the service in every round");
-    assert!(
-        world
-            .standing()
-            .orders
-            .iter()
-            .all(|order| !order.is_promised)
-    );
-    // What was ordered is not ordered again and again.
+    assert!(world.status().orders.iter().all(|order| !order.is_promised));
+    // A pending order is not repeated.
     let pids = std::fs::read_to_string(&asked).unwrap();
     assert!(pids.lines().count() <= 4, "{pids}");
 }
 
-/// An order of the pool is never reported as a change by somebody else.
+/// An order of the pool is never reported as a foreign change.
 #[tokio::test]
 async fn joining_machine_and_ended_order_are_counted_once() {
     for fate in [Fate::Kept, Fate::Promised, Fate::Refused] {
@@ -113,11 +107,11 @@ async fn joining_machine_and_ended_order_are_counted_once() {
 }
 
 #[tokio::test]
-async fn an_order_that_counts_no_longer_is_not_given_any_longer() {
+async fn expired_order_is_not_retried() {
     let folder = tempfile::tempdir().unwrap();
     let hook = program(folder.path(), "echo $$ >>\"$1/asked\"\nexit 75\n");
     let mut world = World::new(&needy(), |pool| {
-        // For longer than the order counts.
+        // Longer than the order is valid.
         let (tries, pause) = (100, Duration::from_millis(300));
         pool.hook = Some(HookSettings {
             tries,
@@ -129,11 +123,11 @@ async fn an_order_that_counts_no_longer_is_not_given_any_longer() {
     world.provide(Background::default());
     assert!(
         world
-            .until(200, |world| !world.standing().orders.is_empty())
+            .until(200, |world| !world.status().orders.is_empty())
             .await
     );
     let pools = world.balancer.pools_mut().unwrap();
-    assert!(pools.finish(PATIENCE).await);
+    assert!(pools.finish(MAX_WAIT).await);
     world.until(40, |_| false).await;
     assert!(
         world.has_happened("within 3s in all tries"),
@@ -143,7 +137,7 @@ async fn an_order_that_counts_no_longer_is_not_given_any_longer() {
 }
 
 #[tokio::test]
-async fn at_the_end_hooks_are_waited_for_and_not_for_long() {
+async fn shutdown_waits_for_hooks_up_to_limit() {
     for (seconds, is_done) in [("0.5", true), ("600", false)] {
         let folder = tempfile::tempdir().unwrap();
         let text = format!("echo $$ >>\"$1/asked\"\nexec sleep {seconds}\n");
@@ -153,29 +147,29 @@ async fn at_the_end_hooks_are_waited_for_and_not_for_long() {
         let pools = world.balancer.pools_mut().unwrap();
         assert!(
             pools.finish(Duration::from_secs(1)).await,
-            "nothing is asked yet"
+            "an unfinished call before the first order"
         );
         assert!(
             world
-                .until(200, |world| !world.standing().orders.is_empty())
+                .until(200, |world| !world.status().orders.is_empty())
                 .await
         );
         let asked = folder.path().join("asked");
-        wait_until("the hook is never asked", || asked.exists()).await;
+        wait_until("the hook is not called", || asked.exists()).await;
         let pools = world.balancer.pools_mut().unwrap();
-        let patience = if is_done {
-            PATIENCE
+        let limit = if is_done {
+            MAX_WAIT
         } else {
             Duration::from_secs(1)
         };
-        let finished = tokio::time::timeout(2 * PATIENCE, pools.finish(patience));
-        let finished = finished.await.expect("the hook is not waited for");
+        let finished = tokio::time::timeout(2 * MAX_WAIT, pools.finish(limit));
+        let finished = finished.await.expect("finish returns within its limit");
         assert_eq!(finished, is_done);
     }
 }
 
 #[tokio::test]
-async fn a_program_is_asked_with_a_key_of_this_run_and_its_promise_is_shown() {
+async fn program_receives_key_of_this_run_and_its_promise_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     let hook = program(
         folder.path(),
@@ -186,39 +180,39 @@ async fn a_program_is_asked_with_a_key_of_this_run_and_its_promise_is_shown() {
     world.provide(Background::default());
     assert!(
         world
-            .until(200, |world| !world.standing().orders.is_empty())
+            .until(200, |world| !world.status().orders.is_empty())
             .await
     );
-    // The programs of several orders run side by side, in any order; all of them end before the
-    // simulated time goes on.
+    // The programs of several orders run concurrently; all of them end before simulated time
+    // advances.
     let pools = world.balancer.pools_mut().unwrap();
-    assert!(pools.finish(PATIENCE).await, "a hook does not end");
+    assert!(pools.finish(MAX_WAIT).await, "a hook does not end");
     let asked = std::fs::read_to_string(folder.path().join("asked")).unwrap();
     let asked: BTreeSet<String> = asked.lines().map(str::to_owned).collect();
-    let orders = world.standing().orders.len();
+    let orders = world.status().orders.len();
     let keys = || (1..=orders).map(|number| format!("first-{number}-add"));
     let expected: BTreeSet<String> = keys().map(|key| format!("{key} add machines")).collect();
     assert_eq!(asked, expected);
     let are_promised = |world: &World| {
-        let standing = world.standing();
-        standing.orders.iter().all(|order| order.is_promised)
+        let status = world.status();
+        status.orders.iter().all(|order| order.is_promised)
     };
     assert!(world.until(20, are_promised).await, "{:?}", world.events());
-    let standing = world.standing();
-    let promised = standing.orders.iter().map(|order| order.machine.clone());
+    let status = world.status();
+    let promised = status.orders.iter().map(|order| order.machine.clone());
     let promised: BTreeSet<Option<String>> = promised.collect();
     let expected = keys().map(|key| Some(format!("machine-of-{key}")));
     assert_eq!(promised, expected.collect());
 }
 
 #[tokio::test]
-async fn a_promise_without_a_machine_is_told_and_asked_for_again_after_a_while() {
+async fn unkept_promise_is_reported_and_ordered_again() {
     let mut world = World::new(&needy(), |_| {});
     let (hook, orders) = Scripted::new(&world, |_| Fate::Promised);
     world.provide(hook);
-    let is_told = |world: &World| world.has_happened("was promised and has not joined");
-    assert!(world.until(700, is_told).await, "{:?}", world.events());
-    // One failure after the other, and twice as long between them.
+    let is_reported = |world: &World| world.has_happened("was promised and has not joined");
+    assert!(world.until(700, is_reported).await, "{:?}", world.events());
+    // Each failure doubles the pause before the next order.
     world.until(3_600, |_| false).await;
     let keys: Vec<String> = orders
         .lock()
@@ -229,16 +223,16 @@ async fn a_promise_without_a_machine_is_told_and_asked_for_again_after_a_while()
     let mut different = keys.clone();
     different.sort();
     different.dedup();
-    assert_eq!(different.len(), keys.len(), "no key twice");
-    let decision = world.standing().last.unwrap();
+    assert_eq!(different.len(), keys.len(), "a key was repeated");
+    let decision = world.status().last.unwrap();
     assert_eq!(
         decision.replicas,
-        world.standing().serving + world.standing().orders.len() as u32
+        world.status().serving + world.status().orders.len() as u32
     );
 }
 
 #[tokio::test]
-async fn a_hook_that_refuses_costs_nothing_and_is_left_alone_for_a_while() {
+async fn refusing_hook_is_retried_with_backoff() {
     let mut world = World::new(&needy(), |_| {});
     let (hook, orders) = Scripted::new(&world, |_| Fate::Refused);
     world.provide(hook);
@@ -246,14 +240,14 @@ async fn a_hook_that_refuses_costs_nothing_and_is_left_alone_for_a_while() {
     let count = orders.lock().len();
     assert!((3..=40).contains(&count), "{count}");
     assert!(world.has_happened("no quota"));
-    let standing = world.standing();
-    assert_eq!((standing.serving, standing.orders.len()), (2, 0));
-    let decision = standing.last.unwrap();
+    let status = world.status();
+    assert_eq!((status.serving, status.orders.len()), (2, 0));
+    let decision = status.last.unwrap();
     assert!(
         decision.to_string().contains("is called again in"),
         "{decision}"
     );
-    // The services have what there is room for, and say why no more.
+    // The service has all replicas that the machines have capacity for.
     let status = world.balancer.status().lock();
     let shop = status.service("shop").unwrap();
     assert_eq!(
@@ -265,26 +259,30 @@ async fn a_hook_that_refuses_costs_nothing_and_is_left_alone_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_machine_that_never_leaves_stays_drained_and_none_goes_after_it() {
+async fn machine_that_never_leaves_stays_drained_and_blocks_removals() {
     let mut world = World::new(&idle(), |_| {});
     let (hook, orders) = Scripted::new(&world, |order| match order.action {
         Action::Add => Fate::Kept,
         Action::Remove => Fate::Promised,
     });
     world.provide(hook);
-    let is_told = |world: &World| world.has_happened("was given back and has not left");
-    assert!(world.until(1_500, is_told).await, "{:?}", world.events());
+    let is_reported = |world: &World| world.has_happened("was given back and has not left");
+    assert!(
+        world.until(1_500, is_reported).await,
+        "{:?}",
+        world.events()
+    );
     world.until(1_200, |_| false).await;
     assert_eq!(orders.lock().len(), 1, "{:?}", orders.lock());
-    let standing = world.standing();
-    assert_eq!(standing.serving, 4);
-    let given: Vec<_> = standing
+    let status = world.status();
+    assert_eq!(status.serving, 4);
+    let given: Vec<_> = status
         .machines
         .iter()
         .filter(|it| it.state == MachineState::GivenBack)
         .collect();
     assert_eq!((given.len(), given[0].tasks), (1, 0));
-    let decision = standing.last.unwrap();
+    let decision = status.last.unwrap();
     assert!(
         decision
             .to_string()
@@ -294,7 +292,7 @@ async fn a_machine_that_never_leaves_stays_drained_and_none_goes_after_it() {
 }
 
 #[tokio::test]
-async fn a_machine_that_the_hook_does_not_take_works_on() {
+async fn machine_refused_by_hook_accepts_tasks_again() {
     let mut world = World::new(&idle(), |_| {});
     let (hook, orders) = Scripted::new(&world, |_| Fate::Refused);
     world.provide(hook);
@@ -302,41 +300,35 @@ async fn a_machine_that_the_hook_does_not_take_works_on() {
     assert!(world.until(1_500, is_back).await, "{:?}", world.events());
     world.until(20, |_| false).await;
     assert_eq!(
-        world.standing().serving,
+        world.status().serving,
         5,
         "{:?} {:?}",
         world.events(),
-        world.standing().machines
+        world.status().machines
     );
     world.until(1_800, |_| false).await;
     let count = orders.lock().len();
     assert!((2..=6).contains(&count), "{count} attempts in half an hour");
-    assert!(world.standing().serving >= 4);
+    assert!(world.status().serving >= 4);
 }
 
 #[tokio::test]
-async fn a_hook_that_never_answers_is_no_promise() {
+async fn unanswered_order_is_not_a_promise() {
     let mut world = World::new(&needy(), |_| {});
-    let (hook, _) = Scripted::new(&world, |_| Fate::Silence);
+    let (hook, _) = Scripted::new(&world, |_| Fate::Unanswered);
     world.provide(hook);
     assert!(
         world
-            .until(300, |world| !world.standing().orders.is_empty())
+            .until(300, |world| !world.status().orders.is_empty())
             .await
     );
-    assert!(
-        world
-            .standing()
-            .orders
-            .iter()
-            .all(|order| !order.is_promised)
-    );
-    let is_told = |world: &World| world.has_happened("has not joined");
-    assert!(world.until(600, is_told).await);
+    assert!(world.status().orders.iter().all(|order| !order.is_promised));
+    let is_reported = |world: &World| world.has_happened("has not joined");
+    assert!(world.until(600, is_reported).await);
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_and_fails_first_is_asked_until_its_machine_is_there() {
+async fn failing_server_is_retried_until_its_machine_joins() {
     let server = HookServer::start(vec![
         "",
         "HTTP/1.1 503 Busy\r\ncontent-length: 4\r\n\r\nbusy",
@@ -347,8 +339,8 @@ async fn a_server_that_hangs_and_fails_first_is_asked_until_its_machine_is_there
     let mut joins = scenario.cluster.hosts[1].clone();
     (joins.name, joins.address) = ("node9".to_owned(), [10, 0, 0, 9].into());
     let mut other = joins.clone();
-    (other.name, other.address) = ("stranger".to_owned(), [10, 0, 0, 8].into());
-    // Somebody else's machine comes first, and is not taken for it.
+    (other.name, other.address) = ("foreign".to_owned(), [10, 0, 0, 8].into());
+    // A foreign machine joins first and is not taken for the ordered one.
     scenario = scenario
         .with(Duration::from_secs(300), Event::Join(other))
         .with(Duration::from_secs(320), Event::Join(joins));
@@ -357,17 +349,17 @@ async fn a_server_that_hangs_and_fails_first_is_asked_until_its_machine_is_there
         let token = Some("secret".to_owned());
         pool.hook = Some(HookSettings {
             call: Call::Http { url, token },
-            // On a busy machine other tries than the first may time out as well.
+            // On a busy machine, more tries than the first may time out.
             timeout: Duration::from_secs(1),
             tries: 100,
             pause: Duration::from_millis(10),
         });
     });
     world.provide(Background::default());
-    let is_ordered = |world: &World| !world.standing().orders.is_empty();
+    let is_ordered = |world: &World| !world.status().orders.is_empty();
     assert!(world.until(280, is_ordered).await);
     let pools = world.balancer.pools_mut().unwrap();
-    assert!(pools.finish(PATIENCE).await, "the server is not asked");
+    assert!(pools.finish(MAX_WAIT).await, "the server is not called");
     world
         .until(400, |world| world.has_happened("machine node9 has joined"))
         .await;
@@ -377,7 +369,7 @@ async fn a_server_that_hangs_and_fails_first_is_asked_until_its_machine_is_there
         world.events()
     );
     assert!(
-        !world.has_happened("stranger has joined"),
+        !world.has_happened("foreign has joined"),
         "{:?}",
         world.events()
     );

@@ -1,9 +1,9 @@
-//! Pools of machines, kept by the real loop over a simulated cluster whose agents send real sFlow:
-//! what hooks do and do not, what changes meanwhile, and what never happens.
+//! Pools of machines under the real control loop over a simulated cluster whose agents send sFlow:
+//! hooks, concurrent changes, and invariants.
 
 mod cluster;
 mod hooks;
-mod never;
+mod invariants;
 mod scenarios;
 #[path = "../support/mod.rs"]
 mod support;

@@ -13,7 +13,7 @@ use sflow_simulator::{Delay, Event, Workload};
 
 use crate::world::{START, World, services};
 
-async fn tried(scenario: &Scenario, seed: u64, mode: Mode) -> Outcome {
+async fn run_in_mode(scenario: &Scenario, seed: u64, mode: Mode) -> Outcome {
     let mut services = services(scenario);
     for service in &mut services {
         service.settings.mode = mode;
@@ -33,19 +33,19 @@ fn steps(pool: &PoolOutcome) -> Vec<&MachineStep> {
 }
 
 #[tokio::test]
-async fn a_peak_for_which_the_machines_do_not_suffice_brings_others_and_they_go_again() {
+async fn peak_beyond_capacity_adds_machines_and_removes_them_afterwards() {
     let scenario = Scenario::named("machines").unwrap();
     for seed in 1..=3 {
-        let outcome = tried(&scenario, seed, Mode::Act).await;
-        let alone = tried(&scenario, seed, Mode::Advise).await;
+        let outcome = run_in_mode(&scenario, seed, Mode::Act).await;
+        let alone = run_in_mode(&scenario, seed, Mode::Advise).await;
         let pool = outcome.pool.unwrap();
         let most = pool.past.iter().map(|point| point.running).max();
         assert!((5..=6).contains(&most.unwrap()), "seed {seed}: {most:?}");
-        // Two when it began, and two when it is over.
+        // Two machines at the start and at the end.
         let first = pool.past.first().unwrap();
         let ends = pool.status.serving;
         assert_eq!((first.running, ends), (2, 2), "seed {seed}");
-        // Whoever is there for it serves it.
+        // Additional machines serve more of the peak.
         let (with, without) = (&outcome.services[0].truth, &alone.services[0].truth);
         assert!(
             with.unserved_requests < 0.6 * without.unserved_requests,
@@ -55,7 +55,7 @@ async fn a_peak_for_which_the_machines_do_not_suffice_brings_others_and_they_go_
             alone.pool.unwrap().events.is_empty(),
             "advice changes nothing"
         );
-        // One at a time, and empty: nothing crashes because a machine goes.
+        // Machines leave one at a time and empty; no task fails because of that.
         let mut leaving = 0;
         for step in steps(&pool) {
             match step {
@@ -69,10 +69,10 @@ async fn a_peak_for_which_the_machines_do_not_suffice_brings_others_and_they_go_
 }
 
 #[tokio::test]
-async fn a_thief_is_found_and_its_victim_replaced_once() {
+async fn host_with_stolen_cpu_is_replaced_once() {
     let scenario = Scenario::named("thief").unwrap();
     for seed in 1..=3 {
-        let pool = tried(&scenario, seed, Mode::Act).await.pool.unwrap();
+        let pool = run_in_mode(&scenario, seed, Mode::Act).await.pool.unwrap();
         let drained: Vec<_> = steps(&pool)
             .into_iter()
             .filter_map(|step| match step {
@@ -86,7 +86,7 @@ async fn a_thief_is_found_and_its_victim_replaced_once() {
             [("node3", DrainReason::PoorPerformer)],
             "seed {seed}"
         );
-        // Somebody else came first.
+        // The replacement was ordered before the poor performer was drained.
         let order = steps(&pool)
             .into_iter()
             .position(|it| matches!(it, MachineStep::Add { .. }));
@@ -97,48 +97,48 @@ async fn a_thief_is_found_and_its_victim_replaced_once() {
         assert!(pool.status.machines.iter().all(|it| it.name != "node3"));
         assert_eq!(pool.status.serving, 5, "seed {seed}");
         assert_eq!(pool.status.replacements_left, 0);
-        // Who does not tell is not known to be fine, and not replaced for it.
-        let silent = pool
+        // A machine whose agent does not report steal is unknown, and is not replaced.
+        let unreported = pool
             .status
             .machines
             .iter()
             .find(|it| it.name == "node6")
             .unwrap();
         assert!(
-            matches!(silent.peer, Some(PeerState::Unknown { .. })),
-            "{silent:?}"
+            matches!(unreported.peer, Some(PeerState::Unknown { .. })),
+            "{unreported:?}"
         );
-        assert_eq!(silent.state, MachineState::Serving);
+        assert_eq!(unreported.state, MachineState::Serving);
     }
 }
 
 #[tokio::test]
-async fn without_leave_to_replace_it_is_only_told() {
+async fn outlier_is_only_reported_without_permission_to_replace() {
     let mut scenario = Scenario::named("thief").unwrap();
     scenario.machines.as_mut().unwrap().replace = false;
-    let pool = tried(&scenario, 1, Mode::Act).await.pool.unwrap();
+    let pool = run_in_mode(&scenario, 1, Mode::Act).await.pool.unwrap();
     let poor: Vec<_> = pool.status.poor().map(|it| it.name.as_str()).collect();
     assert_eq!(poor, ["node3"]);
     assert!(pool.status.machines.iter().any(|it| it.name == "node3"));
-    let told = |words: &str| pool.events.iter().any(|event| event.words.contains(words));
-    assert!(told("node3: suspect") && told("node3: outlier"));
-    // Were it to advise only, it would say what it would do.
+    let reported = |words: &str| pool.events.iter().any(|event| event.words.contains(words));
+    assert!(reported("node3: suspect") && reported("node3: outlier"));
+    // In mode `advise`, the replacement is advised.
     let scenario = Scenario::named("thief").unwrap();
-    let pool = tried(&scenario, 1, Mode::Advise).await.pool.unwrap();
+    let pool = run_in_mode(&scenario, 1, Mode::Advise).await.pool.unwrap();
     let advised = &pool.status.advised;
     assert!(
         matches!(&advised[..], [MachineStep::Add { .. }]),
         "{advised:?}"
     );
     assert!(steps(&pool).is_empty() && pool.status.orders.is_empty());
-    assert_eq!(pool.status.replacements_left, 1, "advice uses nothing up");
+    assert_eq!(pool.status.replacements_left, 1, "advice does not count");
 }
 
 #[tokio::test]
-async fn a_day_on_which_all_are_bad_is_nobodys_fault() {
+async fn degradation_of_all_hosts_replaces_none() {
     let scenario = Scenario::named("bad-day").unwrap();
     for seed in 1..=3 {
-        let pool = tried(&scenario, seed, Mode::Act).await.pool.unwrap();
+        let pool = run_in_mode(&scenario, seed, Mode::Act).await.pool.unwrap();
         let drains = |it: &&MachineStep| {
             matches!(
                 it,
@@ -152,7 +152,7 @@ async fn a_day_on_which_all_are_bad_is_nobodys_fault() {
         assert_eq!(pool.status.poor().count(), 0);
         assert_eq!(pool.status.replacements_left, 1);
     }
-    // On another one it is some, but more than can be the hosts.
+    // Some hosts degrade, but too many for the hosts to be the cause.
     let mut some = scenario;
     some.cluster.events.clear();
     for number in 7..=9 {
@@ -173,7 +173,7 @@ async fn a_day_on_which_all_are_bad_is_nobodys_fault() {
             },
         );
     }
-    let pool = tried(&some, 1, Mode::Act).await.pool.unwrap();
+    let pool = run_in_mode(&some, 1, Mode::Act).await.pool.unwrap();
     assert_eq!(pool.status.poor().count(), 0);
     let unknown = pool
         .events
@@ -183,14 +183,14 @@ async fn a_day_on_which_all_are_bad_is_nobodys_fault() {
 }
 
 #[tokio::test]
-async fn less_work_for_a_processor_second_is_found_in_what_containers_report() {
+async fn low_work_per_cpu_second_is_detected_from_container_metrics() {
     let mut scenario = Scenario::named("thief").unwrap();
     scenario.machines.as_mut().unwrap().replace = false;
     scenario.cluster.events.clear();
     let host = "node4".to_owned();
     let at = Duration::from_secs(240);
     let scenario = scenario.with(at, Event::Slowdown { host, factor: 1.8 });
-    let pool = tried(&scenario, 1, Mode::Act).await.pool.unwrap();
+    let pool = run_in_mode(&scenario, 1, Mode::Act).await.pool.unwrap();
     let mut poor = pool.status.poor();
     let found = poor
         .next()
@@ -199,12 +199,12 @@ async fn less_work_for_a_processor_second_is_found_in_what_containers_report() {
     let evidence = found.peer.unwrap().evidence().unwrap();
     assert_eq!(evidence.sign, Indicator::Work);
     assert!((0.45..0.7).contains(&evidence.value), "{evidence:?}");
-    assert!(poor.next().is_none(), "and no other");
+    assert!(poor.next().is_none(), "more than one poor performer");
 }
 
-/// Machines come late, and readings later: the pool must not run after itself.
+/// Machines join late and readings arrive later still: the pool must not oscillate.
 #[tokio::test]
-async fn under_a_steady_load_the_pool_comes_to_rest() {
+async fn steady_load_settles_the_pool() {
     for load in [800.0, 1_400.0] {
         for seconds in [30, 240] {
             let mut scenario = Scenario::named("machines").unwrap();
@@ -212,7 +212,7 @@ async fn under_a_steady_load_the_pool_comes_to_rest() {
             scenario.duration = Duration::from_secs(3_600);
             let machines = scenario.machines.as_mut().unwrap();
             machines.join = Delay::millis(1_000 * seconds, 1_000 * seconds);
-            let pool = tried(&scenario, 1, Mode::Act).await.pool.unwrap();
+            let pool = run_in_mode(&scenario, 1, Mode::Act).await.pool.unwrap();
             let rest = START + Duration::from_secs(2_400);
             let late: Vec<_> = pool
                 .events
@@ -225,15 +225,15 @@ async fn under_a_steady_load_the_pool_comes_to_rest() {
 }
 
 #[tokio::test]
-async fn the_same_run_of_machines_repeats_bit_for_bit() {
+async fn equal_seeds_give_equal_pool_runs() {
     let scenario = Scenario::named("thief").unwrap();
-    let first = tried(&scenario, 3, Mode::Act).await;
-    let second = tried(&scenario, 3, Mode::Act).await;
+    let first = run_in_mode(&scenario, 3, Mode::Act).await;
+    let second = run_in_mode(&scenario, 3, Mode::Act).await;
     assert_eq!(format!("{first:?}"), format!("{second:?}"));
 }
 
 #[tokio::test]
-async fn silence_takes_no_machine_away() {
+async fn missing_telemetry_removes_no_machine() {
     let mut scenario = Scenario::named("machines").unwrap();
     scenario
         .cluster
@@ -257,7 +257,7 @@ async fn silence_takes_no_machine_away() {
         .until(1_500, |world| world.has_happened("is drained"))
         .await;
     assert!(!is_gone, "{:?}", world.events());
-    let decision: Decision = world.standing().last.unwrap().as_ref().clone();
+    let decision: Decision = world.status().last.unwrap().as_ref().clone();
     assert!(
         decision.to_string().contains("no data from any machine"),
         "{decision}"

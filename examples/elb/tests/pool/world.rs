@@ -1,4 +1,4 @@
-//! A loop over a simulated cluster that several can hold, and whose time a test lets pass.
+//! A control loop over a shared simulated cluster. The test advances time.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use sflow_metrics::Timestamp;
 
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_767_225_600);
 
-/// The loop, and the cluster that goes on when the loop is another.
+/// A loop and its cluster, which continues when the loop is restarted.
 pub(crate) struct World {
     pub(crate) simulation: Shared<Simulation>,
     pub(crate) balancer: Balancer<Shared<Simulation>>,
@@ -26,7 +26,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A scenario whose pool is kept as it says, but for what the test changes.
+    /// Runs the pool of a scenario, with the changes of the test.
     pub(crate) fn new(scenario: &Scenario, change: impl FnOnce(&mut Pool)) -> Self {
         let simulation = Simulation::new(scenario, 1, START).unwrap();
         let mut pool = elb::experiment::pool(scenario, Mode::Act).unwrap().unwrap();
@@ -43,19 +43,19 @@ impl World {
         }
     }
 
-    /// Gives orders to hooks another way.
+    /// Replaces the provider of machines.
     pub(crate) fn provide(&mut self, provider: impl Provider + 'static) {
         let pools = self.balancer.pools_mut().unwrap();
         pools.provide(Box::new(provider));
     }
 
-    /// Ends the loop, and starts another that remembers nothing.
+    /// Restarts the loop without its state.
     pub(crate) fn restart(&mut self) {
         let (services, pool) = (&self.services, &self.pool);
         self.balancer = balancer(&self.simulation, self.now, services, pool, "second");
     }
 
-    /// Lets two seconds pass, and goes once round.
+    /// Advances time by two seconds and runs a round.
     pub(crate) async fn round(&mut self) -> Round {
         self.now = self.now + Duration::from_secs(2);
         let mut arrived = Vec::new();
@@ -69,7 +69,7 @@ impl World {
         self.balancer.round(self.now).await
     }
 
-    /// Goes round until that is so, but no longer than so many seconds.
+    /// Runs rounds until the condition holds, for at most this many seconds.
     pub(crate) async fn until(&mut self, seconds: u64, is_so: impl Fn(&Self) -> bool) -> bool {
         let end = self.now + Duration::from_secs(seconds);
         while self.now < end {
@@ -81,20 +81,20 @@ impl World {
         is_so(self)
     }
 
-    pub(crate) fn standing(&self) -> PoolStatus {
+    pub(crate) fn status(&self) -> PoolStatus {
         let status = self.balancer.status().lock();
         status.pool(&self.pool.name).unwrap().clone()
     }
 
-    /// What has happened, in words.
+    /// The texts of the pool's events.
     pub(crate) fn events(&self) -> Vec<String> {
         let status = self.balancer.status().lock();
         let events = status.events_of_pool(&self.pool.name);
         events.map(|event| event.words.clone()).collect()
     }
 
-    pub(crate) fn has_happened(&self, words: &str) -> bool {
-        self.events().iter().any(|event| event.contains(words))
+    pub(crate) fn has_happened(&self, text: &str) -> bool {
+        self.events().iter().any(|event| event.contains(text))
     }
 }
 
@@ -148,9 +148,9 @@ pub(crate) fn services(scenario: &Scenario) -> Vec<ServiceSettings> {
     services.collect()
 }
 
-/// A hook that does with orders what a test says.
+/// A hook with scripted results.
 pub(crate) struct Scripted {
-    /// Who carries out what is to be carried out.
+    /// Executes the orders that are kept.
     provisioner: SimulatedProvisioner,
     fate: Box<dyn FnMut(&Order) -> Fate + Send>,
     orders: Shared<Vec<Order>>,
@@ -158,7 +158,7 @@ pub(crate) struct Scripted {
 }
 
 impl Scripted {
-    /// Also gives the orders that come to it.
+    /// Also returns the list of received orders.
     pub(crate) fn new(
         world: &World,
         fate: impl FnMut(&Order) -> Fate + Send + 'static,
@@ -180,24 +180,24 @@ impl std::fmt::Debug for Scripted {
     }
 }
 
-/// What becomes of an order.
+/// The result of an order.
 #[derive(Clone, Debug)]
 pub(crate) enum Fate {
-    /// It is carried out.
+    /// Executed.
     Kept,
-    /// It is promised, and that is all.
+    /// Promised and not executed.
     Promised,
-    /// It is refused.
+    /// Refused.
     Refused,
-    /// There is never an answer.
-    Silence,
+    /// Never answered.
+    Unanswered,
 }
 
 impl Provider for Scripted {
-    fn give(&mut self, settings: &HookSettings, order: Order, patience: Duration) {
+    fn give(&mut self, settings: &HookSettings, order: Order, timeout: Duration) {
         self.orders.lock().push(order.clone());
         match (self.fate)(&order) {
-            Fate::Kept => self.provisioner.give(settings, order, patience),
+            Fate::Kept => self.provisioner.give(settings, order, timeout),
             Fate::Promised => self.waiting.push(Answer {
                 order,
                 promise: Ok(Promise::default()),
@@ -209,7 +209,7 @@ impl Provider for Scripted {
                     why: "no quota".to_owned(),
                 }),
             }),
-            Fate::Silence => {}
+            Fate::Unanswered => {}
         }
     }
 

@@ -1,6 +1,6 @@
-//! Waiting, addresses and servers for tests that must not depend on how busy the machine is.
+//! Waiting, addresses and servers for tests that must not depend on the load of the machine.
 
-#![allow(dead_code, reason = "each test uses its part")]
+#![allow(dead_code, reason = "each test uses some of it")]
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -11,13 +11,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Longer than any wait takes on a busy machine; every wait ends as soon as its condition holds.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(90);
 
 const POLL: Duration = Duration::from_millis(20);
 
 /// Waits in real time until a condition holds.
 pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + MAX_WAIT;
     while !holds() {
         assert!(Instant::now() < deadline, "{what}");
         thread::sleep(POLL);
@@ -27,7 +27,7 @@ pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
 /// Waits in real time until a condition holds, and lets other tasks run. A paused clock of the
 /// runtime does not advance meanwhile.
 pub(crate) async fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + MAX_WAIT;
     while !holds() {
         assert!(Instant::now() < deadline, "{what}");
         // The runtime does not advance a paused clock while a blocking task runs.
@@ -38,7 +38,7 @@ pub(crate) async fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// Waits in real time until a process has ended; kills it and fails if it does not end.
 pub(crate) fn wait_for_end(child: &mut Child) -> ExitStatus {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + MAX_WAIT;
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
@@ -58,9 +58,9 @@ pub(crate) fn signal(child: &Child, signal: &str) {
     assert!(status.unwrap().success());
 }
 
-/// A UDP and TCP address that is unused until a test uses it. A port that was bound and closed
-/// again is not: the kernel may give it to another process meanwhile. On Linux each process has
-/// loopback addresses of its own, and the port is none that the kernel gives out.
+/// A UDP and TCP address that stays unused until a test binds it. A port that was bound and closed
+/// again does not: the kernel may assign it to another process. On Linux each process uses its own
+/// loopback addresses, and ports outside the kernel's ephemeral range.
 pub(crate) fn unused_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(20_000);
     if !cfg!(target_os = "linux") {
@@ -77,7 +77,7 @@ pub(crate) fn unused_address() -> SocketAddr {
     }
 }
 
-/// An HTTP server for hooks. Each answer is given to one request and ends its connection.
+/// An HTTP server for hooks. Each response ends its connection.
 pub(crate) struct HookServer {
     /// Host and port.
     pub(crate) address: SocketAddr,
@@ -85,8 +85,8 @@ pub(crate) struct HookServer {
 }
 
 impl HookServer {
-    /// A server that gives these answers in turn, and the last one from then on. An empty answer
-    /// is none: the server waits until the client has closed the connection.
+    /// Starts a server that sends these responses in turn, and repeats the last one. For an empty
+    /// response, the server sends nothing and waits until the client closes the connection.
     pub(crate) fn start(answers: Vec<&'static str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

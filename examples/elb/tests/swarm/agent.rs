@@ -5,21 +5,21 @@ use std::thread;
 
 use crate::lab::Lab;
 
-/// `elb agent` on a node, until this is dropped.
+/// `elb agent` on a node, killed when dropped.
 pub(crate) struct Agent {
     pub(crate) node: u32,
     child: Child,
-    said: Arc<Mutex<String>>,
+    log: Arc<Mutex<String>>,
 }
 
 impl Agent {
-    /// Reads counters every second, and samples no packets.
+    /// Starts an agent that reads counters every second and samples no packets.
     pub(crate) fn start(lab: &Lab, node: u32, port: u16) -> Self {
         Self::with(lab, node, port, "1s", 0)
     }
 
     pub(crate) fn with(lab: &Lab, node: u32, port: u16, polling: &str, sampling: u32) -> Self {
-        // What the kernel shows in /sys is of the network that it was mounted in.
+        // /sys shows the network namespace in which it was mounted.
         let start = "mount --make-rprivate / && mount -t sysfs sysfs /sys && exec \"$@\"";
         let mut command = lab.command(node);
         command
@@ -34,11 +34,11 @@ impl Agent {
             ])
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let said = follow(child.stderr.take().unwrap());
-        Self { node, child, said }
+        let log = follow(child.stderr.take().unwrap());
+        Self { node, child, log }
     }
 
-    /// One on each node.
+    /// Starts an agent on each node.
     pub(crate) fn everywhere(lab: &Lab, port: u16) -> Vec<Self> {
         let nodes = lab.nodes().into_iter();
         nodes.map(|node| Self::start(lab, node, port)).collect()
@@ -48,8 +48,8 @@ impl Agent {
         self.child.id()
     }
 
-    pub(crate) fn said(&self) -> String {
-        self.said.lock().unwrap().clone()
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 }
 
@@ -58,21 +58,21 @@ impl Drop for Agent {
         self.child.kill().ok();
         self.child.wait().ok();
         if thread::panicking() {
-            eprintln!("agent of node {}:\n{}", self.node, self.said());
+            eprintln!("agent of node {}:\n{}", self.node, self.log());
         }
     }
 }
 
-/// What a program says, as far as it has.
+/// Collects the lines that a program writes.
 pub(crate) fn follow(stream: impl std::io::Read + Send + 'static) -> Arc<Mutex<String>> {
-    let said = Arc::new(Mutex::new(String::new()));
-    let heard = Arc::clone(&said);
+    let log = Arc::new(Mutex::new(String::new()));
+    let shared = Arc::clone(&log);
     thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            let mut said = heard.lock().unwrap();
-            said.push_str(&line);
-            said.push('\n');
+            let mut log = shared.lock().unwrap();
+            log.push_str(&line);
+            log.push('\n');
         }
     });
-    said
+    log
 }

@@ -11,24 +11,24 @@ use crate::engine::{ask, encoded};
 use crate::lab::Lab;
 use crate::wait::{seconds, until};
 
-/// What services have in common here: a container is to answer nine requests of eleven kilobytes
-/// each second. All nodes have the processors of one machine, and may have them at work.
+/// Defaults of the services: the target is nine requests of 11 kB per second and container. All
+/// nodes share the processors of one machine, so that saturation is switched off.
 pub(crate) const DEFAULTS: &str = "\
     [defaults]\nmode = \"act\"\nwarm_up = \"2s\"\n\
     metric = [{ name = \"vir_bytes_out\", target = 100_000 }]\n\
     saturation = { cpu = 1_000, steal = 1_000 }\n";
 
-/// `elb run`, until this is dropped.
+/// `elb run`, killed when dropped.
 pub(crate) struct Balancer {
     pub(crate) port: u16,
     http: SocketAddr,
     folder: tempfile::TempDir,
     child: Child,
-    said: Arc<Mutex<String>>,
+    log: Arc<Mutex<String>>,
 }
 
 impl Balancer {
-    /// With this configuration, and the managers on these nodes.
+    /// Starts elb with this configuration and the managers on these nodes.
     pub(crate) fn start(managers: &[u32], config: &str) -> Self {
         let (port, http) = free_ports();
         let folder = tempfile::tempdir().unwrap();
@@ -38,27 +38,27 @@ impl Balancer {
              [docker]\nendpoints = [{endpoints}]\ntimeout = \"3s\"\n{config}"
         );
         fs::write(folder.path().join("elb.toml"), config).unwrap();
-        let (child, said) = launch(&folder);
+        let (child, log) = launch(&folder);
         let balancer = Self {
             port,
             http,
             folder,
             child,
-            said,
+            log,
         };
         balancer.wait_serving();
         balancer
     }
 
-    /// Ends it as a machine that fails would, and starts another one in its place.
+    /// Kills elb, as a failing machine would, and starts it again.
     pub(crate) fn kill_and_start_again(&mut self) {
         self.kill();
-        (self.child, self.said) = launch(&self.folder);
+        (self.child, self.log) = launch(&self.folder);
         self.wait_serving();
     }
 
     pub(crate) fn kill(&mut self) {
-        // SIGKILL, on Unix.
+        // SIGKILL on Unix.
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -73,8 +73,8 @@ impl Balancer {
         self.child.id()
     }
 
-    pub(crate) fn said(&self) -> String {
-        self.said.lock().unwrap().clone()
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 
     pub(crate) fn get(&self, path: &str) -> Value {
@@ -83,8 +83,8 @@ impl Balancer {
         serde_json::from_str(&answer).unwrap()
     }
 
-    /// As [`get`](Self::get), whatever the status is.
-    pub(crate) fn words(&self, path: &str) -> (u16, String) {
+    /// Requests a path; returns status and body.
+    pub(crate) fn get_text(&self, path: &str) -> (u16, String) {
         ask(self.http, path).unwrap()
     }
 
@@ -92,12 +92,12 @@ impl Balancer {
         self.get(&format!("/api/v1/services/{name}"))
     }
 
-    /// What was decided last for a service, in words: each step's reason.
+    /// The reasons of the last decision for a service.
     pub(crate) fn reasons(&self, name: &str) -> Vec<String> {
         reasons(&self.service(name)["last"])
     }
 
-    /// All decisions for a service that said something new.
+    /// All recorded decisions for a service.
     pub(crate) fn decisions(&self, name: &str) -> Vec<Value> {
         let path = format!("/api/v1/decisions?after=0&limit=1000&service={name}");
         match &self.get(&path)["decisions"] {
@@ -106,37 +106,37 @@ impl Balancer {
         }
     }
 
-    /// Those of them that were carried out, as replicas before and after.
+    /// The executed changes of a service: replicas before and after.
     pub(crate) fn changes(&self, name: &str) -> Vec<(u64, u64)> {
         changes_of(std::slice::from_ref(self), name)
     }
 
-    /// The agent at an address, if it was heard.
+    /// The agent with this address, if it has reported.
     pub(crate) fn agent(&self, address: &str) -> Option<Value> {
         let agents = self.get("/api/v1/agents");
         let mut agents = agents["agents"].as_array()?.iter();
         agents.find(|agent| agent["address"] == address).cloned()
     }
 
-    /// The answer to a question to the telemetry, one value for each expression.
+    /// Queries the telemetry; returns one value per expression.
     pub(crate) fn query(&self, question: &str) -> Vec<Option<f64>> {
         let answer = self.get(&format!("/api/v1/query?q={}", encoded(question)));
         let answers = answer["groups"][0]["answers"].as_array().unwrap().iter();
         answers.map(|answer| answer["value"].as_f64()).collect()
     }
 
-    /// A number of the metrics page.
+    /// The value of a metric without labels.
     pub(crate) fn metric(&self, name: &str) -> Option<f64> {
-        let (status, text) = self.words("/metrics");
+        let (status, text) = self.get_text("/metrics");
         assert_eq!(status, 200);
         let mut lines = text.lines();
         let name = format!("{name}{{}} ");
         lines.find_map(|line| line.strip_prefix(&name)?.parse().ok())
     }
 
-    /// Waits until so many containers of a service have told a value.
-    pub(crate) fn wait_heard(&self, name: &str, containers: u64) {
-        let what = format!("{containers} containers of {name} are heard");
+    /// Waits until this number of containers of a service have reported a value.
+    pub(crate) fn wait_reporting(&self, name: &str, containers: u64) {
+        let what = format!("{containers} containers of {name} report");
         until(&what, seconds(30), || {
             let service = self.service(name);
             let input = &service["last"]["inputs"][0];
@@ -150,8 +150,8 @@ impl Balancer {
     }
 }
 
-/// Ports that are free now, for telemetry and for requests: known before elb starts, and the same
-/// when it is started again.
+/// Free ports for telemetry and HTTP, chosen before elb starts so that they stay the same when it
+/// is restarted.
 fn free_ports() -> (u16, SocketAddr) {
     let telemetry = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
     let http = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -159,7 +159,7 @@ fn free_ports() -> (u16, SocketAddr) {
     (telemetry, http.local_addr().unwrap())
 }
 
-/// What all of these have carried out, in the order of time.
+/// The executed changes of all these balancers, in the order of time.
 pub(crate) fn changes_of(balancers: &[Balancer], name: &str) -> Vec<(u64, u64)> {
     let all = balancers.iter().flat_map(|one| one.decisions(name));
     let mut done: Vec<Value> = all.filter(|it| it["outcome"] == "done").collect();
@@ -171,8 +171,8 @@ pub(crate) fn changes_of(balancers: &[Balancer], name: &str) -> Vec<(u64, u64)> 
     done.iter().map(change).collect()
 }
 
-/// How often it grew after it had shrunk, or shrank after it had grown.
-pub(crate) fn turns(changes: &[(u64, u64)]) -> usize {
+/// How often the direction of change was reversed.
+pub(crate) fn reversals(changes: &[(u64, u64)]) -> usize {
     let grows = |change: &(u64, u64)| change.1 > change.0;
     let pairs = changes.windows(2);
     pairs
@@ -195,8 +195,8 @@ fn launch(folder: &tempfile::TempDir) -> (Child, Arc<Mutex<String>>) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let said = follow(child.stderr.take().unwrap());
-    (child, said)
+    let log = follow(child.stderr.take().unwrap());
+    (child, log)
 }
 
 impl Drop for Balancer {
@@ -214,7 +214,7 @@ impl Drop for Balancer {
         self.child.kill().ok();
         self.child.wait().ok();
         if thread::panicking() {
-            eprintln!("elb run:\n{}", self.said());
+            eprintln!("elb run:\n{}", self.log());
         }
     }
 }

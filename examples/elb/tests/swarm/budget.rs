@@ -1,4 +1,4 @@
-//! Services that share what the cluster can bear.
+//! Services that share a budget.
 
 use crate::agent::Agent;
 use crate::balancer::{Balancer, DEFAULTS};
@@ -9,7 +9,7 @@ use crate::wait::{seconds, until_steady};
 const BUDGET: u64 = 7;
 
 #[test]
-fn a_peak_of_the_critical_service_takes_from_the_other_and_gives_it_back() {
+fn peak_of_critical_service_borrows_replicas_of_batch() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -35,11 +35,11 @@ fn a_peak_of_the_critical_service_takes_from_the_other_and_gives_it_back() {
         until_steady(what, seconds(5), seconds(60), || is_so(sizes()));
     };
     Load::during(&lab, &critical, 12, |peak| {
-        // More than is ever left to it.
+        // More load than its share of the budget can carry.
         Load::during(&lab, &batch, 58, |_| {
-            steady("the other one has all the rest", |sizes| sizes == (2, 5));
+            steady("batch has the rest of the budget", |sizes| sizes == (2, 5));
             peak.set(42);
-            steady("the peak takes from the other", |(critical, batch)| {
+            steady("the peak takes replicas from batch", |(critical, batch)| {
                 critical >= 5 && critical + batch == BUDGET
             });
             let decisions = balancer.decisions(&batch.name);
@@ -55,7 +55,7 @@ fn a_peak_of_the_critical_service_takes_from_the_other_and_gives_it_back() {
                 );
             }
             peak.set(12);
-            steady("it is given back", |sizes| sizes == (2, 5));
+            steady("batch has its replicas back", |sizes| sizes == (2, 5));
         });
     });
 }

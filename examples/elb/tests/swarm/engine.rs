@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// How long an answer may take: longer than managers that elect a leader need.
-const PATIENCE: Duration = Duration::from_secs(25);
+/// Timeout of a request, longer than managers need to elect a leader.
+const TIMEOUT: Duration = Duration::from_secs(25);
 
-/// An engine, spoken to without the code that is tested.
+/// A client of an engine that does not use the code under test.
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
     socket: PathBuf,
@@ -27,8 +27,8 @@ impl Engine {
         body: Option<&Value>,
     ) -> io::Result<(u16, Value)> {
         let stream = UnixStream::connect(&self.socket)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_write_timeout(Some(TIMEOUT))?;
         let body = body.map(Value::to_string).unwrap_or_default();
         let (status, answer) = exchange(stream, method, path, "docker", &body)?;
         Ok((status, serde_json::from_str(&answer).unwrap_or_default()))
@@ -40,7 +40,7 @@ impl Engine {
         answer
     }
 
-    /// The same, with filters.
+    /// Lists objects with filters.
     pub(crate) fn list(&self, path: &str, filters: &Value) -> Vec<Value> {
         let filters = encoded(&filters.to_string());
         match self.get(&format!("{path}?filters={filters}")) {
@@ -50,14 +50,14 @@ impl Engine {
     }
 }
 
-/// A request to what `elb run` serves.
+/// Sends a request to the HTTP server of `elb run`.
 pub(crate) fn ask(server: SocketAddr, path: &str) -> io::Result<(u16, String)> {
-    let stream = TcpStream::connect_timeout(&server, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let stream = TcpStream::connect_timeout(&server, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     exchange(stream, "GET", path, &server.to_string(), "")
 }
 
-/// One request of HTTP 1.0, after which the other side closes the connection.
+/// Sends one HTTP/1.0 request, after which the server closes the connection.
 fn exchange(
     mut stream: impl Read + Write,
     method: &str,
@@ -84,7 +84,7 @@ fn exchange(
     Ok((status, body.to_owned()))
 }
 
-/// Any text as a part of a query.
+/// Percent-encodes a text for a query.
 pub(crate) fn encoded(text: &str) -> String {
     let letters = text.bytes().map(|byte| match byte {
         letter if letter.is_ascii_alphanumeric() => char::from(letter).to_string(),

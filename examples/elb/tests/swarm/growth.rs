@@ -1,11 +1,12 @@
-//! A service grows with its load and shrinks after it, and what agents say is what the kernel says.
+//! A service grows with its load and shrinks after it, and reported rates match the kernel's
+//! counters.
 
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use crate::agent::Agent;
-use crate::balancer::{Balancer, DEFAULTS, reasons, turns};
+use crate::balancer::{Balancer, DEFAULTS, reasons, reversals};
 use crate::lab::Lab;
 use crate::load::Load;
 use crate::service::Service;
@@ -30,25 +31,29 @@ fn services_grow_under_load_and_shrink_after_it() {
     let balancer = Balancer::start(&[1], &config);
     let agents = Agent::everywhere(&lab, balancer.port);
     web.wait_running(1);
-    balancer.wait_heard(&web.name, 1);
+    balancer.wait_reporting(&web.name, 1);
 
     let (grown, changes) = Load::during(&lab, &web, 42, |_| {
         Load::during(&lab, &stepwise, 18, |_| {
-            // 42 answers of eleven kilobytes each second need five replicas at a hundred.
-            until("five replicas of the one run", seconds(30), || {
-                (web.replicas() == 5 && web.running() == 5).then_some(())
-            });
-            until("three of the other", seconds(30), || {
-                (stepwise.replicas() == 3 && stepwise.running() == 3).then_some(())
-            });
+            // 42 responses of 11 kB per second need five replicas at 100 kB/s.
+            until(
+                "five replicas of the first service run",
+                seconds(30),
+                || (web.replicas() == 5 && web.running() == 5).then_some(()),
+            );
+            until(
+                "three replicas of the second service run",
+                seconds(30),
+                || (stepwise.replicas() == 3 && stepwise.running() == 3).then_some(()),
+            );
             assert_as_counted(&balancer, &lab, &web);
             let changes = balancer.changes(&web.name);
             (balancer.decisions(&web.name), changes)
         })
     });
-    // Up, and down again at most where a first reading of new containers was too high.
+    // Growth, with at most one reversal after a high first reading of new containers.
     assert!(
-        turns(&changes) <= 1 && changes[0].1 > changes[0].0,
+        reversals(&changes) <= 1 && changes[0].1 > changes[0].0,
         "{changes:?}"
     );
     let first = grown.iter().find(|it| it["outcome"] == "done").unwrap();
@@ -60,7 +65,7 @@ fn services_grow_under_load_and_shrink_after_it() {
         (&json!(1), &json!(1))
     );
     assert!(input["newest"].as_f64() < Some(3.0), "{first}");
-    // One at a time, whatever the load.
+    // Shrinking is by one replica at a time.
     let steps = balancer.changes(&stepwise.name);
     assert!(
         steps.iter().all(|(from, to)| to.abs_diff(*from) == 1),
@@ -81,25 +86,25 @@ fn services_grow_under_load_and_shrink_after_it() {
     assert_eq!(balancer.changes(&idle.name), [(2, 1)]);
     for agent in &agents {
         let address = Lab::address(agent.node);
-        let heard = balancer.agent(&address).unwrap();
+        let status = balancer.agent(&address).unwrap();
         assert_eq!(
-            (&heard["lost"], &heard["silent"]),
+            (&status["lost"], &status["silent"]),
             (&json!(0), &json!(false))
         );
     }
     names_are_those_of_the_swarm(&balancer, &lab);
 }
 
-/// Rates of all containers of a service, over some seconds of steady load.
+/// Compares reported and counted rates of all containers of a service over 8 s of steady load.
 fn assert_as_counted(balancer: &Balancer, lab: &Lab, service: &Service<'_>) {
     let sums = "sum:vir_bytes_out,sum:vir_bytes_in,sum:vir_cpu_cores";
     let question = format!("{sums}{{vir_host_name={}.*}}", service.name);
     let tasks = service.tasks();
     let before: Vec<Counted> = tasks.iter().map(|task| Counted::now(lab, task)).collect();
-    let mut said: Vec<Vec<f64>> = Vec::new();
+    let mut reported: Vec<Vec<f64>> = Vec::new();
     throughout(seconds(8), || {
         let values = balancer.query(&question).into_iter();
-        said.push(values.map(|value| value.unwrap_or(0.0)).collect());
+        reported.push(values.map(|value| value.unwrap_or(0.0)).collect());
     });
     let mut counted = [0.0; 3];
     for (task, before) in tasks.iter().zip(before) {
@@ -110,19 +115,20 @@ fn assert_as_counted(balancer: &Balancer, lab: &Lab, service: &Service<'_>) {
             *sum += rate;
         }
     }
-    let mean = |place: usize| said.iter().map(|it| it[place]).sum::<f64>() / said.len() as f64;
+    let mean =
+        |place: usize| reported.iter().map(|it| it[place]).sum::<f64>() / reported.len() as f64;
     let names = ["bytes out", "bytes in", "cores"];
     for (place, (name, tolerance)) in names.iter().zip([0.15, 0.15, 0.4]).enumerate() {
-        let (said, counted) = (mean(place), counted[place]);
-        let words = format!("{name}: agents say {said:.3}, counted {counted:.3}");
-        println!("{words}");
-        let is_same = (said - counted).abs() < tolerance * counted;
-        assert!(counted > 0.0 && is_same, "{words}");
+        let (reported, counted) = (mean(place), counted[place]);
+        let comparison = format!("{name}: reported {reported:.3}, counted {counted:.3}");
+        println!("{comparison}");
+        let is_same = (reported - counted).abs() < tolerance * counted;
+        assert!(counted > 0.0 && is_same, "{comparison}");
     }
 }
 
-/// What a container has sent and received, as the kernel counts it, and the seconds of CPU that
-/// it has used, as the engine does; and when that was read.
+/// Bytes sent and received by a container (kernel), its CPU seconds (engine), and when each was
+/// read.
 struct Counted([(f64, Instant); 3]);
 
 impl Counted {
@@ -159,7 +165,7 @@ impl Counted {
     }
 }
 
-/// Agents run where the kernel calls the host something else: the engine's name counts.
+/// The kernel's host name differs for these agents; they must report the engine's name.
 fn names_are_those_of_the_swarm(balancer: &Balancer, lab: &Lab) {
     let entities = balancer.get("/api/v1/entities?limit=1000");
     let entities = entities["entities"].as_array().unwrap().iter();

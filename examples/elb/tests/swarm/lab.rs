@@ -10,12 +10,12 @@ use crate::engine::Engine;
 use crate::service::Service;
 use crate::wait::{seconds, until};
 
-/// The swarm, for one test at a time.
+/// Exclusive use of the swarm by one test.
 pub(crate) struct Lab {
     script: PathBuf,
     folder: PathBuf,
     image: String,
-    /// The manager that the test itself asks.
+    /// Number of the manager that the test queries.
     asked: AtomicU32,
     _turn: MutexGuard<'static, ()>,
 }
@@ -23,15 +23,16 @@ pub(crate) struct Lab {
 static TURN: Mutex<()> = Mutex::new(());
 
 impl Lab {
-    /// The swarm that the environment names, with all its nodes ready.
+    /// The swarm of `ELB_TEST_SWARM` when all its nodes are ready; `None` if the variable is not
+    /// set.
     pub(crate) fn of_the_environment() -> Option<Self> {
-        static SAID: Once = Once::new();
+        static NOTICE: Once = Once::new();
         let Ok(script) = std::env::var("ELB_TEST_SWARM") else {
-            // Past the capture of the test harness, which keeps what passing tests print.
-            SAID.call_once(|| {
-                let words = "skipped: tests of the programs on a real Docker swarm; as root, \
+            // Written directly: the test harness captures the output of passing tests.
+            NOTICE.call_once(|| {
+                let notice = "skipped: tests of the programs on a real Docker swarm; as root, \
                              run `.ci/swarm up` and set ELB_TEST_SWARM to the path of .ci/swarm";
-                writeln!(std::io::stderr(), "{words}").ok();
+                writeln!(std::io::stderr(), "{notice}").ok();
             });
             return None;
         };
@@ -42,7 +43,7 @@ impl Lab {
             folder: folder.into(),
             image: image.unwrap_or_else(|_| "localhost:1/lab/web".to_owned()),
             asked: AtomicU32::new(1),
-            // A test that failed has tidied up as well.
+            // A failed test has cleaned up, too.
             _turn: TURN.lock().unwrap_or_else(PoisonError::into_inner),
         };
         until("all nodes are ready", seconds(60), || {
@@ -53,12 +54,12 @@ impl Lab {
         Some(lab)
     }
 
-    /// The manager that is asked.
+    /// A client of the manager that the test queries.
     pub(crate) fn engine(&self) -> Engine {
         self.engine_of(self.asked.load(Ordering::Relaxed))
     }
 
-    /// From now on another one.
+    /// Queries this manager from now on.
     pub(crate) fn ask(&self, node: u32) {
         self.asked.store(node, Ordering::Relaxed);
     }
@@ -77,12 +78,12 @@ impl Lab {
         nodes.collect()
     }
 
-    /// The script itself.
+    /// The path of the script.
     pub(crate) fn path(&self) -> &Path {
         &self.script
     }
 
-    /// What the swarm calls its nodes.
+    /// The names of the nodes in swarm.
     pub(crate) fn node_names(&self) -> Vec<String> {
         let nodes = self.engine().get("/nodes");
         let name = |node: &Value| node["Description"]["Hostname"].as_str().map(str::to_owned);
@@ -97,24 +98,24 @@ impl Lab {
         name.strip_prefix("node").unwrap().parse().unwrap()
     }
 
-    /// Where a node is reached.
+    /// The address of a node.
     pub(crate) fn address(node: u32) -> String {
         format!("10.99.0.{node}")
     }
 
-    /// Where telemetry is to be sent.
+    /// The address of the collector.
     pub(crate) fn collector() -> &'static str {
         "10.99.0.254"
     }
 
-    /// What a service is balanced through, one endpoint for each of these managers.
+    /// The configured endpoints of these managers.
     pub(crate) fn endpoints(managers: &[u32]) -> String {
         let endpoint = |node: &u32| format!("\"tcp://{}:2375\"", Self::address(*node));
         let endpoints: Vec<String> = managers.iter().map(endpoint).collect();
         endpoints.join(", ")
     }
 
-    /// A program in the network of a node.
+    /// A command that runs in the network of a node.
     pub(crate) fn command(&self, node: u32) -> Command {
         let mut command = Command::new(&self.script);
         command.arg("exec").arg(node.to_string());
@@ -128,12 +129,12 @@ impl Lab {
         String::from_utf8_lossy(&out.stdout).into_owned()
     }
 
-    /// A name of our own, in case that others use the swarm.
+    /// A unique name, because other runs may use the swarm.
     pub(crate) fn name(&self, name: &str) -> String {
         format!("elb-{}-{name}", std::process::id())
     }
 
-    /// A service that answers requests on a port of each node that it runs on.
+    /// A service that answers requests on a port of each of its nodes.
     pub(crate) fn web(&self, name: &str, replicas: u32) -> Value {
         json!({
             "Name": self.name(name),
@@ -152,12 +153,12 @@ impl Lab {
         Service::create(self, spec)
     }
 
-    /// A node without its engine, until this is dropped.
+    /// Pauses the engine of a node until the result is dropped.
     pub(crate) fn paused(&self, node: u32) -> Undone<'_> {
         self.done(node, "pause", "resume")
     }
 
-    /// A node without a network, until this is dropped.
+    /// Disconnects a node from the network until the result is dropped.
     pub(crate) fn cut(&self, node: u32) -> Undone<'_> {
         self.done(node, "cut", "join")
     }
@@ -172,7 +173,7 @@ impl Lab {
     }
 }
 
-/// What was done to a node, and is undone when this is dropped.
+/// An action on a node that is undone when dropped.
 pub(crate) struct Undone<'a> {
     lab: &'a Lab,
     node: u32,

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use crate::lab::Lab;
 use crate::service::Service;
 
-/// Who asks at a time.
+/// Concurrent clients.
 const WORKERS: usize = 8;
-/// How often it is looked where the tasks are.
-const LOOKING: Duration = Duration::from_millis(400);
-/// How long a request may take.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// Interval at which the addresses of the tasks are read.
+const REFRESH: Duration = Duration::from_millis(400);
+/// Timeout of a request.
+const TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Requests to the tasks of a service, so many in a second, each to the next task.
+/// A load of requests per second on the tasks of a service, in rotation.
 pub(crate) struct Load {
     per_second: AtomicU64,
     next: Mutex<Instant>,
@@ -27,7 +27,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Runs until `with` has returned or failed.
+    /// Applies the load while `with` runs.
     pub(crate) fn during<T>(
         lab: &Lab,
         service: &Service<'_>,
@@ -58,7 +58,7 @@ impl Load {
                 if let Some(found) = Service::addresses(lab, id) {
                     *self.addresses.lock().unwrap() = found.into();
                 }
-                sleep(LOOKING);
+                sleep(REFRESH);
             }
         });
         for _ in 0..WORKERS {
@@ -66,7 +66,7 @@ impl Load {
         }
     }
 
-    /// Another load from now on; answers since when.
+    /// Changes the load; returns the time of the change.
     pub(crate) fn set(&self, per_second: u64) -> Instant {
         let mut next = self.next.lock().unwrap();
         self.per_second.store(per_second, Ordering::Relaxed);
@@ -76,7 +76,7 @@ impl Load {
 
     fn work(&self) {
         while !self.ended.load(Ordering::Relaxed) {
-            let Some(at) = self.take_turn() else {
+            let Some(at) = self.next_due() else {
                 sleep(Duration::from_millis(20));
                 continue;
             };
@@ -94,15 +94,15 @@ impl Load {
         }
     }
 
-    /// When the next request is due. What could not be asked in time is not made up for.
-    fn take_turn(&self) -> Option<Instant> {
+    /// When the next request is due. Requests that were missed are not made up for.
+    fn next_due(&self) -> Option<Instant> {
         let mut next = self.next.lock().unwrap();
         let pause = match self.per_second.load(Ordering::Relaxed) {
             0 => return None,
             per_second => Duration::from_secs(1).div_f64(per_second as f64),
         };
         let now = Instant::now();
-        // Nobody takes a turn that is far away, or a lower load would begin late.
+        // No request is reserved far ahead, so that a lower load takes effect at once.
         if *next > now + Duration::from_millis(100) {
             return None;
         }
@@ -112,7 +112,7 @@ impl Load {
     }
 }
 
-/// Ends the load, also when the test fails meanwhile: its threads are waited for.
+/// Ends the load when dropped, also if the test fails: its threads are joined.
 struct End<'a>(&'a Load);
 
 impl Drop for End<'_> {
@@ -126,15 +126,15 @@ impl Drop for End<'_> {
 }
 
 fn request(server: SocketAddr) -> std::io::Result<()> {
-    let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut stream = TcpStream::connect_timeout(&server, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     stream.write_all(b"GET /index.html HTTP/1.0\r\n\r\n")?;
     let mut answer = [0; 16_384];
     let mut length = 0;
     while let Ok(read @ 1..) = stream.read(&mut answer) {
         length += read;
     }
-    // The page has ten kilobytes.
+    // The page has 10 kB.
     if length > 10_000 {
         Ok(())
     } else {

@@ -11,7 +11,7 @@ use crate::lab::Lab;
 use crate::load::Load;
 use crate::wait::{seconds, throughout, until};
 
-/// Three managers, until this is dropped.
+/// Three managers; two of them are demoted when dropped.
 struct Managers<'a>(&'a Lab);
 
 impl<'a> Managers<'a> {
@@ -22,7 +22,7 @@ impl<'a> Managers<'a> {
             until("a node is made a manager", seconds(30), || {
                 set_role(lab, node, "manager")
             });
-            // One that was a manager before takes its time.
+            // A former manager needs more time.
             until("it is reached", seconds(120), || {
                 let (_, nodes) = lab.engine().request("GET", "/nodes", None).ok()?;
                 let is_it = |it: &&Value| it["Description"]["Hostname"] == format!("node{node}");
@@ -30,7 +30,7 @@ impl<'a> Managers<'a> {
                 (node["ManagerStatus"]["Reachability"] == "reachable").then_some(())
             });
         }
-        // Each manager answers for itself a little later than it is reached.
+        // Each manager answers requests a little later than it is reachable.
         for node in 1..=3 {
             until("a manager answers", seconds(40), || {
                 let (status, _) = lab.engine_of(node).request("GET", "/services", None).ok()?;
@@ -42,7 +42,7 @@ impl<'a> Managers<'a> {
 }
 
 impl Drop for Managers<'_> {
-    /// Only the first is one again. It must be quick to lead, or nobody would for a while.
+    /// Demotes nodes 3 and 2 and waits until one manager is left; retries during an election.
     fn drop(&mut self) {
         self.0.ask(1);
         for node in [3, 2] {
@@ -91,11 +91,11 @@ fn config(service: &str) -> String {
     )
 }
 
-/// A request of 3 s to each of three managers, twice over, and a little.
+/// Longest round: two requests of 3 s to each of three managers, and a margin of 3 s.
 const BOUND: f64 = 21.0;
 
 #[test]
-fn d2_d3_managers_that_stop_are_got_round_and_without_a_quorum_nothing_is_done() {
+fn d2_d3_stopped_managers_are_bypassed_and_lost_quorum_stops_changes() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -104,7 +104,7 @@ fn d2_d3_managers_that_stop_are_got_round_and_without_a_quorum_nothing_is_done()
     two_of_three_stop(&lab);
 }
 
-/// The next manager is asked, and balancing goes on.
+/// elb uses the next manager and continues.
 fn the_leader_stops(lab: &Lab) {
     let web = lab.create(&lab.web("web", 3));
     let balancer = Balancer::start(&[1, 2, 3], &config(&web.name));
@@ -115,7 +115,7 @@ fn the_leader_stops(lab: &Lab) {
     let leader = nodes.as_array().unwrap().iter().find(is_leader).unwrap();
     assert_eq!(leader["Description"]["Hostname"], "node1");
     Load::during(lab, &web, 22, |load| {
-        balancer.wait_heard(&web.name, 3);
+        balancer.wait_reporting(&web.name, 3);
         lab.ask(2);
         let paused = lab.paused(1);
         let stopped = Instant::now();
@@ -127,19 +127,19 @@ fn the_leader_stops(lab: &Lab) {
         until("a round is done with another manager", seconds(60), || {
             longest = longest.max(balancer.metric("elb_round_age_seconds").unwrap());
             let is_up = balancer.metric("elb_orchestrator_up") == Some(1.0);
-            (is_up && balancer.said().contains("another manager answers")).then_some(())
+            (is_up && balancer.log().contains("another manager answers")).then_some(())
         });
         let without = balancer
             .metric("elb_rounds_without_orchestrator_total")
             .unwrap()
             - rounds;
         println!(
-            "goes on after {:?}, of which {without} rounds in vain; the longest took {longest:.1} s",
+            "continues after {:?} with {without} failed rounds; the longest took {longest:.1} s",
             stopped.elapsed()
         );
         assert!(longest < BOUND, "{longest}");
         load.set(45);
-        until("it grows without the leader", seconds(60), || {
+        until("the service grows without the leader", seconds(60), || {
             (web.replicas() >= 5 && web.running() >= 5).then_some(())
         });
         let down = balancer
@@ -154,34 +154,34 @@ fn the_leader_stops(lab: &Lab) {
         });
     });
     lab.ask(1);
-    until("it shrinks after the load", seconds(60), || {
+    until("the service shrinks after the load", seconds(60), || {
         (web.replicas() == 1).then_some(())
     });
 }
 
-/// Nothing is done, it is told, and it goes on by itself.
+/// elb changes nothing, reports the fault, and continues when there is a quorum again.
 fn two_of_three_stop(lab: &Lab) {
     let web = lab.create(&lab.web("web", 3));
     let balancer = Balancer::start(&[1, 2, 3], &config(&web.name));
     let _agents = Agent::everywhere(lab, balancer.port);
     web.wait_running(3);
     Load::during(lab, &web, 22, |load| {
-        balancer.wait_heard(&web.name, 3);
+        balancer.wait_reporting(&web.name, 3);
         let paused = (lab.paused(1), lab.paused(2));
         load.set(0);
-        // As soon as one manager more could have answered.
-        let (words, after) = {
+        // Reported within the time in which another manager could have answered.
+        let (text, after) = {
             let begun = Instant::now();
-            until("it is told", seconds(40), || {
-                let (status, words) = balancer.words("/readyz");
-                (status == 503 && words.contains("orchestrator: NOT READY"))
-                    .then(|| (words, begun.elapsed()))
+            until("readiness reports the orchestrator", seconds(40), || {
+                let (status, text) = balancer.get_text("/readyz");
+                (status == 503 && text.contains("orchestrator: NOT READY"))
+                    .then(|| (text, begun.elapsed()))
             })
         };
-        println!("told after {after:?}: {words}");
+        println!("reported after {after:?}: {text}");
         assert!(after < seconds(20), "{after:?}");
-        // And when all have been asked, why.
-        until("a round ends in vain", seconds(20), || {
+        // When all managers have been tried, the cause is reported.
+        until("a round fails", seconds(20), || {
             let is_down = balancer.metric("elb_orchestrator_up") == Some(0.0);
             (is_down && balancer.metric("elb_troubles") >= Some(1.0)).then_some(())
         });
@@ -195,20 +195,20 @@ fn two_of_three_stop(lab: &Lab) {
             assert!(asked.elapsed() < seconds(5), "the API waits for managers");
         });
         let rounds = balancer.metric("elb_rounds_total").unwrap() - before;
-        println!("{rounds} rounds in vain, the longest took {longest:.1} s");
+        println!("{rounds} failed rounds, the longest took {longest:.1} s");
         assert!(rounds > 0.0 && longest < BOUND, "{longest}");
         assert_eq!(balancer.changes(&web.name), []);
-        let (_, words) = balancer.words("/readyz");
+        let (_, text) = balancer.get_text("/readyz");
         assert!(
-            words.contains("no answer") || words.contains("does not have a leader"),
-            "{words}"
+            text.contains("no answer") || text.contains("does not have a leader"),
+            "{text}"
         );
         load.set(45);
         drop(paused);
         until("managers answer again", seconds(60), || {
             (balancer.metric("elb_orchestrator_up") == Some(1.0)).then_some(())
         });
-        until("it goes on by itself", seconds(60), || {
+        until("scaling continues", seconds(60), || {
             let (status, service) = lab
                 .engine()
                 .request("GET", &format!("/services/{}", web.id), None)
@@ -217,7 +217,7 @@ fn two_of_three_stop(lab: &Lab) {
             (status == 200 && replicas.as_u64() >= Some(5)).then_some(())
         });
     });
-    // What was idle while nobody could be asked was not taken away afterwards.
+    // Replicas that were idle during the fault are not removed afterwards.
     let first = balancer.changes(&web.name)[0];
     assert!(first.1 > first.0, "{first:?}");
 }

@@ -14,17 +14,17 @@ use crate::load::Load;
 use crate::wait::{seconds, throughout, until};
 
 #[test]
-fn a_machine_is_drained_before_it_is_removed_never_one_too_many_and_comes_back() {
+fn machine_is_drained_before_removal_and_added_again_under_load() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
     let hook = Hook::new(&lab, folder.path());
-    // Two on the machines of the pool, and one with the manager.
+    // Two tasks on machines of the pool and one on the manager.
     let mut spec = lab.web("web", 4);
     spec["TaskTemplate"]["Placement"] = json!({ "Constraints": ["node.role==worker"] });
     let web = lab.create(&spec);
-    // Of these there is room for one on each node.
+    // Each node has capacity for one of these tasks.
     let cores = lab.engine().get("/info")["NCPU"].as_f64().unwrap();
     let mut spec = lab.web("heavy", 3);
     let most = (cores * 0.6 * 1e9) as u64;
@@ -52,8 +52,8 @@ fn a_machine_is_drained_before_it_is_removed_never_one_too_many_and_comes_back()
         (number(&pool(), "serving") == Some(2)).then_some(())
     });
 
-    // Idle, but needed.
-    until("it is said what the services need", seconds(40), || {
+    // The machines are idle but needed.
+    until("the minimum of the services is known", seconds(40), || {
         let pool = pool();
         let floor = &pool["floor"];
         (floor["machines"] == 2 && floor["service"] == heavy.name.as_str()).then_some(())
@@ -63,18 +63,18 @@ fn a_machine_is_drained_before_it_is_removed_never_one_too_many_and_comes_back()
     });
     assert_eq!(hook.orders(), Vec::<String>::new());
 
-    // One of them is not needed any more.
+    // One machine is no longer needed.
     heavy.scale(2);
     let order = until("a machine is given back", seconds(90), || {
         hook.orders().pop()
     });
-    let words: Vec<&str> = order.split(' ').collect();
-    let [action, machine, tasks] = words[..] else {
+    let parts: Vec<&str> = order.split(' ').collect();
+    let [action, machine, tasks] = parts[..] else {
         panic!("{order}");
     };
     assert_eq!(action, "remove");
     assert_eq!(tasks, "0", "tasks were on it when it was removed");
-    until("it has left", seconds(30), || {
+    until("the machine has left", seconds(30), || {
         let names = lab.node_names();
         (!names.contains(&machine.to_owned())).then_some(())
     });
@@ -87,16 +87,16 @@ fn a_machine_is_drained_before_it_is_removed_never_one_too_many_and_comes_back()
     let drained = drained.filter(|event| event.to_string().contains(machine));
     assert!(drained.count() >= 2, "{events}");
 
-    // More than one can bear.
+    // More load than one machine can carry.
     Load::during(&lab, &web, 60, |_| {
-        until("another one is ordered", seconds(60), || {
+        until("a machine is ordered", seconds(60), || {
             let orders = hook.orders();
             orders
                 .iter()
                 .any(|order| order.starts_with("add"))
                 .then_some(())
         });
-        until("it serves", seconds(60), || {
+        until("the machine serves", seconds(60), || {
             (number(&pool(), "serving") == Some(2)).then_some(())
         });
     });
@@ -105,8 +105,8 @@ fn a_machine_is_drained_before_it_is_removed_never_one_too_many_and_comes_back()
     assert_eq!(orders.len(), 2, "{orders:?}");
 }
 
-/// A program that lets nodes leave and join, and notes what it was asked for. What has left has
-/// joined again when this is dropped.
+/// A hook program that makes nodes leave and join, and logs its orders. Nodes that have left join
+/// again when this is dropped.
 struct Hook<'a> {
     lab: &'a Lab,
     folder: &'a Path,
@@ -146,7 +146,7 @@ esac
         self.folder.join("hook").display().to_string()
     }
 
-    /// What it was asked for, one line each.
+    /// The orders, one per line.
     fn orders(&self) -> Vec<String> {
         let text = fs::read_to_string(self.folder.join("orders")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
@@ -159,7 +159,7 @@ impl Drop for Hook<'_> {
             let mut add = Command::new(self.program());
             add.env("ELB_ACTION", "add").output().ok();
         }
-        // One that was drained and not removed.
+        // A node that was drained and not removed.
         for name in self.lab.node_names() {
             let number = name.trim_start_matches("node").to_owned();
             if number != "1" {

@@ -1,7 +1,7 @@
-//! How soon a step in load is answered: from its first packet to the request to the engine, by
-//! counters alone and with what packet samples say.
+//! Reaction time to a step in load, from its first packet to the request to the engine, with
+//! counters alone and with packet samples.
 //!
-//! `ELB_REACTIONS=8` makes so many steps, for figures; without it there is one.
+//! `ELB_REACTIONS=8` makes eight steps for figures; without it the test makes one.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use crate::load::Load;
 use crate::service::Service;
 use crate::wait::{seconds, until};
 
-/// Requests each second before the step, at four fifths of what four replicas are for, and after.
+/// Requests per second before the step (80 % of the target of four replicas) and after it.
 const BEFORE: u64 = 29;
 const AFTER: u64 = 116;
 
 #[test]
-fn a_step_in_load_is_answered_within_seconds() {
+fn load_step_is_answered_within_seconds() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -37,8 +37,8 @@ fn a_step_in_load_is_answered_within_seconds() {
         config += &format!("[[service]]\nname = \"{name}\"\n[service.policy]\nfast = {fast}\n");
     }
     let balancer = Balancer::start(&[1], &config);
-    // Counters as often as in the article. Few requests make few packets, so that more of them
-    // are sampled: as many in a second as one of 400 are on a busy service.
+    // Polling every 10 s. Few requests make few packets, so that the sampling rate is high: as many
+    // samples per second as with 1 of 400 on a busy service.
     let nodes = lab.nodes().into_iter();
     let _agents: Vec<Agent> = nodes
         .map(|node| Agent::with(&lab, node, balancer.port, "10s", 4))
@@ -48,19 +48,19 @@ fn a_step_in_load_is_answered_within_seconds() {
     let mut reactions = [Vec::new(), Vec::new()];
     Load::during(&lab, samples, BEFORE, |to_samples| {
         Load::during(&lab, counters, BEFORE, |to_counters| {
-            let is_believed = || {
+            let is_used = || {
                 let service = balancer.service(&samples.name);
                 let fast = service["last"]["inputs"][0]["fast"]["value"].as_f64()?;
-                // What both say is the same.
+                // Counters and samples agree.
                 let slow = service["last"]["inputs"][0]["value"].as_f64()?;
                 (0.5..2.0).contains(&(fast / slow)).then_some(())
             };
-            until("samples are believed", seconds(120), is_believed);
+            until("samples are used", seconds(120), is_used);
             let packets = "sum:vir_pkts_in+vir_pkts_out";
             let packets = format!("{packets}{{vir_host_name={}.*}}", samples.name);
-            println!("packets each second: {:?}", balancer.query(&packets)[0]);
+            println!("packets per second: {:?}", balancer.query(&packets)[0]);
             for turn in 0..steps {
-                // Not in step with the counters.
+                // Steps at different times in the polling interval.
                 sleep(Duration::from_millis(1_300 * turn));
                 let last = balancer.get("/api/v1/decisions?limit=1")["last"]
                     .as_u64()
@@ -87,7 +87,7 @@ fn a_step_in_load_is_answered_within_seconds() {
                 });
                 if turn + 1 < steps {
                     sleep(seconds(20));
-                    until("samples are believed again", seconds(120), is_believed);
+                    until("samples are used again", seconds(120), is_used);
                 }
             }
         });
@@ -98,14 +98,14 @@ fn a_step_in_load_is_answered_within_seconds() {
             reactions[reactions.len() / 2],
             reactions[reactions.len() - 1],
         );
-        println!("{name}: {middle:.1} s in the middle, {most:.1} s at most of {reactions:.1?}");
+        println!("{name}: median {middle:.1} s, at most {most:.1} s of {reactions:.1?}");
     }
-    // The target is 2 s; this machine may have something else to do.
+    // The target is 2 s; the limit allows for a busy machine.
     let [by_samples, _] = &reactions;
     assert!(by_samples[by_samples.len() / 2] < 4.0, "{reactions:?}");
 }
 
-/// When the engine was asked for more.
+/// When the service was last updated.
 fn changed(service: &Service<'_>) -> Option<Timestamp> {
     let found = service.inspect();
     let replicas = found["Spec"]["Mode"]["Replicated"]["Replicas"].as_u64()?;

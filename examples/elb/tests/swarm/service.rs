@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::lab::Lab;
 use crate::wait::{seconds, until};
 
-/// A service that was created, and is removed when this is dropped.
+/// A created service, removed when dropped.
 pub(crate) struct Service<'a> {
     lab: &'a Lab,
     pub(crate) id: String,
@@ -44,14 +44,14 @@ impl<'a> Service<'a> {
         self.lab.engine().get(&format!("/services/{}", self.id))
     }
 
-    /// Replicas that the swarm has been told to keep.
+    /// Configured number of replicas.
     pub(crate) fn replicas(&self) -> u64 {
         let service = self.inspect();
         let replicas = &service["Spec"]["Mode"]["Replicated"]["Replicas"];
         replicas.as_u64().unwrap()
     }
 
-    /// The tasks that should run, and do.
+    /// Tasks that should run and are running.
     pub(crate) fn tasks(&self) -> Vec<Value> {
         let filters = json!({ "service": [self.id], "desired-state": ["running"] });
         let mut tasks = self.lab.engine().list("/tasks", &filters);
@@ -71,7 +71,7 @@ impl<'a> Service<'a> {
         );
     }
 
-    /// Changes the specification as somebody would who knows nothing of balancers.
+    /// Changes the specification as a foreign client would.
     pub(crate) fn update(&self, change: impl Fn(&mut Value)) {
         let updated = until("the service is updated", seconds(20), || {
             let service = self.inspect();
@@ -93,7 +93,7 @@ impl<'a> Service<'a> {
         self.update(|spec| spec["Mode"]["Replicated"]["Replicas"] = replicas.into());
     }
 
-    /// Where its tasks are reached; nothing while no manager answers.
+    /// The addresses of its tasks; `None` while no manager answers.
     pub(crate) fn addresses(lab: &Lab, id: &str) -> Option<Vec<SocketAddr>> {
         let engine = lab.engine();
         let filters = json!({ "service": [id], "desired-state": ["running"] }).to_string();

@@ -1,7 +1,7 @@
-//! Minutes in which something always goes wrong: nothing leaks, nothing stands still, and the
-//! sizes are right when it is over.
+//! Continuous disturbances: no memory or descriptor leaks, rounds continue, and the sizes are right
+//! in the end.
 //!
-//! `ELB_SWARM_SOAK=600` goes on for ten minutes; without it, for one.
+//! `ELB_SWARM_SOAK=600` runs for ten minutes; without it, the test runs for one.
 
 use std::fs;
 use std::sync::atomic::Ordering;
@@ -17,11 +17,11 @@ use crate::load::Load;
 use crate::service::Service;
 use crate::wait::{seconds, until};
 
-/// Never fewer and never more replicas.
+/// Bounds of each service.
 const BOUNDS: (u64, u64) = (1, 7);
 
 #[test]
-fn under_churn_nothing_leaks_and_the_sizes_are_right_in_the_end() {
+fn churn_leaks_nothing_and_ends_with_right_sizes() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -55,7 +55,7 @@ fn under_churn_nothing_leaks_and_the_sizes_are_right_in_the_end() {
                 to_first.set(wave(0, churn.turn));
                 to_second.set(wave(1, churn.turn / 2));
                 churn.next();
-                // A quarter of the time is given to tables that are filled, as they are meant to be.
+                // Bounded tables may fill during the first quarter of the run.
                 if settled.is_none() && begun.elapsed() > seconds(lasting) / 4 {
                     settled = Some(churn.processes());
                 }
@@ -97,7 +97,7 @@ fn under_churn_nothing_leaks_and_the_sizes_are_right_in_the_end() {
             if decision["outcome"] == "done" {
                 changes += 1;
                 assert_ne!(*from, to);
-                // Each has its reason.
+                // Each change has a reason.
                 assert!(
                     decision["steps"]
                         .as_array()
@@ -123,7 +123,7 @@ fn under_churn_nothing_leaks_and_the_sizes_are_right_in_the_end() {
     }
 }
 
-/// What goes wrong, one thing after the other.
+/// A sequence of disturbances.
 struct Churn<'a> {
     lab: &'a Lab,
     services: &'a [Service<'a>; 2],
@@ -131,7 +131,7 @@ struct Churn<'a> {
     agents: Vec<Agent>,
     cut: Option<(u64, Undone<'a>)>,
     turn: u64,
-    /// The longest that the API took to answer.
+    /// Longest response time of the API.
     longest: Duration,
 }
 
@@ -152,7 +152,7 @@ impl Churn<'_> {
             }),
             _ => {}
         }
-        // Long enough to be missed.
+        // Long enough for swarm to report the node as down.
         if self
             .cut
             .as_ref()
@@ -165,7 +165,7 @@ impl Churn<'_> {
             let asked = Instant::now();
             let age = self.balancer.metric("elb_round_age_seconds").unwrap();
             self.longest = self.longest.max(asked.elapsed());
-            // A request takes three seconds at most, and a round needs some.
+            // A request takes at most 3 s, and a round makes several.
             assert!(age < 20.0, "no round for {age} s");
         }
     }
@@ -197,14 +197,14 @@ impl Churn<'_> {
             nodes.as_array()?.iter().all(is_ready).then_some(())
         });
         for node in self.lab.nodes() {
-            until("all agents are heard", seconds(60), || {
+            until("all agents report", seconds(60), || {
                 let agent = self.balancer.agent(&Lab::address(node))?;
                 (agent["silent"] == false).then_some(())
             });
         }
     }
 
-    /// What elb and the oldest of the agents take.
+    /// Resource usage of elb and of the oldest agent.
     fn processes(&self) -> Vec<(String, Process)> {
         let agent = &self.agents[0];
         vec![
@@ -216,13 +216,14 @@ impl Churn<'_> {
 
 #[derive(Clone, Copy, Debug)]
 struct Process {
-    /// In bytes.
+    /// Resident memory in bytes.
     memory: u64,
     descriptors: usize,
 }
 
 impl Process {
-    /// Connections come and go: the fewest descriptors of a while are those that stay.
+    /// Connections are opened and closed: the minimum of several readings are the permanent
+    /// descriptors.
     fn of(process: u32) -> Self {
         let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
         let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

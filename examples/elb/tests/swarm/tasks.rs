@@ -1,5 +1,4 @@
-//! Tasks that do not start, updates that are under way, services that are no such thing, and an
-//! end at any moment.
+//! Tasks that do not start, rolling updates, services that cannot be scaled, and kills at any time.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -13,16 +12,16 @@ use crate::load::Load;
 use crate::wait::{seconds, throughout, until};
 
 #[test]
-fn d7_tasks_that_do_not_start_or_stay_stop_growing_and_nothing_else() {
+fn d7_unstartable_or_failing_tasks_stop_only_growth() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
-    // One task for each node that it may run on, and that is one.
+    // At most one task per node, and only one node is allowed.
     let mut full = lab.web("full", 2);
     full["TaskTemplate"]["Placement"] =
         json!({ "Constraints": ["node.hostname==node1"], "MaxReplicas": 1 });
     let full = lab.create(&full);
-    // The second of two always fails.
+    // The task of slot 2 always fails.
     let mut failing = lab.web("failing", 2);
     let container = &mut failing["TaskTemplate"]["ContainerSpec"];
     container["Env"] = json!(["SLOT={{.Task.Slot}}"]);
@@ -47,8 +46,8 @@ fn d7_tasks_that_do_not_start_or_stay_stop_growing_and_nothing_else() {
         let step = steps.find(|step| step["reason"] == "tasks_pending")?;
         Some(step["error"].as_str().unwrap_or_default().to_owned())
     };
-    // As long as a task may take to start.
-    until("it is noticed", seconds(60), || {
+    // Tasks may take this long to start.
+    until("only one task of each runs", seconds(60), || {
         let states = [&full.name, &failing.name].map(|name| {
             let service = balancer.service(name);
             service["running"].as_u64()
@@ -59,13 +58,15 @@ fn d7_tasks_that_do_not_start_or_stay_stop_growing_and_nothing_else() {
     Load::during(&lab, &full, 33, |_| {
         Load::during(&lab, &failing, 33, |_| {
             Load::during(&lab, &web, 33, |_| {
-                let why = until("the full one says why", seconds(30), || pending(&full.name));
+                let why = until("the error of the full service", seconds(30), || {
+                    pending(&full.name)
+                });
                 assert!(why.contains("no suitable node"), "{why}");
-                let why = until("the failing one says why", seconds(30), || {
+                let why = until("the error of the failing service", seconds(30), || {
                     pending(&failing.name)
                 });
                 assert!(why.contains("non-zero exit (3)"), "{why}");
-                until("the other one grows", seconds(30), || {
+                until("the third service grows", seconds(30), || {
                     (web.replicas() == 4 && web.running() == 4).then_some(())
                 });
                 throughout(seconds(4), || {
@@ -74,21 +75,21 @@ fn d7_tasks_that_do_not_start_or_stay_stop_growing_and_nothing_else() {
             });
             assert_eq!(balancer.changes(&full.name), []);
             assert_eq!(balancer.changes(&failing.name), []);
-            // As soon as there is room it goes on.
+            // Growth continues when the placement allows it.
             full.update(|spec| spec["TaskTemplate"]["Placement"] = json!({}));
-            until("it grows where there is room", seconds(40), || {
+            until("the full service grows", seconds(40), || {
                 (full.replicas() == 4 && full.running() == 4).then_some(())
             });
             assert_eq!(failing.replicas(), 2);
         });
     });
-    until("what is not needed goes", seconds(40), || {
+    until("unneeded replicas are removed", seconds(40), || {
         (web.replicas() == 1 && full.replicas() == 2).then_some(())
     });
 }
 
 #[test]
-fn d6_nothing_is_scaled_while_an_update_rolls_and_it_goes_on_afterwards() {
+fn d6_rolling_update_pauses_scaling_until_it_ends() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -105,7 +106,7 @@ fn d6_nothing_is_scaled_while_an_update_rolls_and_it_goes_on_afterwards() {
     let _agents = Agent::everywhere(&lab, balancer.port);
     web.wait_running(3);
     Load::during(&lab, &web, 22, |load| {
-        balancer.wait_heard(&web.name, 3);
+        balancer.wait_reporting(&web.name, 3);
         web.update(|spec| {
             spec["TaskTemplate"]["ContainerSpec"]["Env"] = json!(["VERSION=2"]);
         });
@@ -114,7 +115,7 @@ fn d6_nothing_is_scaled_while_an_update_rolls_and_it_goes_on_afterwards() {
             (state() == "updating").then_some(())
         });
         load.set(55);
-        until("it is the reason", seconds(5), || {
+        until("the update is the obstacle", seconds(5), || {
             let last = &balancer.service(&web.name)["last"];
             (last["steps"][0]["obstacle"] == "rollout_running").then_some(())
         });
@@ -122,16 +123,16 @@ fn d6_nothing_is_scaled_while_an_update_rolls_and_it_goes_on_afterwards() {
         let seen = until("the update is over", seconds(60), || {
             let replicas = web.replicas();
             if state() == "updating" {
-                assert_eq!(replicas, 3, "while it rolls");
+                assert_eq!(replicas, 3, "during the update");
                 return None;
             }
             Some(state())
         });
-        println!("rolled for {:?}", begun.elapsed());
+        println!("update took {:?}", begun.elapsed());
         assert!(begun.elapsed() > seconds(4));
-        // What is scaled next has no update any more.
+        // Scaling afterwards starts no update.
         assert!(seen == "completed" || seen.is_null(), "{seen}");
-        until("it grows after the update", seconds(30), || {
+        until("the service grows after the update", seconds(30), || {
             (web.replicas() >= 5 && web.running() >= 5).then_some(())
         });
     });
@@ -140,7 +141,7 @@ fn d6_nothing_is_scaled_while_an_update_rolls_and_it_goes_on_afterwards() {
 }
 
 #[test]
-fn d8_d13_d14_what_there_is_and_what_comes_is_found() {
+fn d8_d13_d14_existing_and_new_services_are_found() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -160,7 +161,7 @@ fn d8_d13_d14_what_there_is_and_what_comes_is_found() {
     let balancer = Balancer::start(&[1], &config);
     let _agents = Agent::everywhere(&lab, balancer.port);
     for (service, what) in [(&global, "global"), (&job, "job")] {
-        let listed = until("it is listed", seconds(10), || {
+        let listed = until("the service is listed", seconds(10), || {
             let listed = balancer.service(&service.name);
             (!listed["last"].is_null()).then_some(listed)
         });
@@ -172,24 +173,24 @@ fn d8_d13_d14_what_there_is_and_what_comes_is_found() {
         );
     }
 
-    // Which engine it speaks to.
+    // The log contains the versions of engine and API.
     let version = lab.engine().get("/version");
     let (engine, api) = (
         version["Version"].as_str().unwrap(),
         version["ApiVersion"].as_str().unwrap(),
     );
-    let said = format!("Docker {engine}, API {api}");
-    assert!(balancer.said().contains(&said), "{said}");
+    let versions = format!("Docker {engine}, API {api}");
+    assert!(balancer.log().contains(&versions), "{versions}");
 
-    // The first list is over, and the next is a minute away.
+    // The first list has been read; the next is read a minute later.
     sleep(Duration::from_secs(3));
     let mut spec = lab.web("labelled", 2);
     spec["Labels"] = json!({ "elb.enabled": "true", "elb.max": "4" });
     let created = Instant::now();
     let labelled = lab.create(&spec);
     let path = format!("/api/v1/services/{}", labelled.name);
-    until("it is found", seconds(20), || {
-        (balancer.words(&path).0 == 200).then_some(())
+    until("the service is found", seconds(20), || {
+        (balancer.get_text(&path).0 == 200).then_some(())
     });
     println!("found after {:?}", created.elapsed());
     assert_eq!(balancer.service(&labelled.name)["max"], 4);
@@ -198,21 +199,21 @@ fn d8_d13_d14_what_there_is_and_what_comes_is_found() {
     until("its new bound is known", seconds(20), || {
         (balancer.service(&labelled.name)["max"] == 7).then_some(())
     });
-    println!("another label after {:?}", changed.elapsed());
+    println!("changed label after {:?}", changed.elapsed());
     let removed = Instant::now();
     labelled.update(|spec| spec["Labels"] = json!({}));
-    until("it is let go", seconds(20), || {
-        (balancer.words(&path).0 == 404).then_some(())
+    until("the service is released", seconds(20), || {
+        (balancer.get_text(&path).0 == 404).then_some(())
     });
-    println!("let go after {:?}", removed.elapsed());
+    println!("released after {:?}", removed.elapsed());
 
-    // The other three are as they were.
+    // Global service and job are unchanged.
     assert_eq!(balancer.changes(&global.name), []);
     assert!(global.running() as usize >= lab.nodes().len());
 }
 
 #[test]
-fn d16_killed_at_any_moment_it_goes_on_from_what_there_is() {
+fn d16_killed_balancer_continues_from_current_state() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -225,9 +226,9 @@ fn d16_killed_at_any_moment_it_goes_on_from_what_there_is() {
     let mut balancer = Balancer::start(&[1], &config);
     let _agents = Agent::everywhere(&lab, balancer.port);
     web.wait_running(1);
-    balancer.wait_heard(&web.name, 1);
+    balancer.wait_reporting(&web.name, 1);
     Load::during(&lab, &web, 42, |_| {
-        // While it grows, over and over, each time at another moment of its rounds.
+        // Killed repeatedly during growth, at different times in a round.
         let mut replicas = web.replicas();
         for turn in 0..4 {
             sleep(Duration::from_millis(1_900 + turn * 170));
@@ -240,18 +241,18 @@ fn d16_killed_at_any_moment_it_goes_on_from_what_there_is() {
             (web.replicas() == 5 && web.running() == 5).then_some(())
         });
     });
-    // Without it nothing changes, and the next one takes nothing away before it has watched.
+    // Without elb nothing changes, and its successor removes nothing before it has observed.
     balancer.kill();
     throughout(seconds(3), || assert_eq!(web.replicas(), 5));
     let started = Instant::now();
     balancer.kill_and_start_again();
-    until("it shrinks in the end", seconds(60), || {
+    until("the service shrinks", seconds(60), || {
         (web.replicas() < 5).then_some(())
     });
     let after = started.elapsed();
-    println!("shrinks {after:?} after it was started");
+    println!("shrinks {after:?} after the restart");
     assert!(after > seconds(8), "{after:?}");
-    until("one is left", seconds(40), || {
+    until("one replica is left", seconds(40), || {
         (web.replicas() == 1).then_some(())
     });
 }

@@ -5,11 +5,11 @@ pub(crate) const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// What `look` finds, as soon as it finds something.
-pub(crate) fn until<T>(what: &str, within: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+/// Polls `probe` until it returns a value; fails after `within`.
+pub(crate) fn until<T>(what: &str, within: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
-        if let Some(found) = look() {
+        if let Some(found) = probe() {
             return found;
         }
         assert!(begun.elapsed() < within, "not within {within:?}: {what}");
@@ -17,7 +17,7 @@ pub(crate) fn until<T>(what: &str, within: Duration, mut look: impl FnMut() -> O
     }
 }
 
-/// Waits until something has held for so long without a break.
+/// Waits until a condition has held without a break for `lasting`.
 pub(crate) fn until_steady(
     what: &str,
     lasting: Duration,
@@ -35,11 +35,11 @@ pub(crate) fn until_steady(
     });
 }
 
-/// Looks again and again for so long; `look` is to assert what must hold all the time.
-pub(crate) fn throughout(lasting: Duration, mut look: impl FnMut()) {
+/// Runs the assertions in `probe` repeatedly for `lasting`.
+pub(crate) fn throughout(lasting: Duration, mut probe: impl FnMut()) {
     let begun = Instant::now();
     while begun.elapsed() < lasting {
-        look();
+        probe();
         sleep(Duration::from_millis(250));
     }
 }

@@ -1,11 +1,11 @@
-//! Others who change the same service: another balancer, a person, a program that never rests.
+//! Foreign changes of a service: by another balancer, by hand, and by a program that never stops.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
 use crate::agent::Agent;
-use crate::balancer::{Balancer, DEFAULTS, changes_of, turns};
+use crate::balancer::{Balancer, DEFAULTS, changes_of, reversals};
 use crate::lab::Lab;
 use crate::load::Load;
 use crate::wait::{seconds, throughout, until, until_steady};
@@ -18,7 +18,7 @@ fn config(owner: &str, service: &str) -> String {
 }
 
 #[test]
-fn d15_two_balancers_come_to_one_number_and_stay_there() {
+fn d15_two_balancers_agree_on_one_size_and_keep_it() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -27,7 +27,7 @@ fn d15_two_balancers_come_to_one_number_and_stay_there() {
     let _agents = both.each_ref().map(|one| Agent::everywhere(&lab, one.port));
     web.wait_running(1);
     for one in &both {
-        one.wait_heard(&web.name, 1);
+        one.wait_reporting(&web.name, 1);
     }
     Load::during(&lab, &web, 42, |_| {
         until_steady("there are five replicas", seconds(8), seconds(60), || {
@@ -37,19 +37,19 @@ fn d15_two_balancers_come_to_one_number_and_stay_there() {
             assert_eq!(one.service(&web.name)["replicas"], 5);
         }
     });
-    until("one is left", seconds(30), || {
+    until("one replica is left", seconds(30), || {
         (web.replicas() == 1).then_some(())
     });
     throughout(seconds(6), || assert_eq!(web.replicas(), 1));
     let all = changes_of(&both, &web.name);
     println!("changes of both: {all:?}");
-    // Neither takes back what the other did: from growing to shrinking once, and not again but
-    // where a first reading of new containers was too high.
-    assert!(turns(&all) <= 2 && all.len() <= 10, "{all:?}");
+    // Neither reverts changes of the other: one reversal from growth to shrinking, and another only
+    // after a high first reading of new containers.
+    assert!(reversals(&all) <= 2 && all.len() <= 10, "{all:?}");
 }
 
 #[test]
-fn d15_of_two_balancers_with_names_the_one_named_by_the_service_acts() {
+fn d15_only_the_owner_named_by_the_service_acts() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -60,27 +60,27 @@ fn d15_of_two_balancers_with_names_the_one_named_by_the_service_acts() {
         ["left", "right"].map(|owner| Balancer::start(&[1], &config(owner, &web.name)));
     let _agents = [&left, &right].map(|one| Agent::everywhere(&lab, one.port));
     web.wait_running(1);
-    left.wait_heard(&web.name, 1);
-    right.wait_heard(&web.name, 1);
+    left.wait_reporting(&web.name, 1);
+    right.wait_reporting(&web.name, 1);
     Load::during(&lab, &web, 42, |_| {
         until("there are five replicas", seconds(30), || {
             (web.replicas() == 5).then_some(())
         });
     });
-    until("one is left", seconds(30), || {
+    until("one replica is left", seconds(30), || {
         (web.replicas() == 1).then_some(())
     });
     assert!(left.changes(&web.name).len() >= 2);
     assert_eq!(right.changes(&web.name), []);
     let last = &right.service(&web.name)["last"];
-    // It may have seen only now what the other one did.
+    // The other balancer may have noticed the change only now.
     let step = last["steps"].as_array().unwrap().last().unwrap();
     assert_eq!(step["reason"], "obstacle", "{last}");
     assert_eq!(step["owner"], "left", "{last}");
 }
 
 #[test]
-fn d1_somebody_who_never_rests_is_not_overwritten_and_does_not_stop_it() {
+fn d1_constant_foreign_changes_are_kept_and_do_not_stop_scaling() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -88,7 +88,7 @@ fn d1_somebody_who_never_rests_is_not_overwritten_and_does_not_stop_it() {
     let balancer = Balancer::start(&[1], &config("elb", &web.name));
     let _agents = Agent::everywhere(&lab, balancer.port);
     web.wait_running(1);
-    balancer.wait_heard(&web.name, 1);
+    balancer.wait_reporting(&web.name, 1);
     let (ended, written, lost) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
     scope(|scope| {
         scope.spawn(|| {
@@ -115,13 +115,15 @@ fn d1_somebody_who_never_rests_is_not_overwritten_and_does_not_stop_it() {
                 (web.replicas() == 5).then_some(())
             });
         });
-        until("one is left all the same", seconds(60), || {
+        until("one replica is left all the same", seconds(60), || {
             (web.replicas() == 1).then_some(())
         });
     });
     let written = written.into_inner();
     let conflicts = balancer.metric("elb_conflicts_total").unwrap();
-    println!("{written} foreign changes, {lost:?} of them too late; {conflicts} conflicts of ours");
+    println!(
+        "{written} foreign changes, {lost:?} of them rejected; {conflicts} of ours in conflict"
+    );
     assert!(written > 100, "{written}");
     assert_eq!(
         web.inspect()["Spec"]["Labels"]["touched"],
@@ -129,7 +131,7 @@ fn d1_somebody_who_never_rests_is_not_overwritten_and_does_not_stop_it() {
     );
 }
 
-/// Ends what runs beside the test, also when that fails.
+/// Ends the concurrent thread when dropped, also if the test fails.
 struct End<'a>(&'a AtomicBool);
 
 impl Drop for End<'_> {
@@ -139,7 +141,7 @@ impl Drop for End<'_> {
 }
 
 #[test]
-fn d9_what_somebody_sets_by_hand_is_seen_and_left_for_the_cooldown() {
+fn d9_manual_change_is_detected_and_kept_for_the_cooldown() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -153,10 +155,10 @@ fn d9_what_somebody_sets_by_hand_is_seen_and_left_for_the_cooldown() {
     let balancer = Balancer::start(&[1], &config);
     let _agents = Agent::everywhere(&lab, balancer.port);
     web.wait_running(2);
-    balancer.wait_heard(&web.name, 2);
+    balancer.wait_reporting(&web.name, 2);
     web.scale(4);
     let scaled = Instant::now();
-    until("it is seen", seconds(5), || {
+    until("the change is detected", seconds(5), || {
         let decisions = balancer.decisions(&web.name);
         let is_it = |step: &serde_json::Value| {
             step["reason"] == "changed_by_others" && step["before"] == 2 && step["after"] == 4
@@ -167,24 +169,26 @@ fn d9_what_somebody_sets_by_hand_is_seen_and_left_for_the_cooldown() {
             .flatten();
         steps.any(is_it).then_some(())
     });
-    balancer.wait_heard(&web.name, 4);
+    balancer.wait_reporting(&web.name, 4);
     until("the cooldown is given as the reason", seconds(8), || {
         balancer
             .reasons(&web.name)
             .contains(&"cooldown".to_owned())
             .then_some(())
     });
-    until("it is put right after the cooldown", seconds(30), || {
-        (web.replicas() == 2).then_some(())
-    });
+    until(
+        "the size is corrected after the cooldown",
+        seconds(30),
+        || (web.replicas() == 2).then_some(()),
+    );
     let after = scaled.elapsed();
-    println!("put right after {after:?}");
+    println!("corrected after {after:?}");
     assert!(after > Duration::from_secs_f64(9.5), "{after:?}");
     assert_eq!(balancer.changes(&web.name), [(4, 2)]);
 }
 
 #[test]
-fn d10_another_service_under_the_same_name_is_watched_anew() {
+fn d10_recreated_service_needs_its_own_observation_period() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -196,32 +200,36 @@ fn d10_another_service_under_the_same_name_is_watched_anew() {
     let balancer = Balancer::start(&[1], &config);
     let _agents = Agent::everywhere(&lab, balancer.port);
     let web = lab.create(&lab.web("web", 2));
-    until("the first is shrunk", seconds(40), || {
+    until("the first service shrinks", seconds(40), || {
         (web.replicas() == 1).then_some(())
     });
     let first = balancer.service(&web.name)["id"].clone();
     assert_eq!(first, web.id);
     drop(web);
-    until("it is missed", seconds(10), || {
-        let (_, words) = balancer.words(&format!("/api/v1/services/{}", lab.name("web")));
-        words.contains("\"id\":null").then_some(())
+    until("its removal is noticed", seconds(10), || {
+        let (_, text) = balancer.get_text(&format!("/api/v1/services/{}", lab.name("web")));
+        text.contains("\"id\":null").then_some(())
     });
     sleep(Duration::from_secs(1));
     let made = Instant::now();
     let web = lab.create(&lab.web("web", 3));
-    until("the second is known", seconds(10), || {
+    until("the second service is known", seconds(10), || {
         (balancer.service(&web.name)["id"] == web.id).then_some(())
     });
-    until("it says that it watches first", seconds(15), || {
-        balancer
-            .reasons(&web.name)
-            .contains(&"watching_first".to_owned())
-            .then_some(())
-    });
-    until("the second is shrunk", seconds(40), || {
+    until(
+        "the decision states that it observes first",
+        seconds(15),
+        || {
+            balancer
+                .reasons(&web.name)
+                .contains(&"watching_first".to_owned())
+                .then_some(())
+        },
+    );
+    until("the second service shrinks", seconds(40), || {
         (web.replicas() == 1).then_some(())
     });
     let after = made.elapsed();
-    println!("shrunk after {after:?}");
+    println!("shrinks after {after:?}");
     assert!(after > seconds(8), "{after:?}");
 }

@@ -1,4 +1,4 @@
-//! What never happens, whatever load, hooks and other people do.
+//! Invariants of a pool for arbitrary loads, hook results and foreign changes.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::world::{Fate, Scripted, World, set_bounds};
 struct Story {
     loads: Vec<(u64, f64)>,
     fates: Vec<Fate>,
-    thieves: Vec<(u8, u64)>,
+    steals: Vec<(u8, u64)>,
     least: u32,
     reserved: f64,
-    meddles: Vec<(u64, u8)>,
+    foreign_changes: Vec<(u64, u8)>,
 }
 
 fn story() -> impl Strategy<Value = Story> {
@@ -25,7 +25,7 @@ fn story() -> impl Strategy<Value = Story> {
         4 => Just(Fate::Kept),
         1 => Just(Fate::Promised),
         1 => Just(Fate::Refused),
-        1 => Just(Fate::Silence),
+        1 => Just(Fate::Unanswered),
     ];
     (
         prop::collection::vec((0..1_500_u64, 0.0..1_500.0_f64), 1..6),
@@ -35,24 +35,26 @@ fn story() -> impl Strategy<Value = Story> {
         prop_oneof![Just(0.0), 0.2..1.3_f64],
         prop::collection::vec((100..1_500_u64, 2..6_u8), 0..3),
     )
-        .prop_map(|(mut loads, fates, thieves, least, reserved, meddles)| {
-            loads.sort_by_key(|(at, _)| *at);
-            Story {
-                loads,
-                fates,
-                thieves,
-                least,
-                reserved,
-                meddles,
-            }
-        })
+        .prop_map(
+            |(mut loads, fates, steals, least, reserved, foreign_changes)| {
+                loads.sort_by_key(|(at, _)| *at);
+                Story {
+                    loads,
+                    fates,
+                    steals,
+                    least,
+                    reserved,
+                    foreign_changes,
+                }
+            },
+        )
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
 
     #[test]
-    fn one_at_a_time_never_below_what_is_needed_and_within_the_budget(story in story()) {
+    fn machines_leave_one_at_a_time_above_minimum_and_within_budget(story in story()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(live_through(story))?;
     }
@@ -61,7 +63,7 @@ proptest! {
 async fn live_through(story: Story) -> Result<(), TestCaseError> {
     let mut scenario = Scenario::named("thief").unwrap();
     scenario.cluster.events.clear();
-    for (host, at) in &story.thieves {
+    for (host, at) in &story.steals {
         let host = format!("node{host}");
         let steal = Event::CpuSteal {
             host,
@@ -87,45 +89,41 @@ async fn live_through(story: Story) -> Result<(), TestCaseError> {
     let mut fates = story.fates.clone().into_iter().cycle();
     let (hook, _) = Scripted::new(&world, move |_| fates.next().unwrap_or(Fate::Kept));
     world.provide(hook);
-    let mut meddles = story.meddles.clone();
+    let mut foreign_changes = story.foreign_changes.clone();
     let mut ever_replaced = 0;
-    let mut before = world.standing();
+    let mut before = world.status();
     for second in (0..1_700).step_by(2) {
-        // Somebody else takes a machine out of use, or puts it back.
-        while let Some(place) = meddles.iter().position(|(at, _)| *at <= second) {
-            let (_, host) = meddles.swap_remove(place);
-            meddle(&world, &format!("node{host}")).await;
+        // A foreign change drains a machine or makes it available again.
+        while let Some(place) = foreign_changes.iter().position(|(at, _)| *at <= second) {
+            let (_, host) = foreign_changes.swap_remove(place);
+            change_availability(&world, &format!("node{host}")).await;
         }
         world.round().await;
-        let standing = world.standing();
-        let on_the_way = standing.machines.iter().filter(|machine| {
+        let status = world.status();
+        let leaving = status.machines.iter().filter(|machine| {
             matches!(
                 machine.state,
                 MachineState::Draining | MachineState::GivenBack
             )
         });
-        prop_assert!(on_the_way.count() <= 1, "{:?}", standing.machines);
-        // Where we have drained one, what is needed is there without it.
+        prop_assert!(leaving.count() <= 1, "{:?}", status.machines);
+        // When elb has drained a machine, the others are at least the minimum.
         let begun = |state: &sflow_autoscale::node_pools::PoolStatus| {
             state
                 .machines
                 .iter()
                 .any(|it| it.state == MachineState::Draining)
         };
-        if begun(&standing) && !begun(&before) {
-            let least = standing
-                .minimum_size
-                .machines
-                .min(standing.max)
-                .max(standing.min);
+        if begun(&status) && !begun(&before) {
+            let least = status.minimum_size.machines.min(status.max).max(status.min);
             prop_assert!(
-                standing.serving >= least,
+                status.serving >= least,
                 "{} of {least}: {:?}",
-                standing.serving,
+                status.serving,
                 world.events()
             );
         }
-        before = standing;
+        before = status;
     }
     for event in world.events() {
         if event.contains("another one has come") {
@@ -136,7 +134,7 @@ async fn live_through(story: Story) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-async fn meddle(world: &World, name: &str) {
+async fn change_availability(world: &World, name: &str) {
     let mut simulation = world.simulation.clone();
     let census = simulation.census().await.unwrap();
     if let Some(node) = census.nodes.iter().find(|node| node.name == name) {

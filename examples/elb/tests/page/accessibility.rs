@@ -1,6 +1,6 @@
-//! What makes a page hard to read or to use, asked of the page itself.
+//! Expressions that find accessibility problems of a page.
 
-/// Texts whose contrast with what is behind them is less than 4.5 to 1, as WCAG 2 counts it.
+/// Texts whose contrast with their background is below 4.5:1 (WCAG 2).
 pub(crate) const FAINT: &str = r"(() => {
   const channel = (c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
   const parse = (text) => {
@@ -38,7 +38,7 @@ pub(crate) const FAINT: &str = r"(() => {
   return [...faint];
 })()";
 
-/// What can be used or looked at and has no name for who does not see it.
+/// Controls and images without an accessible name.
 pub(crate) const NAMELESS: &str = r"[...document.querySelectorAll('a, button, input, svg')]
   .filter((it) => it.getAttribute('aria-hidden') !== 'true')
   .filter((it) => {

@@ -1,4 +1,4 @@
-//! D18: those who take their time, and those who take that of others.
+//! D18: slow clients, and clients that use up the time or connections of others.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::site::{Answer, World};
 const MODE: &str = "/api/v1/mode";
 const OFF: &str = r#"{"mode":"off"}"#;
 
-/// Far more connections than there are places, none of which asks for anything. The clock is
-/// virtual: others are answered before a single silent connection is given up.
+/// Far more connections than elb holds, none with a complete request. The clock is virtual: other
+/// clients are answered before the first idle connection times out.
 #[tokio::test(start_paused = true)]
-async fn who_holds_connections_and_says_nothing_keeps_nobody_out() {
+async fn idle_connections_do_not_block_other_clients() {
     const SILENT: usize = 450;
     let world = World::new().await;
     let begun = Instant::now();
@@ -24,7 +24,7 @@ async fn who_holds_connections_and_says_nothing_keeps_nobody_out() {
         let beginning: &[u8] = match number % 3 {
             0 => b"",
             1 => b"GET /api/v1/services HTTP/1.1\r\nHost:",
-            // One that is being answered, as far as it has come.
+            // A request that is being answered when its connection is replaced.
             _ => {
                 b"POST /api/v1/config/validate HTTP/1.1\r\nHost: localhost\r\n\
                   Content-Type: application/toml\r\nContent-Length: 9\r\n\r\n#"
@@ -43,12 +43,12 @@ async fn who_holds_connections_and_says_nothing_keeps_nobody_out() {
         let read = tokio::time::timeout(Duration::from_millis(1), stream.read(&mut byte));
         left += usize::from(read.await.is_err());
     }
-    assert!(left <= 256, "{left} still have their places");
+    assert!(left <= 256, "{left} connections are still open");
 }
 
-/// As the next: the clock runs ahead whenever everybody waits.
+/// Virtual time: the clock advances whenever all tasks wait.
 #[tokio::test(start_paused = true)]
-async fn a_header_that_does_not_end_ends_the_connection() {
+async fn unfinished_header_closes_connection() {
     let world = World::new().await;
     for beginning in [
         "",
@@ -69,7 +69,7 @@ async fn a_header_that_does_not_end_ends_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_does_not_come_ends_the_request() {
+async fn missing_body_ends_request() {
     let world = World::new().await;
     let begun = Instant::now();
     let mut stream = TcpStream::connect(world.address).await.unwrap();
@@ -82,9 +82,9 @@ async fn a_body_that_does_not_come_ends_the_request() {
     assert!(begun.elapsed() < Duration::from_secs(12));
 }
 
-/// Answers of which nothing is read are not held for ever.
+/// Responses that the client does not read are discarded after a timeout.
 #[tokio::test]
-async fn who_takes_nothing_of_his_answer_is_left() {
+async fn client_that_reads_nothing_is_disconnected() {
     let world = World::new().await;
     let text = world.get("/api/v1/config").await.body;
     let text = format!("{text}\n# {}\n", "x".repeat(1_000_000));
@@ -95,7 +95,7 @@ async fn who_takes_nothing_of_his_answer_is_left() {
     ];
     let put = world.ask("PUT", "/api/v1/config", &headers, &text).await;
     assert_eq!(put.status, 200, "{put:?}");
-    // Only now: while a large body is on its way, the clock would run ahead.
+    // Paused only now: the clock would advance while a large body is transferred.
     tokio::time::pause();
     let mut stream = TcpStream::connect(world.address).await.unwrap();
     let one = "GET /api/v1/config HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -108,7 +108,7 @@ async fn who_takes_nothing_of_his_answer_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_a_decision_that_does_not_come_is_told_so() {
+async fn waiting_for_decision_times_out_with_empty_list() {
     let world = World::new().await;
     let begun = Instant::now();
     let last = world.json("/api/v1/decisions").await["last"].clone();
@@ -126,9 +126,9 @@ async fn who_waits_for_a_decision_that_does_not_come_is_told_so() {
     );
 }
 
-/// The clock is virtual: however long the answers take, the allowance does not grow meanwhile.
+/// The clock is virtual: the allowance does not grow while responses take real time.
 #[tokio::test(start_paused = true)]
-async fn who_asks_too_much_has_to_wait() {
+async fn excessive_requests_are_limited() {
     let world = World::new().await;
     let mut stream = TcpStream::connect(world.address).await.unwrap();
     let one = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -157,7 +157,7 @@ async fn who_asks_too_much_has_to_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_loop_that_waits_or_has_ended_is_told_of() {
+async fn blocked_or_ended_loop_is_reported() {
     let world = World::new().await;
     let held = world.hold().await;
     let begun = Instant::now();
@@ -166,7 +166,7 @@ async fn a_loop_that_waits_or_has_ended_is_told_of() {
     assert!(answer.header("retry-after").is_some());
     assert!(begun.elapsed() < Duration::from_secs(10));
     assert_eq!(world.json("/api/v1/health").await["alive"], true);
-    // What nobody waits for any more is not done later either.
+    // A request whose client has timed out is not executed later.
     drop(held);
     world.pass(Duration::from_secs(2)).await;
     assert_eq!(world.json(MODE).await["mode"], "act");

@@ -1,4 +1,4 @@
-//! D18: what those send who mean no good, or do not know what they do.
+//! D18: malicious and malformed requests.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
@@ -14,7 +14,7 @@ const JSON: (&str, &str) = ("Content-Type", "application/json");
 const X_ELB: (&str, &str) = ("X-Elb", "1");
 
 #[tokio::test]
-async fn what_is_too_large_is_not_taken() {
+async fn oversized_requests_are_refused() {
     let world = World::new().await;
     let large = "x".repeat(2 * 1024 * 1024);
     let toml = [
@@ -34,7 +34,7 @@ async fn what_is_too_large_is_not_taken() {
         .ask("POST", "/api/v1/config/validate", &toml, &large)
         .await;
     validate.is_problem(413, "1 MiB");
-    // In pieces of which each is small.
+    // Chunked, each chunk small.
     let piece = format!("4000\r\n{}\r\n", "x".repeat(0x4000)).repeat(100);
     let head = "POST /api/v1/config/validate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
                 Content-Type: application/toml\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -65,9 +65,9 @@ async fn what_is_too_large_is_not_taken() {
     assert_eq!(world.json(MODE).await["mode"], "act");
 }
 
-/// A length that is a lie is not waited for, by a virtual clock.
+/// elb does not wait for a body of a false length; the clock is virtual.
 #[tokio::test(start_paused = true)]
-async fn a_length_that_is_a_lie_is_not_waited_for() {
+async fn false_content_length_is_refused_at_once() {
     let world = World::new().await;
     let begun = Instant::now();
     for (length, expected) in [("18446744073709551615", 431), ("1000000000000", 413)] {
@@ -82,7 +82,7 @@ async fn a_length_that_is_a_lie_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_refused_and_others_are_served() {
+async fn malformed_requests_are_refused_and_valid_ones_are_served() {
     let world = World::new().await;
     for bytes in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
@@ -103,7 +103,7 @@ async fn what_is_no_request_is_refused_and_others_are_served() {
 }
 
 #[tokio::test]
-async fn paths_and_parameters_that_mean_something_else_mean_nothing() {
+async fn unknown_paths_and_parameters_are_refused() {
     let world = World::new().await;
     for path in [
         "/../../etc/passwd",
@@ -185,9 +185,9 @@ async fn paths_and_parameters_that_mean_something_else_mean_nothing() {
         .is_problem(404, "/api/v2/services");
 }
 
-/// Whatever is asked with GET, and however wrong: everything is as it was.
+/// Neither valid nor invalid GET requests change any state.
 #[tokio::test]
-async fn reading_changes_nothing() {
+async fn get_requests_change_nothing() {
     let world = World::with_machines().await;
     world.pass(Duration::from_secs(60)).await;
     let hasher = RandomState::new();

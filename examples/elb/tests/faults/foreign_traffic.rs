@@ -5,7 +5,7 @@ use crate::trust::{Forger, attack};
 use crate::world::{World, changes, need};
 
 #[tokio::test]
-async fn t16_containers_that_do_not_exist_have_no_weight() {
+async fn t16_invented_containers_have_no_weight() {
     let mut world = World::new(1, Workload::Constant(300.0), need(300.0), Vec::new());
     let names = (1..=20).map(|slot| format!("apache.{slot}.inventedinventedinvented1"));
     attack(&mut world, Forger::new().with_containers(names));
@@ -13,11 +13,14 @@ async fn t16_containers_that_do_not_exist_have_no_weight() {
     assert_eq!(changes(&decided), []);
     let telemetry = world.balancer.telemetry().lock();
     let known = &telemetry.containers(world.now)["apache"];
-    assert!(known.len() >= 20, "they were heard: {known:?}");
+    assert!(
+        known.len() >= 20,
+        "invented containers are not known: {known:?}"
+    );
 }
 
 #[tokio::test]
-async fn t17_a_flood_of_invented_containers_does_not_stop_decisions() {
+async fn t17_flood_of_invented_containers_does_not_stop_decisions() {
     let load = Workload::Step {
         before: 200.0,
         after: 800.0,
@@ -25,7 +28,7 @@ async fn t17_a_flood_of_invented_containers_does_not_stop_decisions() {
     };
     let mut world = World::new(1, load, need(200.0), Vec::new());
     let mut flood = 0_u64;
-    world.on_the_way(move |at, sent| {
+    world.intercept(move |at, sent| {
         let mut all = vec![sent];
         let names = (0..50).map(|place| format!("flood.{flood}.{place:025}"));
         let mut forger = Forger::new().with_containers(names);
@@ -35,7 +38,7 @@ async fn t17_a_flood_of_invented_containers_does_not_stop_decisions() {
         all
     });
     world.run(200).await;
-    // One more is within the tolerance of a tenth.
+    // One replica more is within the tolerance of 10 %.
     let right = need(800.0);
     let replicas = world.replicas();
     assert!((right..=right + 1).contains(&replicas), "{replicas}");
@@ -43,7 +46,7 @@ async fn t17_a_flood_of_invented_containers_does_not_stop_decisions() {
 
 #[tokio::test]
 async fn t21_other_protocols_are_counted_and_change_nothing() {
-    let strangers = Event::ForeignTraffic {
+    let foreign = Event::ForeignTraffic {
         interval: Duration::from_millis(20),
         duration: Duration::from_secs(200),
     };
@@ -51,7 +54,7 @@ async fn t21_other_protocols_are_counted_and_change_nothing() {
         1,
         Workload::Constant(300.0),
         need(300.0),
-        vec![(0, strangers)],
+        vec![(0, foreign)],
     );
     assert_eq!(changes(&world.run(200).await), []);
     let refused = world.balancer.telemetry().lock().ingest_stats().refused;

@@ -1,4 +1,4 @@
-//! Many services that want more at once.
+//! Many services that need more replicas at the same time.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::world::START;
 const SERVICES: u32 = 100;
 const A_MINUTE: usize = 20;
 const MINUTE: Duration = Duration::from_secs(60);
-/// All loads grow then.
+/// When the load of all services rises.
 const STEP: Duration = Duration::from_secs(90);
 
-/// The one of this number: of ten, the last three matter most; and some need more than others.
+/// Name of the service of this number.
 fn name(number: u32) -> String {
     format!("s{number:02}")
 }
@@ -76,7 +76,7 @@ fn config() -> Config {
 }
 
 #[tokio::test]
-async fn d19_a_hundred_that_want_more_at_once_are_served_by_need() {
+async fn d19_hundred_growing_services_are_served_by_priority_and_need() {
     let config = config();
     let simulation = Simulation::new(&scenario(), 1, START).unwrap();
     let mut balancer = Balancer::new(START, simulation, config.control, &config.services).unwrap();
@@ -93,12 +93,12 @@ async fn d19_a_hundred_that_want_more_at_once_are_served_by_need() {
             balancer.receive(at, SocketAddr::new(source, 6343), &bytes);
         }
         for decided in balancer.round(now).await.decisions {
-            let words = decided.decision.to_string();
-            waited += u32::from(words.contains("deferred: at most"));
+            let reason = decided.decision.to_string();
+            waited += u32::from(reason.contains("it waits its turn"));
             if decided.outcome == Outcome::Done {
                 assert!(
                     decided.decision.result > decided.decision.replicas,
-                    "{words}"
+                    "{reason}"
                 );
                 made.push((now, decided.decision.subject.name[1..].parse().unwrap()));
             }
@@ -107,9 +107,12 @@ async fn d19_a_hundred_that_want_more_at_once_are_served_by_need() {
     assert!(waited > 100, "{waited}");
     for window in made.windows(A_MINUTE + 1) {
         let (first, last) = (window[0].0, window[A_MINUTE].0);
-        assert!(last - first >= MINUTE, "more than may be: {window:?}");
+        assert!(
+            last - first >= MINUTE,
+            "more than changes_per_minute: {window:?}"
+        );
     }
-    // In the end everybody has what he needs, …
+    // In the end every service has the replicas that it needs, …
     for number in 0..SERVICES {
         let truth = balancer.orchestrator_mut().truth(&name(number)).unwrap();
         let need = (after(number) * 1_000.0 / 80_000.0).ceil() as u32;
@@ -120,7 +123,7 @@ async fn d19_a_hundred_that_want_more_at_once_are_served_by_need() {
             truth.replicas
         );
     }
-    // … and those that matter most had it first.
+    // … and services of the higher priority had them first.
     let first = |important: bool| {
         let firsts = (0..SERVICES).filter(|number| (priority(*number) == 1) == important);
         let first = |number| made.iter().find(|(_, who)| *who == number).unwrap().0;

@@ -1,4 +1,4 @@
-//! Whether what is answered is what the document says.
+//! Responses match the OpenAPI document.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -13,7 +13,7 @@ pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_str(text).expect("the document is JSON")
 });
 
-/// Fails unless the document foresees this answer to this request.
+/// Fails unless the document allows this response to this request.
 pub(crate) fn check(method: &str, target: &str, answer: &Answer) {
     let path = target.split('?').next().unwrap();
     let Some(methods) = described(path) else {
@@ -39,7 +39,7 @@ pub(crate) fn check(method: &str, target: &str, answer: &Answer) {
     let response = &operation["responses"][answer.status.to_string()];
     assert!(
         response.is_object(),
-        "{method} {path} has no {}: {answer:?}",
+        "{method} {path}: status {} is not described: {answer:?}",
         answer.status
     );
     let response = resolved(response);
@@ -47,13 +47,13 @@ pub(crate) fn check(method: &str, target: &str, answer: &Answer) {
     let schema = &response["content"][media_type]["schema"];
     assert!(
         schema.is_object(),
-        "{method} {path} has no {media_type}: {answer:?}"
+        "{method} {path}: {media_type} is not described: {answer:?}"
     );
     for (name, header) in response["headers"].as_object().into_iter().flatten() {
         let is_there = answer.header(&name.to_ascii_lowercase()).is_some();
         assert!(
             is_there || header["required"] != true,
-            "no {name}: {answer:?}"
+            "header {name} missing: {answer:?}"
         );
     }
     if media_type.ends_with("json") && !is_head {
@@ -67,7 +67,7 @@ pub(crate) fn check(method: &str, target: &str, answer: &Answer) {
     }
 }
 
-/// What can be done at a path.
+/// The methods that the document describes for a path.
 fn described(path: &str) -> Option<&'static Map<String, Value>> {
     let paths = DOCUMENT["paths"].as_object().unwrap();
     let fits = |template: &str| {
@@ -89,7 +89,7 @@ fn resolved(value: &'static Value) -> &'static Value {
     }
 }
 
-/// What an answer has to be, and no more than that.
+/// A validator of this schema that rejects undescribed members.
 fn validator(schema: &Value) -> Arc<Validator> {
     static KNOWN: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
     let mut known = KNOWN.lock().unwrap();
@@ -106,7 +106,7 @@ fn validator(schema: &Value) -> Arc<Validator> {
     Arc::clone(known.entry(schema.to_string()).or_insert_with(make))
 }
 
-/// Lets objects have only the members that are described, unless they are said to have more.
+/// Restricts objects to described members, unless the schema allows additional ones.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
@@ -127,7 +127,7 @@ fn close(schema: &mut Value) {
 }
 
 #[tokio::test]
-async fn the_document_is_served_and_says_what_it_means() {
+async fn openapi_document_is_served_and_valid() {
     let world = World::new().await;
     let served = world.json("/api/v1/openapi.json").await;
     assert_eq!(served, *DOCUMENT);
@@ -156,7 +156,7 @@ async fn the_document_is_served_and_says_what_it_means() {
 }
 
 #[tokio::test]
-async fn what_is_described_is_there_and_what_is_there_is_described() {
+async fn described_and_served_paths_are_the_same() {
     let world = World::with_machines().await;
     let mut described: Vec<&str> = Vec::new();
     for (path, methods) in DOCUMENT["paths"].as_object().unwrap() {
@@ -186,7 +186,7 @@ async fn what_is_described_is_there_and_what_is_there_is_described() {
     assert_eq!(there, described);
 }
 
-/// The parameters of what can be read at a path, by their names.
+/// The parameters of GET at a path, by name.
 fn parameters(methods: &'static Value) -> HashMap<&'static str, &'static Value> {
     let parameters = methods["get"]["parameters"]
         .as_array()
@@ -199,7 +199,7 @@ fn parameters(methods: &'static Value) -> HashMap<&'static str, &'static Value> 
 }
 
 #[tokio::test]
-async fn the_bounds_of_parameters_are_those_that_are_kept() {
+async fn documented_parameter_bounds_are_enforced() {
     let world = World::with_machines().await;
     let (mut limits, mut times) = (0, 0);
     for (path, methods) in DOCUMENT["paths"].as_object().unwrap() {

@@ -1,34 +1,44 @@
 use sflow_simulator::{Event, Workload};
 use std::time::Duration;
 
-use crate::world::{World, all_say, changes, need};
+use crate::world::{World, all_contain, changes, need};
 
-fn silent(hosts: &[&str], from: u64) -> Vec<(u64, Event)> {
-    let silence = |host: &&str| {
+/// Disconnects the agents of these hosts from this second on.
+fn disconnected(hosts: &[&str], from: u64) -> Vec<(u64, Event)> {
+    let disconnect = |host: &&str| {
         let event = Event::Disconnect {
             host: (*host).to_owned(),
             duration: Duration::from_secs(3_000),
         };
         (from, event)
     };
-    hosts.iter().map(silence).collect()
+    hosts.iter().map(disconnect).collect()
 }
 
 #[tokio::test]
-async fn t11_one_silent_agent_is_told_and_nothing_is_taken_away() {
-    let mut world = World::new(1, Workload::Constant(400.0), 5, silent(&["node2"], 100));
+async fn t11_stale_agent_is_reported_and_size_stays() {
+    let mut world = World::new(
+        1,
+        Workload::Constant(400.0),
+        5,
+        disconnected(&["node2"], 100),
+    );
     world.run(100).await;
     assert_eq!(world.replicas(), 5);
-    // Three of its intervals of ten seconds, and a little.
+    // The agent is stale after three of its 10 s intervals.
     world.run(40).await;
     let decided = world.run(300).await;
     assert_eq!(changes(&decided), []);
-    assert!(all_say(&decided, "have no fresh value"), "{:?}", decided[0]);
+    assert!(
+        all_contain(&decided, "have no fresh value"),
+        "{:?}",
+        decided[0]
+    );
 }
 
 #[tokio::test]
-async fn t12_when_all_are_silent_the_size_stays() {
-    // Silence begins just when the load ends, or multiplies.
+async fn t12_size_stays_without_any_data() {
+    // The agents stop reporting when the load ends, or when it rises tenfold.
     for after in [0.0, 4_000.0] {
         let load = Workload::Step {
             before: 400.0,
@@ -36,12 +46,12 @@ async fn t12_when_all_are_silent_the_size_stays() {
             at: Duration::from_secs(103),
         };
         let hosts = ["node1", "node2", "node3"];
-        let mut world = World::new(1, load, 5, silent(&hosts, 103));
+        let mut world = World::new(1, load, 5, disconnected(&hosts, 103));
         world.run(150).await;
         let decided = world.run(600).await;
         assert_eq!(changes(&decided), [], "{after}");
         assert!(
-            all_say(&decided, "no data from any container"),
+            all_contain(&decided, "no data from any container"),
             "{:?}",
             decided[0]
         );
@@ -50,15 +60,15 @@ async fn t12_when_all_are_silent_the_size_stays() {
 }
 
 #[tokio::test]
-async fn t12_the_remaining_few_do_not_decide() {
-    // A third of the containers is heard, and idle.
+async fn t12_minority_of_containers_does_not_decide() {
+    // One third of the containers report, and these are idle.
     let load = Workload::Step {
         before: 700.0,
         after: 0.0,
         at: Duration::from_secs(150),
     };
     let hosts = ["node2", "node3"];
-    let mut world = World::new(1, load, need(700.0), silent(&hosts, 100));
+    let mut world = World::new(1, load, need(700.0), disconnected(&hosts, 100));
     world.run(148).await;
     let before = world.replicas();
     let decided = world.run(200).await;
@@ -67,14 +77,14 @@ async fn t12_the_remaining_few_do_not_decide() {
 }
 
 #[tokio::test]
-async fn t13_half_silent_dampens_growth_and_never_turns_it_round() {
+async fn t13_missing_half_dampens_growth_and_never_reverses_it() {
     let load = Workload::Step {
         before: 300.0,
         after: 1_200.0,
         at: Duration::from_secs(150),
     };
     let grown = async |hosts: &[&str]| {
-        let mut world = World::new(1, load.clone(), 6, silent(hosts, 100));
+        let mut world = World::new(1, load.clone(), 6, disconnected(hosts, 100));
         world.run(148).await;
         let before = world.replicas();
         let decided = world.run(60).await;
@@ -84,6 +94,6 @@ async fn t13_half_silent_dampens_growth_and_never_turns_it_round() {
         );
         world.replicas() - before.min(world.replicas())
     };
-    let (heard, half) = (grown(&[]).await, grown(&["node1", "node2"]).await);
-    assert!(half < heard, "{half} of {heard}");
+    let (complete, half) = (grown(&[]).await, grown(&["node1", "node2"]).await);
+    assert!(half < complete, "{half} of {complete}");
 }

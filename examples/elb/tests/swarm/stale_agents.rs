@@ -1,4 +1,4 @@
-//! Agents that are silent, nodes that are cut off, and senders that lie.
+//! Stale agents, disconnected nodes, and senders of forged reports.
 
 use std::net::UdpSocket;
 use std::process::Command;
@@ -27,7 +27,7 @@ fn config(service: &str) -> String {
 }
 
 #[test]
-fn t11_a_silent_agent_is_told_and_nothing_is_taken_away() {
+fn t11_stale_agent_is_reported_and_service_keeps_size() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -36,21 +36,21 @@ fn t11_a_silent_agent_is_told_and_nothing_is_taken_away() {
     let mut agents = Agent::everywhere(&lab, balancer.port);
     web.wait_running(3);
     Load::during(&lab, &web, 22, |load| {
-        balancer.wait_heard(&web.name, 3);
-        // How often each is heard is known after four of its intervals.
+        balancer.wait_reporting(&web.name, 3);
+        // The polling interval is known after four intervals.
         throughout(seconds(8), || assert_eq!(web.replicas(), 3));
         let silent = agents.remove(1);
         let address = Lab::address(silent.node);
         let ended = Instant::now();
         drop(silent);
-        until("the agent is called silent", seconds(15), || {
+        until("the agent is reported as silent", seconds(15), || {
             (balancer.agent(&address)?["silent"] == true).then_some(())
         });
         println!(
             "silent after {:?}, with counters every second",
             ended.elapsed()
         );
-        until("its container is missed", seconds(10), || {
+        until("its container is reported as missing", seconds(10), || {
             let reasons = balancer.reasons(&web.name);
             reasons
                 .contains(&"containers_missing".to_owned())
@@ -60,39 +60,39 @@ fn t11_a_silent_agent_is_told_and_nothing_is_taken_away() {
             balancer.service(&web.name)["last"]["inputs"][0]["contributing"],
             2
         );
-        let (status, words) = balancer.words("/readyz");
+        let (status, text) = balancer.get_text("/readyz");
         assert!(
-            status == 200 && words.contains("2 agents report, 1 are silent"),
-            "{words}"
+            status == 200 && text.contains("2 agents are heard, 1 are silent"),
+            "{text}"
         );
         throughout(seconds(8), || assert_eq!(web.replicas(), 3));
         assert_eq!(balancer.changes(&web.name), []);
 
-        // It comes back as a new one.
+        // The agent returns with a new sequence.
         agents.push(Agent::start(&lab, 2, balancer.port));
-        balancer.wait_heard(&web.name, 3);
+        balancer.wait_reporting(&web.name, 3);
         throughout(seconds(8), || assert_eq!(web.replicas(), 3));
         assert_eq!(balancer.agent(&address).unwrap()["silent"], false);
 
-        // All are silent, and nobody is there to tell that the load has ended.
+        // No agent reports, so that the end of the load is unknown.
         agents.clear();
         load.set(0);
-        until("nothing is known", seconds(20), || {
+        until("the load is unknown", seconds(20), || {
             let reasons = balancer.reasons(&web.name);
             (reasons == ["nothing_known"]).then_some(())
         });
         throughout(seconds(6), || assert_eq!(web.replicas(), 3));
-        let (status, words) = balancer.words("/readyz");
+        let (status, text) = balancer.get_text("/readyz");
         assert!(
-            status == 503 && words.contains("All 3 agents are silent"),
-            "{words}"
+            status == 503 && text.contains("All 3 agents are silent"),
+            "{text}"
         );
     });
     assert_eq!(balancer.changes(&web.name), []);
 }
 
 #[test]
-fn a_node_that_is_cut_off_and_comes_back_takes_nothing_away_and_stops_nothing() {
+fn disconnected_node_removes_no_replica_and_does_not_stop_scaling() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -108,10 +108,10 @@ fn a_node_that_is_cut_off_and_comes_back_takes_nothing_away_and_stops_nothing() 
         })
     };
     Load::during(&lab, &web, 22, |load| {
-        balancer.wait_heard(&web.name, 3);
+        balancer.wait_reporting(&web.name, 3);
         let cut = lab.cut(3);
         let begun = Instant::now();
-        until("the swarm has missed the node", seconds(60), || {
+        until("swarm reports the node as down", seconds(60), || {
             assert!(web.replicas() >= 3);
             node("down").then_some(())
         });
@@ -125,9 +125,9 @@ fn a_node_that_is_cut_off_and_comes_back_takes_nothing_away_and_stops_nothing() 
                 >= 3)
                 .then_some(())
         });
-        // Two nodes go on: what they need they get.
+        // Scaling continues on two nodes.
         load.set(45);
-        until("it grows without the node", seconds(30), || {
+        until("the service grows without the node", seconds(30), || {
             (web.replicas() >= 5 && web.running() >= 5).then_some(())
         });
         drop(cut);
@@ -136,13 +136,13 @@ fn a_node_that_is_cut_off_and_comes_back_takes_nothing_away_and_stops_nothing() 
             node("ready").then_some(())
         });
         let address = Lab::address(3);
-        until("its agent is heard again", seconds(30), || {
+        until("its agent reports again", seconds(30), || {
             (balancer.agent(&address)?["silent"] == false).then_some(())
         });
-        let running = until("all tasks are heard", seconds(30), || {
+        let running = until("all tasks report", seconds(30), || {
             let service = balancer.service(&web.name);
-            let heard = &service["last"]["inputs"][0]["contributing"];
-            (*heard == service["running"]).then(|| service["running"].as_u64())
+            let contributing = &service["last"]["inputs"][0]["contributing"];
+            (*contributing == service["running"]).then(|| service["running"].as_u64())
         });
         assert!(running >= Some(5), "{running:?}");
         let down = balancer
@@ -151,14 +151,14 @@ fn a_node_that_is_cut_off_and_comes_back_takes_nothing_away_and_stops_nothing() 
             .filter(|(from, to)| to < from);
         assert_eq!(down.collect::<Vec<_>>(), []);
         load.set(0);
-        until("it shrinks again", seconds(30), || {
+        until("the service shrinks again", seconds(30), || {
             (web.replicas() == 1).then_some(())
         });
     });
 }
 
 #[test]
-fn t16_lies_about_containers_raise_no_load() {
+fn t16_forged_container_reports_do_not_raise_load() {
     let Some(lab) = Lab::of_the_environment() else {
         return;
     };
@@ -167,7 +167,7 @@ fn t16_lies_about_containers_raise_no_load() {
     let _agents = Agent::everywhere(&lab, balancer.port);
     web.wait_running(3);
     Load::during(&lab, &web, 22, |_| {
-        balancer.wait_heard(&web.name, 3);
+        balancer.wait_reporting(&web.name, 3);
         let tasks = web.tasks();
         let names: Vec<(u32, String)> = tasks
             .iter()
@@ -178,25 +178,25 @@ fn t16_lies_about_containers_raise_no_load() {
             .collect();
         let on = |node: u32| names.iter().find(|(on, _)| *on == node).unwrap().1.clone();
         let invented = |slot: u32| format!("{}.{slot}.inventedinventedinvented1", web.name);
-        let liars = [
-            // Containers that there are not, of a host that there is not.
+        let forged = [
+            // Invented containers of an invented host.
             (
                 "node9",
                 Address::V4([10, 99, 0, 9]),
                 vec![invented(4), invented(5), invented(6)],
             ),
-            // Containers that there are not, and one that is elsewhere, of a host that there is.
+            // Invented containers and two of other nodes, of an existing host.
             (
                 "node2",
                 Address::V4([10, 99, 0, 77]),
                 vec![invented(7), on(1), on(3)],
             ),
-            // One that is there, in the name of its own agent.
+            // An existing container with the identity of its own agent.
             ("node1", Address::V4([10, 99, 0, 1]), vec![on(1)]),
         ];
-        let lies: Vec<Lie> = liars
+        let forgeries: Vec<Forgery> = forged
             .into_iter()
-            .map(|(host, agent, containers)| Lie {
+            .map(|(host, agent, containers)| Forgery {
                 host,
                 agent,
                 containers,
@@ -204,18 +204,18 @@ fn t16_lies_about_containers_raise_no_load() {
             .collect();
         let mut highest = 0.0_f64;
         for round in 0..24 {
-            for lie in &lies {
-                lie.tell(&lab, balancer.port, round);
+            for forgery in &forgeries {
+                forgery.send(&lab, balancer.port, round);
             }
             sleep(Duration::from_millis(500));
             assert_eq!(web.replicas(), 3);
             let value = &balancer.service(&web.name)["last"]["inputs"][0]["value"];
             highest = highest.max(value.as_f64().unwrap_or(0.0));
         }
-        // 22 answers each second of three containers.
+        // The real load is 22 responses per second of three containers.
         assert!(highest < 120_000.0, "{highest}");
-        println!("at most {highest:.0} bytes/s, whatever was claimed");
-        // It was heard all the same.
+        println!("at most {highest:.0} bytes/s despite the forged reports");
+        // The forged reports have been received.
         let entities = balancer.get("/api/v1/entities?limit=1000");
         let entities = entities["entities"].as_array().unwrap();
         let is_known = |name: &str| entities.iter().any(|entity| entity["name"] == name);
@@ -229,16 +229,16 @@ fn t16_lies_about_containers_raise_no_load() {
     assert_eq!(balancer.changes(&web.name), []);
 }
 
-/// What somebody claims to be used by containers of a host: 20 MB/s each.
-struct Lie {
+/// A forged report: 20 MB/s for each of these containers of a host.
+struct Forgery {
     host: &'static str,
     agent: Address,
     containers: Vec<String>,
 }
 
-impl Lie {
-    /// From the machine's own address, and from inside of node 2, whose sender's address is right.
-    fn tell(&self, lab: &Lab, port: u16, round: u32) {
+impl Forgery {
+    /// Sends from this machine's address and from node 2, whose address is that of a real sender.
+    fn send(&self, lab: &Lab, port: u16, round: u32) {
         let bytes = self.datagram(round);
         let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
         socket.send_to(&bytes, (Lab::collector(), port)).unwrap();
@@ -246,13 +246,13 @@ impl Lie {
         let file = folder.path().join("datagram");
         std::fs::write(&file, bytes).unwrap();
         let mut send: Command = lab.command(2);
-        let words = format!(
+        let command = format!(
             "cat {} >/dev/udp/{}/{port}",
             file.display(),
             Lab::collector()
         );
         assert!(
-            send.args(["bash", "-c", &words])
+            send.args(["bash", "-c", &command])
                 .status()
                 .unwrap()
                 .success()

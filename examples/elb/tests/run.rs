@@ -1,5 +1,5 @@
-//! `elb run` as a process, against clients and engines that misuse it: its HTTP interface answers,
-//! its memory is bounded, and it ends on SIGTERM.
+//! `elb run` as a process with hostile clients and engines: HTTP requests are answered, memory is
+//! bounded, and SIGTERM ends it.
 
 #![cfg(target_os = "linux")]
 
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longer than anything here takes on a busy machine.
+/// Longer than any step takes on a busy machine.
 const LONGEST: Duration = Duration::from_secs(120);
 
 const TOKEN: &str = "0123456789abcdef0123";
@@ -27,7 +27,7 @@ struct Elb {
 }
 
 impl Elb {
-    /// Starts elb with this configuration, whose HTTP port is 0; `shell` runs before it.
+    /// Starts elb with this configuration, whose HTTP port is 0, after the shell commands `shell`.
     fn start(folder: &Path, config: &str, shell: &str, arguments: &[&str]) -> Self {
         let path = folder.join("elb.toml");
         fs::write(&path, config).unwrap();
@@ -59,21 +59,21 @@ impl Elb {
         elb
     }
 
-    /// The next line of the log with these words.
-    fn line_with(&self, words: &str) -> String {
+    /// The next line of the log that contains this text.
+    fn line_with(&self, text: &str) -> String {
         let end = Instant::now() + LONGEST;
         let mut before = Vec::new();
         loop {
             let left = end.saturating_duration_since(Instant::now());
             match self.lines.lock().unwrap().recv_timeout(left) {
-                Ok(line) if line.contains(words) => return line,
+                Ok(line) if line.contains(text) => return line,
                 Ok(line) => before.push(line),
-                Err(_) => panic!("no line with {words:?}: {before:#?}"),
+                Err(_) => panic!("no log line contains {text:?}: {before:#?}"),
             }
         }
     }
 
-    /// Status and body of the response.
+    /// Sends a request; returns status and body of the response.
     fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(LONGEST)).unwrap();
@@ -95,20 +95,20 @@ impl Elb {
         self.ask("GET", path, "", "")
     }
 
-    /// Asks until the response contains these words.
-    fn get_until(&self, path: &str, words: &str) {
+    /// Repeats a request until the response contains this text.
+    fn get_until(&self, path: &str, text: &str) {
         let end = Instant::now() + LONGEST;
         loop {
             let (_, body) = self.get(path);
-            if body.contains(words) {
+            if body.contains(text) {
                 return;
             }
-            assert!(Instant::now() < end, "no {words:?} in {body}");
+            assert!(Instant::now() < end, "missing {text:?} in {body}");
             thread::sleep(Duration::from_millis(50));
         }
     }
 
-    /// The most memory that it has taken so far, in kB.
+    /// Peak resident memory so far, in kB.
     fn peak_memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -116,13 +116,13 @@ impl Elb {
         kilobytes.parse().unwrap()
     }
 
-    /// Sends SIGTERM, and waits for the end.
+    /// Sends SIGTERM and waits until elb has ended.
     fn terminate(mut self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").arg(&pid).status().unwrap().success());
         let end = Instant::now() + LONGEST;
         while self.child.try_wait().unwrap().is_none() {
-            assert!(Instant::now() < end, "it does not end");
+            assert!(Instant::now() < end, "SIGTERM does not end elb");
             thread::sleep(Duration::from_millis(20));
         }
         assert!(self.child.wait().unwrap().success());
@@ -136,7 +136,7 @@ impl Drop for Elb {
     }
 }
 
-/// An engine that answers each request with what `answer` writes for its path.
+/// An engine whose responses `answer` writes, by path.
 fn engine(answer: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
@@ -192,7 +192,7 @@ fn small(path: &str, stream: &mut TcpStream) {
 }
 
 #[test]
-fn validation_reads_no_file_and_needs_the_token() {
+fn validation_reads_no_file_and_requires_token() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -263,7 +263,7 @@ fn twelve_thousand_services_are_validated_while_health_is_answered() {
 }
 
 #[test]
-fn a_configuration_whose_files_cannot_be_read_does_not_start() {
+fn configuration_with_unreadable_file_does_not_start() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -272,7 +272,7 @@ fn a_configuration_whose_files_cannot_be_read_does_not_start() {
     let binary = folder.path().join("binary");
     fs::write(&binary, b"s3cret\xff").unwrap();
     let path = folder.path().join("elb.toml");
-    for (http, words) in [
+    for (http, cause) in [
         (format!("token_file = {fifo:?}"), "not a regular file"),
         (
             format!("token_file = {:?}", folder.path()),
@@ -301,7 +301,7 @@ fn a_configuration_whose_files_cannot_be_read_does_not_start() {
             let output_text = [output.stdout, output.stderr].concat();
             let output_text = String::from_utf8(output_text).unwrap();
             assert!(
-                output_text.contains(words),
+                output_text.contains(cause),
                 "{http}: {arguments:?}: {output_text}"
             );
             let key = http.split(' ').next().unwrap();
@@ -315,7 +315,7 @@ fn a_configuration_whose_files_cannot_be_read_does_not_start() {
 }
 
 #[test]
-fn http_answers_before_a_manager_does() {
+fn http_answers_before_any_manager() {
     let folder = tempfile::tempdir().unwrap();
     let endpoint = engine(|_, _| thread::sleep(LONGEST));
     let elb = Elb::start(folder.path(), &config(&endpoint, ""), "", &[]);
@@ -323,7 +323,7 @@ fn http_answers_before_a_manager_does() {
     let (status, page) = elb.get("/");
     assert_eq!(status, 200);
     assert_eq!(elb.get("/readyz").0, 503);
-    // What has not been read is unknown, and not zero.
+    // Values that were not read are unknown, and not zero.
     assert!(page.contains("<dt>running</dt><dd>unknown</dd>"), "{page}");
     assert!(!page.contains("0 of 0"), "{page}");
     let services = elb.get("/api/v1/services").1;
@@ -337,7 +337,7 @@ fn http_answers_before_a_manager_does() {
 #[test]
 fn d26_service_that_acts_without_control_mode_is_reported_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
-    // Even if no manager ever answers.
+    // Reported even if no manager ever answers.
     let endpoint = engine(|_, _| thread::sleep(LONGEST));
     let act = "[[service]]\nname = \"shop\"\n[service.policy]\nmode = \"act\"\n";
     let text = config(&endpoint, act);
@@ -349,7 +349,7 @@ fn d26_service_that_acts_without_control_mode_is_reported_at_the_start() {
     let (_, page) = elb.get("/");
     assert!(page.contains("Current problems"), "{page}");
     let path = folder.path().join("elb.toml");
-    for (control, words) in [
+    for (control, expected) in [
         ("", "Write mode = \"act\" under [control]"),
         ("[control]\nmode = \"act\"\n", "would act: shop"),
         ("[control]\nmode = \"advise\"\n", "nothing is changed"),
@@ -361,7 +361,7 @@ fn d26_service_that_acts_without_control_mode_is_reported_at_the_start() {
             .output()
             .unwrap();
         let output = String::from_utf8(output.stdout).unwrap();
-        assert!(output.contains(words), "{control}: {output}");
+        assert!(output.contains(expected), "{control}: {output}");
     }
 }
 
@@ -382,13 +382,13 @@ fn d24_problem_is_logged_once_when_it_begins_and_once_when_it_ends() {
     let begin = elb.line_with(about);
     let is_begin = begin.contains("WARN") && begin.contains("reason=\"service_gone\"");
     assert!(is_begin, "{begin}");
-    // The next one with these words.
+    // The next line about this problem.
     let end = elb.line_with(about);
     assert!(end.contains("INFO") && end.contains("ended after"), "{end}");
     elb.get_until("/metrics", "elb_problems{reason=\"service_gone\"} 0.0");
 }
 
-/// The beginning of a response of 80 MB in pieces of 64 kB, all but the last of them like `piece`.
+/// Writes a response of 80 MB: `begin`, repetitions of `piece`, and `end`.
 fn flood(stream: &mut TcpStream, begin: &str, piece: &str, end: &str) {
     let head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
     let pieces = (80 << 20) / piece.len();
@@ -410,7 +410,7 @@ fn d22_lists_of_80_mb_are_read_in_bounded_memory() {
         }
         let padding = "x".repeat(3_000);
         match count.fetch_add(1, Ordering::Relaxed) {
-            // One node of 80 MB, and then 27,000 nodes of the usual size, again and again.
+            // One node of 80 MB, then lists of 27,000 nodes of the usual size.
             0 => flood(stream, "[{\"ID\":\"n\",\"x\":\"", &padding, "\"}]"),
             _ => {
                 let node = format!(
@@ -431,7 +431,7 @@ fn d22_lists_of_80_mb_are_read_in_bounded_memory() {
 }
 
 #[test]
-fn few_descriptors_are_enough_for_the_orchestrator() {
+fn few_file_descriptors_suffice_for_the_orchestrator() {
     let folder = tempfile::tempdir().unwrap();
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
@@ -449,11 +449,11 @@ fn few_descriptors_are_enough_for_the_orchestrator() {
         }
         idle.push(stream);
     }
-    // More than one round: what was open before does not count.
+    // More than one round, because connections from before may still be open.
     let before = asked.load(Ordering::Relaxed);
     let end = Instant::now() + LONGEST;
     while asked.load(Ordering::Relaxed) < before + 5 {
-        assert!(Instant::now() < end, "the orchestrator is not asked");
+        assert!(Instant::now() < end, "no request to the orchestrator");
         thread::sleep(Duration::from_millis(20));
     }
     elb.get_until("/readyz", "orchestrator: ok");
