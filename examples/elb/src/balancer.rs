@@ -304,7 +304,7 @@ fn log_discovered(discovered: &[Discovered]) {
             Discovered::Added(service) => info!(service, "discovered by its labels"),
             Discovered::Changed(service) => info!(service, "labels changed"),
             Discovered::Removed(service) => {
-                info!(service, "no longer scaled: its labels were removed")
+                info!(service, "no longer scaled: its labels were removed");
             }
         }
     }

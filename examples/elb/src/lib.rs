@@ -7,14 +7,14 @@
 //!
 //! [`sflow_autoscale`] observes, decides and runs the control loop and the node pools. This crate
 //! contains the adapters: [`docker`] implements the orchestrator for swarm, [`simulator`] for tests
-//! without a cluster, [`pool`] calls the hooks that add and remove machines; [`web`] and
+//! without a cluster, [`pool`] calls the hooks that add and remove machines; [`http`] and
 //! [`terminal`] show the status. The [`balancer`] connects them.
 
 #[cfg(target_os = "linux")]
 pub mod agent;
 pub mod balancer;
 mod bounded_file;
-pub mod chart;
+pub mod charts;
 pub mod check;
 pub mod cli;
 pub mod compare;
@@ -24,6 +24,7 @@ pub mod docker;
 pub mod experiment;
 pub mod format;
 pub mod handle;
+pub mod http;
 pub mod latency;
 mod notices;
 pub mod pool;
@@ -33,7 +34,6 @@ pub mod simulator;
 pub mod status;
 pub mod terminal;
 pub mod view;
-pub mod web;
 
 pub use sflow_autoscale::{orchestrator, policy};
 

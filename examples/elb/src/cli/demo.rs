@@ -15,17 +15,17 @@ use tracing::subscriber::NoSubscriber;
 
 use super::{Log, PolicyName, end_requested, runtime, say};
 use crate::balancer::Balancer;
-use crate::chart;
+use crate::charts;
 use crate::config::{Config, ControlSettings};
 use crate::experiment;
 use crate::handle::{Handle, Requests};
+use crate::http::Site;
 use crate::policy::Mode;
 use crate::simulator::{NodeAddress, Scenario, Simulation};
 use crate::status::About;
 use crate::terminal::{self, Input, Plain, Screen};
 use crate::view::Snapshot;
-use crate::web::Site;
-use crate::{format, web};
+use crate::{format, http};
 
 /// Time factor of `--fast`.
 const FAST: f64 = 10.0;
@@ -96,7 +96,7 @@ impl Args {
                 .first()
                 .map_or((0.0, "B/s"), |signal| (signal.upper, signal.unit.as_str()));
             let title = format!("{}: average load per container", service.name);
-            let picture = chart::comparison(&title, &service.past, &alone.past, upper, unit);
+            let picture = charts::comparison(&title, &service.past, &alone.past, upper, unit);
             fs::write(&path, picture)
                 .with_context(|| format!("cannot write the chart to {}", path.display()))?;
         }
@@ -232,7 +232,7 @@ impl Demo {
             Config::article(),
         );
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(web::serve(
+        let server = tokio::spawn(http::serve(
             listener,
             Site::new(handle.clone()),
             async move {

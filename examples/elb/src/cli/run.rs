@@ -16,10 +16,10 @@ use crate::coverage::{Coverage, GapLog};
 use crate::docker::Docker;
 use crate::format::counted;
 use crate::handle::{Handle, Refusal, Request};
+use crate::http::{Access, Server, Site};
 use crate::notices;
 use crate::shared::Shared;
 use crate::status::About;
-use crate::web::{Access, Server, Site};
 use sflow_autoscale::observe::Telemetry;
 
 /// Maximum time to wait for hooks at the end. Shorter than the usual grace period of a container.

@@ -7,7 +7,7 @@ use sflow_metrics::Timestamp;
 use sflow_simulator::{ServiceSpec, Workload};
 
 use super::{Log, PolicyName, runtime, say, say_part};
-use crate::chart::{self, Multiple};
+use crate::charts::{self, Multiple};
 use crate::config::{Config, ControlSettings, ServiceSettings};
 use crate::experiment::{Outcome, PoolOutcome, ServiceOutcome, run};
 use crate::format;
@@ -193,7 +193,7 @@ fn side_by_side(scenario: &Scenario, policy: PolicyName, with: &Outcome) -> Stri
         None if with.pool.is_some() => "Replicas and machines".to_owned(),
         None => "Replicas of each service".to_owned(),
     };
-    chart::multiples(&title, &["replicas"], &panels)
+    charts::multiples(&title, &["replicas"], &panels)
 }
 
 /// The machines, and the number that would be at the target.
@@ -227,5 +227,5 @@ fn alone(scenario: &Scenario, policy: PolicyName, with: &Outcome, without: &Outc
         .and_then(|service| service.settings.rule.band(0));
     let title = format!("{}: average load per container", balanced.name);
     let upper = band.map_or(0.0, |(_, upper)| upper);
-    chart::comparison(&title, &balanced.past, &alone.past, upper, "B/s")
+    charts::comparison(&title, &balanced.past, &alone.past, upper, "B/s")
 }

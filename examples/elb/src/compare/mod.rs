@@ -23,7 +23,7 @@ pub use trace::{Moment, Score, Settling, Trace};
 pub use workload::{CAPACITY, MOST, NamedWorkload};
 
 use crate::balancer::Balancer;
-use crate::chart::{Multiple, multiples};
+use crate::charts::{Multiple, multiples};
 use crate::config::{ControlSettings, ServiceSettings};
 use crate::experiment::deliver;
 use crate::simulator::{Scenario, Simulation};

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Axis, Block, BorderType, Chart, Dataset, GraphType, Paragraph};
 
 use super::draw::odd;
-use crate::chart::series::{LARGEST_LOAD, Series};
+use crate::charts::series::{LARGEST_LOAD, Series};
 use crate::format::{Scale, duration, limits, number, quantity, shortened};
 use crate::view::{Point, ServiceView, SignalView};
 

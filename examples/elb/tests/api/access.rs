@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use elb::web::{self, Access, Site};
+use elb::http::{self, Access, Site};
 use http_body_util::BodyExt as _;
 use hyper::service::Service as _;
 use hyper::{Request, StatusCode};
@@ -33,7 +33,7 @@ async fn put_from(site: &Site, peer: &str, headers: &[(&str, &str)]) -> StatusCo
     let mut request = request.body(Body::from(OFF)).unwrap();
     let peer: SocketAddr = peer.parse().unwrap();
     request.extensions_mut().insert(ConnectInfo(peer));
-    let router = TowerToHyperService::new(web::router(site.clone()));
+    let router = TowerToHyperService::new(http::router(site.clone()));
     let answer = router.call(request).await.unwrap();
     let status = answer.status();
     answer.into_body().collect().await.unwrap();
@@ -87,7 +87,7 @@ async fn client_of_unknown_address_cannot_write() {
         .header("Host", "localhost")
         .header(JSON.0, JSON.1)
         .header(X_ELB.0, X_ELB.1);
-    let router = TowerToHyperService::new(web::router(world.site.clone()));
+    let router = TowerToHyperService::new(http::router(world.site.clone()));
     let answer = router.call(request.body(Body::from(OFF)).unwrap()).await;
     assert_eq!(answer.unwrap().status(), 403);
 }

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
-use elb::web;
+use elb::http;
 use tokio::time::Instant;
 
 use crate::site::World;
@@ -198,7 +198,7 @@ async fn get_requests_change_nothing() {
         hasher.hash_one(format!("{status:?}{telemetry:?}{config:?}"))
     };
     let before = state();
-    let mut paths: Vec<String> = web::paths()
+    let mut paths: Vec<String> = http::paths()
         .map(|path| path.replace("{name}", "apache"))
         .collect();
     let besides = [

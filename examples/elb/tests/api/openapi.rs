@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::site::{Answer, World};
 
 pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    let text = include_str!("../../src/web/openapi.json");
+    let text = include_str!("../../src/http/openapi.json");
     serde_json::from_str(text).expect("the document is JSON")
 });
 
@@ -180,7 +180,7 @@ async fn described_and_served_paths_are_the_same() {
             }
         }
     }
-    let mut there: Vec<&str> = elb::web::paths().collect();
+    let mut there: Vec<&str> = elb::http::paths().collect();
     there.sort_unstable();
     described.sort_unstable();
     assert_eq!(there, described);

@@ -7,9 +7,9 @@ use std::time::Duration;
 use elb::balancer::Balancer;
 use elb::config::{Config, ServiceSettings};
 use elb::handle::{Handle, Requests};
+use elb::http::{self, Access, Site};
 use elb::policy::Mode;
 use elb::simulator::{Scenario, Simulation};
-use elb::web::{self, Access, Site};
 use sflow_metrics::Timestamp;
 use sflow_simulator::Workload;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -113,7 +113,7 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let site = Site::new(handle.clone()).with_access(access);
-        let server = tokio::spawn(web::serve(listener, site.clone(), std::future::pending()));
+        let server = tokio::spawn(http::serve(listener, site.clone(), std::future::pending()));
         let (steps, stepped) = mpsc::channel(1);
         let running = tokio::task::spawn(run(balancer, requests, stepped));
         Self {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use elb::web::Access;
+use elb::http::Access;
 
 use crate::site::World;
 

@@ -6,8 +6,8 @@ mod accessibility;
 mod browser;
 mod world;
 
+use elb::http::Access;
 use elb::policy::{Mode, SubjectKind};
-use elb::web::Access;
 
 use browser::Browser;
 use world::World;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use elb::balancer::Balancer;
 use elb::config::{Config, ServiceSettings};
 use elb::handle::{Handle, Requests};
+use elb::http::{self, Access, Site};
 use elb::policy::Mode;
 use elb::simulator::{Scenario, Simulation};
-use elb::web::{self, Access, Site};
 use sflow_metrics::Timestamp;
 use sflow_simulator::Workload;
 use tokio::net::TcpListener;
@@ -131,7 +131,7 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let site = Site::new(handle.clone()).with_access(self.access);
-        tokio::spawn(web::serve(listener, site, std::future::pending()));
+        tokio::spawn(http::serve(listener, site, std::future::pending()));
         tokio::spawn(handle_requests(balancer, requests));
         Served { address, handle }
     }

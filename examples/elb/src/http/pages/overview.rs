@@ -9,8 +9,8 @@ use super::signal::{self, State};
 use super::sparkline;
 use super::when::When;
 use crate::format::{limits, quantity, shortened};
+use crate::http::html::{Segment, Text};
 use crate::view::{DecisionView, ServiceView, SignalView};
-use crate::web::html::{Segment, Text};
 
 /// Maximum number of rows; services with problems come first.
 const ROWS: usize = 200;

@@ -10,7 +10,7 @@ use serve::Json;
 use super::input::{Nothing, Params};
 use crate::coverage::Coverage;
 use crate::format::{count, duration};
-use crate::web::Site;
+use crate::http::Site;
 use sflow_autoscale::problem::ProblemReason;
 use untrusted::printable;
 

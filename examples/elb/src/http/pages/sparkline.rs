@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::chart::series::Series;
+use crate::charts::series::Series;
 use crate::view::ServiceView;
 
 const WIDTH: f64 = 120.0;

@@ -17,8 +17,8 @@ use super::mode::send;
 use super::secret;
 use crate::config::{Config, ConfigError};
 use crate::handle;
-use crate::web::Site;
-use crate::web::access::{CostlyRead, Permit};
+use crate::http::Site;
+use crate::http::access::{CostlyRead, Permit};
 use serve::{Problem, quoted};
 use sflow_autoscale::observe::MetricQuery;
 

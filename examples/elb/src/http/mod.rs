@@ -17,8 +17,8 @@
 mod access;
 mod api;
 mod html;
-mod metrics;
-mod page;
+mod openmetrics;
+mod pages;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -44,7 +44,7 @@ use tokio::sync::oneshot;
 
 pub use self::access::Access;
 use self::access::RefusalLog;
-use crate::chart;
+use crate::charts;
 use crate::format::shortened;
 use crate::handle::Handle;
 use crate::policy::SubjectKind;
@@ -212,12 +212,12 @@ async fn show_page(
 ) -> Html<String> {
     // An invalid query string is ignored.
     let find = find.map_or_else(|_| String::new(), |Query(it)| it.find);
-    let sought = page::Sought(shortened(&find, 80));
-    Html(page::index(&site, &sought))
+    let sought = pages::Sought(shortened(&find, 80));
+    Html(pages::index(&site, &sought))
 }
 
 async fn show_service(State(site): State<Site>, Path(name): Path<String>) -> Response {
-    match page::of_service(&site, &name) {
+    match pages::of_service(&site, &name) {
         Some(page) => Html(page).into_response(),
         None => {
             let name = shortened(&name, 80);
@@ -228,7 +228,7 @@ async fn show_service(State(site): State<Site>, Path(name): Path<String>) -> Res
 }
 
 async fn show_pool(State(site): State<Site>, Path(name): Path<String>) -> Response {
-    match page::of_pool(&site, &name) {
+    match pages::of_pool(&site, &name) {
         Some(page) => Html(page).into_response(),
         None => {
             let name = shortened(&name, 80);
@@ -240,7 +240,7 @@ async fn show_pool(State(site): State<Site>, Path(name): Path<String>) -> Respon
 
 async fn show_script() -> Response {
     let javascript = [(CONTENT_TYPE, "text/javascript; charset=utf-8")];
-    (javascript, page::SCRIPT).into_response()
+    (javascript, pages::SCRIPT).into_response()
 }
 
 async fn show_chart(
@@ -266,13 +266,13 @@ fn draw_chart(site: &Site, file: &str) -> Response {
                 .status()
                 .lock()
                 .decisions(SubjectKind::Service, &service.name);
-            let live = chart::Live {
+            let live = charts::Live {
                 kind: SubjectKind::Service,
                 service,
                 decisions: &decisions,
                 began: snapshot.began,
             };
-            let svg = live.file(chart::WIDE);
+            let svg = live.file(charts::WIDE);
             ([(CONTENT_TYPE, "image/svg+xml")], svg).into_response()
         }
         None => {
@@ -289,7 +289,10 @@ async fn show_metrics(
     headers: HeaderMap,
 ) -> Response {
     let format = Format::of_request(&headers, Format::OpenMetrics);
-    let exposition = match work.run(move || metrics::exposition(&site, format)).await {
+    let exposition = match work
+        .run(move || openmetrics::exposition(&site, format))
+        .await
+    {
         Ok(exposition) => exposition,
         Err(problem) => return problem.into_response(),
     };

@@ -1,8 +1,8 @@
 //! A signal of a service: value and thresholds.
 
 use crate::format::{Scale, limits, quantity};
+use crate::http::html::Text;
 use crate::view::SignalView;
-use crate::web::html::Text;
 
 pub(super) fn row(signal: &SignalView) -> String {
     let metric = Text(&signal.metric);

@@ -9,7 +9,7 @@ use sflow_metrics::{
 };
 
 use super::input::{Params, limit, wrong_parameter};
-use crate::web::Site;
+use crate::http::Site;
 use serve::{Json, Problem, Work};
 
 #[derive(Deserialize)]

@@ -1,6 +1,6 @@
 //! Modes of services and pools, and buttons that change them.
 
-use crate::web::html::Text;
+use crate::http::html::Text;
 
 /// Dialog that confirms a change of the mode, and asks for the token if one is configured. Hidden
 /// without scripts.

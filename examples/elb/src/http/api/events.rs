@@ -6,7 +6,7 @@ use serve::Json;
 use sflow_metrics::event::{self, Event};
 
 use super::input::{Params, limit};
-use crate::web::Site;
+use crate::http::Site;
 use serve::Problem;
 
 #[derive(Deserialize)]

@@ -2,7 +2,7 @@
 
 use crate::coverage::{Coverage, Gap, Reporter};
 use crate::format::{count, duration, shortened};
-use crate::web::html::Text;
+use crate::http::html::Text;
 use sflow_autoscale::observe::IngestStats;
 
 /// Maximum number of listed agents; silent ones come first.

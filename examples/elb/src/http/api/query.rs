@@ -14,8 +14,8 @@ use sflow_metrics::{
 };
 
 use super::input::{Params, limit};
-use crate::web::Site;
-use crate::web::access::CostlyRead;
+use crate::http::Site;
+use crate::http::access::CostlyRead;
 use serve::{Problem, quoted};
 
 /// Limits of a query: length in bytes, and number of expressions. A query is computed at once,

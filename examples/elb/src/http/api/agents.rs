@@ -7,7 +7,7 @@ use sflow_metrics::{AgentStatus, Health, Timestamp};
 
 use super::input::{Params, limit};
 use crate::coverage::{Coverage, Gap};
-use crate::web::Site;
+use crate::http::Site;
 use serve::Problem;
 use sflow_autoscale::observe::IngestStats;
 

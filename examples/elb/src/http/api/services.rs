@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use serve::Json;
 
 use super::input::{Named, Nothing, Params, time};
+use crate::http::Site;
 use crate::policy::Mode;
 use crate::status::ServiceStatus;
 use crate::view::Point;
-use crate::web::Site;
 use serve::{Problem, quoted};
 use sflow_autoscale::observe::ContainerView;
 

@@ -11,9 +11,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::input::{Params, limit, time};
 use super::services::unknown;
+use crate::http::Site;
 use crate::policy::SubjectKind;
 use crate::status::Entry;
-use crate::web::Site;
 use serve::Problem;
 
 /// Maximum time to wait for the next decision.

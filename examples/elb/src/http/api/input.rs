@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::accept::TOML;
-use crate::web::Site;
+use crate::http::Site;
 use serve::{Problem, quoted};
 
 /// Query parameters. Unknown parameters are rejected.

@@ -15,7 +15,7 @@ mod when;
 use self::when::When;
 use super::Site;
 use super::html::{Segment, Text};
-use crate::chart;
+use crate::charts;
 use crate::coverage::Coverage;
 use crate::policy::SubjectKind;
 use crate::view::{DecisionView, PoolView, ServiceView, Snapshot};
@@ -165,7 +165,7 @@ fn whole(
 ) -> String {
     let title = Text(title);
     let style = include_str!("style.css");
-    let night = chart::night_rules();
+    let night = charts::night_rules();
     let head = head::render(snapshot);
     let version = env!("CARGO_PKG_VERSION");
     let dialog = modes::dialog(site.access.token.is_some());

@@ -1,9 +1,9 @@
 //! Containers of a service.
 
 use crate::format::{duration, quantity, shortened};
+use crate::http::html::Text;
 use crate::orchestrator::TaskState;
 use crate::view::{ServiceView, SignalView};
-use crate::web::html::Text;
 use sflow_autoscale::observe::ContainerView;
 
 /// Maximum number of rows.

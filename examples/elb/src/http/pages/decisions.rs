@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::when::When;
 use crate::format::{count, duration, quantity};
+use crate::http::html::{Segment, Text};
 use crate::policy::{Signal, Step, SubjectKind};
 use crate::status::Entry;
 use crate::view::{DecisionView, ServiceView};
-use crate::web::html::{Segment, Text};
 use sflow_autoscale::controller::Outcome;
 
 /// Number of decisions beside a chart.

@@ -2,11 +2,11 @@
 
 use super::when::When;
 use super::{decisions, modes, signal};
-use crate::chart;
+use crate::charts;
 use crate::format::number;
+use crate::http::html::{Segment, Text};
 use crate::policy::SubjectKind;
 use crate::view::{DecisionView, ServiceView};
-use crate::web::html::{Segment, Text};
 
 /// The card on the overview, with the last decisions.
 pub(super) fn card(service: &ServiceView, decisions: &[DecisionView], when: &When) -> String {
@@ -57,13 +57,16 @@ fn by_metric(service: &ServiceView, decisions: &[DecisionView], when: &When) -> 
 }
 
 fn charts(service: &ServiceView, decisions: &[DecisionView], when: &When, list: &str) -> String {
-    let live = chart::Live {
+    let live = charts::Live {
         kind: SubjectKind::Service,
         service,
         decisions,
         began: when.began,
     };
-    let (wide, narrow) = (live.part(chart::WIDE, list), live.part(chart::NARROW, list));
+    let (wide, narrow) = (
+        live.part(charts::WIDE, list),
+        live.part(charts::NARROW, list),
+    );
     format!("<div class=\"chart wide\">{wide}</div>\n<div class=\"chart narrow\">{narrow}</div>\n")
 }
 

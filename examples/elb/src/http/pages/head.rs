@@ -2,8 +2,8 @@
 
 use super::modes;
 use crate::format::{Scale, duration};
+use crate::http::html::Text;
 use crate::view::Snapshot;
-use crate::web::html::Text;
 
 pub(super) fn render(snapshot: &Snapshot) -> String {
     let facts = facts(snapshot);

@@ -2,12 +2,12 @@
 
 use super::when::When;
 use super::{decisions, modes, signal};
-use crate::chart;
+use crate::charts;
 use crate::format::{number, quantity};
+use crate::http::html::{Segment, Text};
 use crate::policy::SubjectKind;
 use crate::pool::hook::Action;
 use crate::view::{DecisionView, PoolView};
-use crate::web::html::{Segment, Text};
 use sflow_autoscale::node_pools::MachineStep;
 use sflow_autoscale::node_pools::PeerState;
 use sflow_autoscale::node_pools::PoolStatus;
@@ -49,13 +49,16 @@ fn section(
     let numbers = numbers(status);
     let as_service = pool.as_service();
     let signals: String = as_service.signals.iter().map(signal::row).collect();
-    let live = chart::Live {
+    let live = charts::Live {
         kind: SubjectKind::Pool,
         service: &as_service,
         decisions,
         began: when.began,
     };
-    let (wide, narrow) = (live.part(chart::WIDE, list), live.part(chart::NARROW, list));
+    let (wide, narrow) = (
+        live.part(charts::WIDE, list),
+        live.part(charts::NARROW, list),
+    );
     let machines = machines(status);
     let advised = advised(status);
     let orders = orders(status, when);

@@ -9,9 +9,9 @@ use serve::Json;
 use super::input::{Body, Named, Nothing, Params};
 use super::services::unknown;
 use crate::handle::{Refusal, Request};
+use crate::http::Site;
+use crate::http::access::Permit;
 use crate::policy::Mode;
-use crate::web::Site;
-use crate::web::access::Permit;
 use serve::{Problem, quoted};
 
 /// Duration of a mode that was set through the API.
