@@ -8,9 +8,11 @@ use serde_json::{Map, Value};
 
 use super::list::{Entry, kept_labels};
 use super::service::ResourcesAnswer;
-use crate::orchestrator::{
-    Availability, DRAINED_FOR, Node, NodeAddresses, OrchestratorError, ServiceId,
-};
+use crate::orchestrator::{Availability, Node, NodeAddresses, OrchestratorError, ServiceId};
+
+/// Label of a node with the name of the pool that it is drained for. Other instances of elb, also
+/// of other versions, continue with such nodes.
+const DRAINED_FOR: &str = "elb.drained-for";
 
 /// A node as returned by the engine.
 #[derive(Debug, Deserialize)]
@@ -138,13 +140,15 @@ impl NodeAnswer {
             .map(ResourcesAnswer::resources)
             .unwrap_or_default();
         let labels = self.spec.as_ref().and_then(|spec| spec.labels.clone());
+        let labels = labels.unwrap_or_default();
         let (id, name) = self.into_hostname();
         Node {
             tasks: tasks(&id),
             id,
             name,
             version,
-            labels: labels.unwrap_or_default(),
+            drained_for: labels.get(DRAINED_FOR).cloned(),
+            labels,
             resources,
             availability: match availability.as_str() {
                 "drain" => Availability::Drain,
@@ -256,6 +260,7 @@ mod tests {
                 name: "node1".to_owned(),
                 version: 9,
                 labels: BTreeMap::from([("disk".to_owned(), "ssd".to_owned())]),
+                drained_for: None,
                 availability: Availability::Active,
                 is_ready: true,
                 is_manager: false,

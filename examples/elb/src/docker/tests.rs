@@ -458,6 +458,8 @@ async fn a_census_counts_what_is_there_and_what_has_not_ended_yet() {
     assert_eq!((first.task_count(), second.task_count()), (2, 1));
     assert_eq!(first.resources.cores, 4.0);
     assert_eq!(second.labels["elb.drained-for"], "workers");
+    assert_eq!(second.drained_for.as_deref(), Some("workers"));
+    assert_eq!(first.drained_for, None);
     let [apache, agent] = &census.demands[..] else {
         panic!("{census:?}")
     };
@@ -490,6 +492,7 @@ async fn a_node_is_drained_with_all_that_it_had() {
         version: 8,
         labels: Default::default(),
         availability: Availability::Active,
+        drained_for: None,
         is_ready: true,
         is_manager: false,
         resources: Default::default(),

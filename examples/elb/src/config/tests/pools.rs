@@ -113,6 +113,7 @@ fn pool_with_all_settings_is_parsed() {
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into(),
         availability: Availability::Active,
+        drained_for: None,
         is_ready: true,
         is_manager,
         resources: Resources::default(),
