@@ -316,6 +316,3 @@ pub fn mode_unset(names: &[String]) -> String {
 const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
-
-#[cfg(test)]
-mod tests;

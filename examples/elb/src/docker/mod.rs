@@ -22,11 +22,6 @@ mod task;
 mod tls;
 mod update;
 
-#[cfg(test)]
-mod script;
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
@@ -50,7 +45,7 @@ use self::node::NodeAnswer;
 use self::service::ServiceAnswer;
 use self::task::{Failed, Place, TaskAnswer};
 use self::tls::Tls;
-pub use self::tls::{TlsError, TlsFiles};
+pub use self::tls::TlsFiles;
 use crate::orchestrator::{
     Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Scaling,
     Service, ServiceId, Task,

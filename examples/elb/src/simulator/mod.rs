@@ -14,12 +14,12 @@ pub use provisioner::SimulatedProvisioner;
 pub use scenario::{MachineSpec, Scenario, ServicePolicy};
 
 use crate::orchestrator::{
-    Availability, Census, Demand, Labelled, Node, NodeAddresses, Orchestrator,
-    OrchestratorError, Resources, Rollout, Scaling, Service, ServiceId, Task, TaskState,
+    Availability, Census, Demand, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError,
+    Resources, Rollout, Scaling, Service, ServiceId, Task, TaskState,
 };
-use crate::pool::hook::Action;
 use crate::shared::Shared;
 use provisioner::Inbox;
+use sflow_autoscale::node_pools::Action;
 
 /// A simulated cluster that starts at a given time.
 #[derive(Clone, Debug)]

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use elb::handle::{Refusal, Request};
+use elb::hooks::Pools;
 use elb::orchestrator::{
-    Availability, Census, Labelled, Node, NodeAddresses, Orchestrator,
-    OrchestratorError, Service,
+    Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Service,
 };
 use elb::policy::Mode;
-use elb::pool::pools::Pools;
 use elb::shared::Shared;
 use elb::simulator::{Scenario, Simulation};
 use sflow_autoscale::controller::Outcome;

@@ -1,10 +1,12 @@
+//! Node pools of the configuration file.
+
 use std::time::Duration;
 
-use super::refused;
-use crate::config::Config;
-use crate::orchestrator::{Availability, Node, Resources};
-use crate::policy::{Mode, Rule, Target};
-use crate::pool::hook::Call;
+use crate::config::refused;
+use elb::config::Config;
+use elb::hooks::Call;
+use elb::orchestrator::{Availability, Node, Resources};
+use elb::policy::{Mode, Rule, Target};
 use sflow_autoscale::node_pools::PeerSettings;
 
 const POOL: &str = "[[pool]]\nname = \"workers\"\n";
@@ -19,7 +21,7 @@ fn with_policy(lines: &str) -> String {
 }
 
 #[test]
-fn a_pool_needs_no_more_than_its_name_and_a_metric() {
+fn pool_requires_only_name_and_metric() {
     let config = Config::from_toml(&format!("{POOL}{}", with_policy(""))).unwrap();
     let [pool] = &config.pools[..] else {
         panic!("one pool")
@@ -90,7 +92,7 @@ fn pool_with_all_settings_is_parsed() {
     assert_eq!(pool.settings.schedules.len(), 1);
     let hook = pool.hook.as_ref().unwrap();
     assert_eq!((hook.tries, hook.timeout), (5, Duration::from_secs(90)));
-    let Call::Http { url, token } = &hook.call else {
+    let Call::Http { url, token, .. } = &hook.call else {
         panic!("{hook:?}")
     };
     assert_eq!(url, "http://10.0.0.9:8080/machines");
@@ -125,7 +127,7 @@ fn pool_with_all_settings_is_parsed() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_refused_with_its_key() {
+fn invalid_pool_is_refused_with_its_key() {
     let hook = |lines: &str| with_policy(&format!("hook = {{ {lines} }}"));
     let poor = |lines: &str| with_policy(&format!("poor = {{ {lines} }}"));
     for (lines, key, problem) in [
@@ -191,9 +193,9 @@ fn what_cannot_be_meant_is_refused_with_its_key() {
             "not applicable",
         ),
         (
-            hook("url = \"https://a/\""),
+            hook("url = \"ftp://a/\""),
             "pool[0].hook.url",
-            "such as curl",
+            "expected https://host:port/path",
         ),
         (
             hook("url = \"http://me:secret@a/\""),
@@ -273,7 +275,7 @@ fn what_cannot_be_meant_is_refused_with_its_key() {
 }
 
 #[test]
-fn pools_whose_labels_exclude_each_other_go_together() {
+fn pools_with_disjoint_labels_are_accepted() {
     let one = |name: &str, label: &str| {
         format!(
             "[[pool]]\nname = \"{name}\"\nlabels = {{ {label} }}\n{}",
@@ -287,7 +289,7 @@ fn pools_whose_labels_exclude_each_other_go_together() {
 }
 
 #[test]
-fn who_replaces_a_configuration_cannot_have_programs_of_his_own_run() {
+fn hook_of_new_configuration_is_refused() {
     let with = |hook: &str| {
         let text = format!("{POOL}{}", with_policy(hook));
         Config::from_toml(&text).unwrap()
