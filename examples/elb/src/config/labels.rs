@@ -62,8 +62,8 @@ impl Labels {
     ///
     /// # Errors
     ///
-    /// If a label is invalid, with its name, its value and the expected value. Then all labels are
-    /// ignored.
+    /// If labels are invalid: each with its name, its value and the expected value. Then all labels
+    /// are ignored.
     pub fn service(
         &self,
         name: &str,
@@ -77,6 +77,7 @@ impl Labels {
                 return Err(wrong(ENABLED, &problem));
             }
         }
+        let mut errors = Vec::new();
         let mut priority = 0;
         let mut policy = Table::new();
         let mut metrics: BTreeMap<String, Table> = BTreeMap::new();
@@ -86,30 +87,36 @@ impl Labels {
             };
             match key {
                 "enabled" | "owner" => {}
-                "priority" => {
-                    priority = value
-                        .trim()
-                        .parse()
-                        .map_err(|_| wrong(label, &format!("{value:?} is not a whole number")))?;
-                }
-                _ => match metric(key) {
-                    Some((metric, what)) => {
-                        let number: f64 = value
-                            .trim()
-                            .parse()
-                            .map_err(|_| wrong(label, &format!("{value:?} is not a number")))?;
-                        let settings = metrics.entry(metric).or_default();
-                        settings.insert(what.to_owned(), Value::Float(number));
+                "priority" => match value.trim().parse() {
+                    Ok(number) => priority = number,
+                    Err(_) => {
+                        errors.push(wrong(label, &format!("{value:?} is not a whole number")));
                     }
+                },
+                _ => match metric(key) {
+                    Some((metric, what)) => match value.trim().parse() {
+                        Ok(number) => {
+                            let settings = metrics.entry(metric).or_default();
+                            settings.insert(what.to_owned(), Value::Float(number));
+                        }
+                        Err(_) => {
+                            errors.push(wrong(label, &format!("{value:?} is not a number")));
+                        }
+                    },
                     None => {
                         let alone = Table::from_iter([entry(key, value)]);
-                        Value::Table(alone)
-                            .try_into::<Policy>()
-                            .map_err(|error| unknown(label, value, error.message()))?;
-                        merge(&mut policy, entry(key, value));
+                        match Value::Table(alone).try_into::<Policy>() {
+                            Ok(_) => merge(&mut policy, entry(key, value)),
+                            Err(error) => errors.push(unknown(label, value, error.message())),
+                        }
                     }
                 },
             }
+        }
+        match errors.len() {
+            0 => {}
+            1 => return Err(errors.remove(0)),
+            _ => return Err(ConfigError::Several(errors)),
         }
         if !metrics.is_empty() {
             let metric = |(name, mut settings): (String, Table)| {

@@ -11,6 +11,7 @@ pub(crate) use labels::LABEL_PREFIX;
 pub use labels::{DEFAULT_OWNER, OWNER};
 pub use labels::{ENABLED, Labels};
 pub use pool::Pool;
+pub(crate) use value::duration;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -265,6 +266,9 @@ pub enum ConfigError {
         /// The problem and the expected value.
         problem: String,
     },
+    /// Several errors.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Several(Vec<Self>),
 }
 
 /// Names of the services and pools with mode `act`.

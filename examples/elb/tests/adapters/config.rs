@@ -691,3 +691,60 @@ fn only_regular_files_of_bounded_size_are_read() {
         assert_eq!(problem, "not a regular file", "{}", special.display());
     }
 }
+
+#[test]
+fn all_unknown_keys_and_values_of_wrong_type_are_reported_with_their_lines() {
+    let error = refused(
+        "[control]\n\
+         bugdet = 4\n\
+         interval = 2\n\
+         [docker]\n\
+         tls = { ca = \"a\" }\n\
+         [[service]]\n\
+         name = \"a\"\n\
+         min = 1\n\
+         [service.policy]\n\
+         max = \"ten\"\n\
+         metric = [{ name = \"vir_cpu_cores\", goal = 1 }]\n\
+         [[service]]\n\
+         name = 7\n\
+         [pool]\n",
+    );
+    for (line, problem) in [
+        (
+            2,
+            "unknown field `bugdet`, expected one of `interval`, `mode`",
+        ),
+        (3, "invalid type: integer `2`, expected a duration such as"),
+        (
+            8,
+            "unknown field `min`, expected one of `name`, `priority`, `policy`",
+        ),
+        (10, "invalid type: string \"ten\", expected u32"),
+        (
+            11,
+            "unknown field `goal`, expected one of `name`, `target`, `lower`, `upper`",
+        ),
+    ] {
+        let place = error.find(&format!("at line {line},"));
+        let rest = place.map(|place| &error[place..]);
+        let end = rest.map(|rest| rest.find("\nTOML").unwrap_or(rest.len()));
+        let found = rest.zip(end).map(|(rest, end)| &rest[..end]);
+        assert!(
+            found.is_some_and(|found| found.contains(problem)),
+            "line {line}: {error}"
+        );
+    }
+    assert!(!error.contains("missing field `name`"), "{error}");
+    // Two errors in elements of a list.
+    let error = refused("[collector]\nagents = [1, \"10.0.0.1\", 2]\n");
+    assert!(
+        error.contains("integer `1`") && error.contains("integer `2`"),
+        "{error}"
+    );
+    // The number of errors is bounded.
+    let many: String = (0..100)
+        .map(|number| format!("key{number} = 1\n"))
+        .collect();
+    assert_eq!(refused(&many).matches("unknown field").count(), 20);
+}

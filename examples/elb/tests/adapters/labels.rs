@@ -131,3 +131,26 @@ fn error_names_the_invalid_label() {
     let refusal = read(&[("elb.enabled", "true"), ("elb.maxx", "3")]).unwrap_err();
     assert!(refusal.to_string().contains("`max`"), "{refusal}");
 }
+
+#[test]
+fn all_invalid_labels_of_a_service_are_reported() {
+    let error = read(&[
+        ("elb.enabled", "true"),
+        ("elb.maxx", "3"),
+        ("elb.min", "2"),
+        ("elb.mode", "on"),
+        ("elb.priority", "first"),
+        ("elb.cpu.target", "high"),
+    ]);
+    let error = error.unwrap_err().to_string();
+    let errors: Vec<&str> = error.split("; elb.").collect();
+    let starts: Vec<&str> = errors
+        .iter()
+        .map(|error| error.split(':').next().unwrap())
+        .collect();
+    assert_eq!(
+        starts,
+        ["elb.cpu.target", "maxx", "mode", "priority"],
+        "{error}"
+    );
+}
