@@ -10,7 +10,7 @@ use std::rc::Rc;
 use hyper::body::Bytes;
 use jiff::Timestamp;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, SeqAccess, Visitor};
-use serde::{Deserializer, de};
+use serde::{Deserialize, Deserializer, de};
 use tokio::sync::mpsc::Receiver;
 
 /// Maximum size of a list in bytes; 10,000 tasks need a third of it.
@@ -29,11 +29,20 @@ pub(crate) trait Entry: DeserializeOwned + Send + 'static {
 }
 
 /// Estimated memory of labels: each needs two allocations in a tree.
-pub(super) fn kept_labels(labels: Option<&BTreeMap<String, String>>) -> usize {
-    let labels = labels.into_iter().flatten();
+pub(super) fn kept_labels(labels: &BTreeMap<String, String>) -> usize {
+    let labels = labels.iter();
     labels
         .map(|(name, value)| 100 + name.len() + value.len())
         .sum()
+}
+
+/// Deserializes a field that engines may set to `null`.
+pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// A list.

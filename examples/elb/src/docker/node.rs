@@ -6,7 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::list::{Entry, kept_labels};
+use super::about::{Manager, Member};
+use super::list::{Entry, kept_labels, or_default};
 use super::service::ResourcesAnswer;
 use crate::orchestrator::{Availability, Node, NodeAddresses, OrchestratorError, ServiceId};
 
@@ -20,52 +21,68 @@ const DRAINED_FOR: &str = "elb.drained-for";
 pub(super) struct NodeAnswer {
     #[serde(rename = "ID")]
     id: String,
-    version: Option<Version>,
-    spec: Option<Spec>,
-    description: Option<Description>,
-    status: Option<Status>,
+    #[serde(default, deserialize_with = "or_default")]
+    version: Version,
+    #[serde(default, deserialize_with = "or_default")]
+    spec: Spec,
+    #[serde(default, deserialize_with = "or_default")]
+    description: Description,
+    #[serde(default, deserialize_with = "or_default")]
+    status: Status,
+    /// Only of a manager.
     manager_status: Option<ManagerStatus>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 struct Version {
     index: u64,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 struct Spec {
-    role: Option<String>,
-    availability: Option<String>,
-    labels: Option<BTreeMap<String, String>>,
+    role: String,
+    availability: String,
+    #[serde(deserialize_with = "or_default")]
+    labels: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 struct Description {
-    hostname: Option<String>,
-    resources: Option<ResourcesAnswer>,
+    hostname: String,
+    #[serde(deserialize_with = "or_default")]
+    resources: ResourcesAnswer,
+    #[serde(deserialize_with = "or_default")]
+    engine: EngineDescription,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct EngineDescription {
+    engine_version: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 struct Status {
-    state: Option<String>,
-    addr: Option<String>,
+    state: String,
+    addr: String,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 struct ManagerStatus {
+    leader: bool,
+    reachability: String,
     /// Address with a port.
-    addr: Option<String>,
+    addr: String,
 }
 
 impl Entry for NodeAnswer {
     fn kept(&self) -> usize {
-        let labels = self.spec.as_ref().and_then(|spec| spec.labels.as_ref());
-        size_of::<Self>() + kept_labels(labels)
+        size_of::<Self>() + kept_labels(&self.spec.labels)
     }
 }
 
@@ -73,15 +90,12 @@ impl NodeAnswer {
     /// The name of the node and its addresses according to the managers. Engines write `0.0.0.0`
     /// for an unknown address.
     pub(super) fn addresses(&self) -> NodeAddresses {
-        let status = self.status.as_ref().and_then(|status| status.addr.as_ref());
-        let status = status.and_then(|addr| addr.parse::<IpAddr>().ok());
-        let manager = self.manager_status.as_ref();
-        let manager = manager.and_then(|manager| manager.addr.as_ref());
-        let manager = manager.and_then(|addr| {
-            let with_port = addr.parse::<SocketAddr>().ok();
+        let manager = self.manager_status.as_ref().and_then(|manager| {
+            let with_port = manager.addr.parse::<SocketAddr>().ok();
             let with_port = with_port.map(|address| address.ip());
-            with_port.or_else(|| addr.parse().ok())
+            with_port.or_else(|| manager.addr.parse().ok())
         });
+        let status = self.status.addr.parse::<IpAddr>().ok();
         let mut addresses: Vec<IpAddr> = [status, manager]
             .into_iter()
             .flatten()
@@ -97,66 +111,59 @@ impl NodeAnswer {
 
     /// The name of the node if it is down, unless a pool drained it to remove it.
     pub(super) fn down(&self) -> Option<String> {
-        let state = self.status.as_ref()?.state.as_deref()?;
-        let labels = self.spec.as_ref().and_then(|spec| spec.labels.as_ref());
-        let is_given_back = labels.is_some_and(|labels| labels.contains_key(DRAINED_FOR));
-        let is_down = matches!(state, "down" | "disconnected") && !is_given_back;
-        is_down.then(|| self.hostname().to_owned())
+        let is_given_back = self.spec.labels.contains_key(DRAINED_FOR);
+        let is_down = matches!(self.status.state.as_str(), "down" | "disconnected");
+        (is_down && !is_given_back).then(|| self.hostname().to_owned())
     }
 
+    /// The host name; the id while the host name is unknown.
     fn hostname(&self) -> &str {
-        let description = self.description.as_ref();
-        let hostname = description.and_then(|description| description.hostname.as_deref());
-        hostname
-            .filter(|hostname| !hostname.is_empty())
-            .unwrap_or(&self.id)
+        match self.description.hostname.as_str() {
+            "" => &self.id,
+            hostname => hostname,
+        }
     }
 
-    /// Id and host name. The id is used for both while the host name is unknown.
+    /// Id and host name.
     pub(super) fn into_hostname(self) -> (String, String) {
-        (self.id.clone(), self.hostname().to_owned())
+        let hostname = self.hostname().to_owned();
+        (self.id, hostname)
     }
 
     /// The node with these tasks.
-    pub(super) fn into_node(self, tasks: impl FnOnce(&str) -> BTreeMap<ServiceId, u32>) -> Node {
-        let word = |word: Option<&String>| word.cloned().unwrap_or_default();
-        let availability = word(
-            self.spec
-                .as_ref()
-                .and_then(|spec| spec.availability.as_ref()),
-        );
-        let role = word(self.spec.as_ref().and_then(|spec| spec.role.as_ref()));
-        let state = word(
-            self.status
-                .as_ref()
-                .and_then(|status| status.state.as_ref()),
-        );
-        let version = self.version.as_ref().map_or(0, |version| version.index);
-        let resources = self
-            .description
-            .as_ref()
-            .and_then(|description| description.resources.as_ref());
-        let resources = resources
-            .map(ResourcesAnswer::resources)
-            .unwrap_or_default();
-        let labels = self.spec.as_ref().and_then(|spec| spec.labels.clone());
-        let labels = labels.unwrap_or_default();
-        let (id, name) = self.into_hostname();
+    pub(super) fn into_node(self, tasks: BTreeMap<ServiceId, u32>) -> Node {
         Node {
-            tasks: tasks(&id),
-            id,
-            name,
-            version,
-            drained_for: labels.get(DRAINED_FOR).cloned(),
-            labels,
-            resources,
-            availability: match availability.as_str() {
+            tasks,
+            version: self.version.index,
+            resources: self.description.resources.resources(),
+            availability: match self.spec.availability.as_str() {
                 "drain" => Availability::Drain,
                 "pause" => Availability::Pause,
                 _ => Availability::Active,
             },
-            is_ready: state == "ready",
-            is_manager: role == "manager",
+            drained_for: self.spec.labels.get(DRAINED_FOR).cloned(),
+            is_ready: self.status.state == "ready",
+            is_manager: self.spec.role == "manager",
+            name: self.hostname().to_owned(),
+            labels: self.spec.labels,
+            id: self.id,
+        }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn into_member(self) -> Member {
+        Member {
+            name: self.hostname().to_owned(),
+            state: self.status.state,
+            availability: self.spec.availability,
+            engine: self.description.engine.engine_version,
+            manager: self.manager_status.map(|status| Manager {
+                is_leader: status.leader,
+                is_reachable: status.reachability == "reachable",
+            }),
         }
     }
 }
