@@ -147,7 +147,23 @@ fn parse(text: &str) -> Result<File, ConfigError> {
         error.set_input(Some(text));
         errors.push(error.to_string());
     }
+    let errors: Vec<String> = errors.iter().map(|error| without_secrets(error)).collect();
     Err(ConfigError::Syntax(errors.join("\n")))
+}
+
+/// The error without the values of tokens in the lines that it quotes.
+fn without_secrets(error: &str) -> String {
+    let hidden = |line: &str| {
+        let value = line.match_indices("token").find_map(|(place, token)| {
+            let rest = line.get(place + token.len()..)?;
+            let rest = rest.trim_start_matches(['"', '\'', ' ', '\t']);
+            rest.strip_prefix('=')
+        });
+        let begin = value.and_then(|value| line.strip_suffix(value));
+        begin.map_or_else(|| line.to_owned(), |begin| format!("{begin} …"))
+    };
+    let lines: Vec<String> = error.split('\n').map(hidden).collect();
+    lines.join("\n")
 }
 
 /// Removes the key at this place, or the key or element with the value at this place.

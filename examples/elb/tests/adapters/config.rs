@@ -748,3 +748,19 @@ fn all_unknown_keys_and_values_of_wrong_type_are_reported_with_their_lines() {
         .collect();
     assert_eq!(refused(&many).matches("unknown field").count(), 20);
 }
+
+#[test]
+fn error_does_not_quote_tokens() {
+    for text in [
+        "[http]\ntoken = \"secret\n",
+        "[http]\n\"token\"=\"secret\" x\n",
+        "http = { listen = 1, token = \"secret\" }\n",
+        "[[pool]]\nname = \"a\"\nhook = { url = \"http://a/\", token = 'secret', retries = 3 }\n",
+    ] {
+        let error = refused(text);
+        assert!(error.contains("TOML parse error at line"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+    let error = refused("[http]\ntoken_file = 3 # a comment\n");
+    assert!(error.contains("a comment"), "{error}");
+}
