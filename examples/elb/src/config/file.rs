@@ -15,8 +15,8 @@ use super::policy::{self, Policy};
 use super::pool::{self, PoolFile};
 use super::value::{Span, at_least, wrong};
 use super::{
-    Collector, Config, ConfigError, ControlSettings, Discovery, Http, ServiceSettings, loopback,
-    token,
+    Collector, Config, ConfigError, ControlSettings, DEFAULT_OWNER, Discovery, Http,
+    ServiceSettings, loopback, token,
 };
 use crate::docker;
 use crate::policy::Mode;
@@ -104,7 +104,10 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
         },
         discovery: Discovery {
             enabled: file.control.discover.unwrap_or(true),
-            owner: file.control.owner.unwrap_or_else(|| "elb".to_owned()),
+            owner: file
+                .control
+                .owner
+                .unwrap_or_else(|| DEFAULT_OWNER.to_owned()),
             labels: Labels::new(file.defaults),
         },
         docker: docker::Settings {
@@ -216,7 +219,7 @@ fn networks(key: &str, given: &[String]) -> Result<Vec<IpNet>, ConfigError> {
 }
 
 fn endpoints(given: Option<Vec<String>>) -> Result<Vec<String>, ConfigError> {
-    let endpoints = given.unwrap_or_else(|| vec!["unix:///var/run/docker.sock".to_owned()]);
+    let endpoints = given.unwrap_or_else(|| docker::Settings::default().endpoints);
     if endpoints.is_empty() {
         return Err(wrong(
             "docker.endpoints",

@@ -180,7 +180,8 @@ impl Config {
     }
 
     /// Reads a configuration file of at most 4 MiB and the token files that it names, of at most 4
-    /// KiB each. Files must be regular. Blocks on file I/O.
+    /// KiB each. Checks the files with the certificate authorities of hooks. Files must be regular.
+    /// Blocks on file I/O.
     ///
     /// # Errors
     ///
@@ -195,6 +196,7 @@ impl Config {
         })?;
         let mut config = Self::from_toml(&text)?;
         config.read_token_files()?;
+        pool::check_files(&config.pools)?;
         Ok(config)
     }
 

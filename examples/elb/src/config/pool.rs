@@ -11,7 +11,7 @@ use super::ConfigError;
 use super::policy::{self, Policy};
 use super::token::{self, Owner, TokenFile};
 use super::value::{Span, at_least, positive, wrong};
-use crate::hooks::{Call, HookSettings, check_url};
+use crate::hooks::{Call, HookSettings, check_ca, check_url};
 use crate::policy::{Mode, Settings};
 use sflow_autoscale::node_pools::PeerSettings;
 use sflow_autoscale::node_pools::{MachineSettings, PoolSettings, Selector};
@@ -121,6 +121,19 @@ pub(super) fn read(given: Vec<PoolFile>) -> Result<(Vec<Pool>, Vec<TokenFile>), 
         pools.push(pool);
     }
     Ok((pools, files))
+}
+
+/// Checks the files with certificate authorities of hooks.
+pub(super) fn check_files(pools: &[Pool]) -> Result<(), ConfigError> {
+    for (place, pool) in pools.iter().enumerate() {
+        if let Some(hook) = &pool.hook
+            && let Call::Http { ca: Some(ca), .. } = &hook.call
+        {
+            let key = format!("pool[{place}].hook.ca");
+            check_ca(ca).map_err(|problem| wrong(&key, &problem))?;
+        }
+    }
+    Ok(())
 }
 
 impl Pool {

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 pub use self::call::{Call, HookError, HookSettings};
-pub(crate) use self::request::check_url;
+pub(crate) use self::request::{check_ca, check_url};
 use crate::config::Pool;
 
 /// The node pools of a configuration and their hooks.

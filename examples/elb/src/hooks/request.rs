@@ -71,6 +71,25 @@ pub(crate) fn check_url(url: &str) -> Result<bool, String> {
     Target::parse(url).map(|target| target.is_tls)
 }
 
+/// Whether a file contains certificate authorities. Blocks.
+///
+/// # Errors
+///
+/// A description of the problem.
+pub(crate) fn check_ca(ca: &Path) -> Result<(), String> {
+    let loaded = certificates(Some(ca)).load();
+    loaded.map(|_| ()).map_err(|error| error.to_string())
+}
+
+fn certificates(ca: Option<&Path>) -> Certificates {
+    Certificates {
+        server: "server",
+        address: "url",
+        ca: ca.map(Path::to_owned),
+        identity: None,
+    }
+}
+
 /// The server and path of a URL.
 struct Target {
     uri: Uri,
@@ -115,12 +134,7 @@ impl Target {
         if !self.is_tls {
             return Ok(Box::new(stream));
         }
-        let certificates = Certificates {
-            server: "server",
-            address: "url",
-            ca: ca.map(Path::to_owned),
-            identity: None,
-        };
+        let certificates = certificates(ca);
         // The files are read for each request, so that changes apply at once.
         let load = tokio::task::spawn_blocking(move || {
             let config = certificates.load();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::certificates::Authority;
 use crate::config::refused;
 use elb::config::Config;
 use elb::hooks::Call;
@@ -305,4 +306,33 @@ fn hook_of_new_configuration_is_refused() {
     assert_eq!(one.fixed_change(&other), None);
     other.http.names.push("elb.example.org".to_owned());
     assert_eq!(one.fixed_change(&other), Some("http.names"));
+}
+
+#[test]
+fn ca_file_of_hook_is_checked_when_the_file_is_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, ca) = (folder.path().join("elb.toml"), folder.path().join("ca.pem"));
+    let hook = |url: &str| with_policy(&format!("hook = {{ url = {url:?}, ca = {ca:?} }}"));
+    let text = format!("{POOL}{}", hook("https://10.0.0.9/machines"));
+    std::fs::write(&path, &text).unwrap();
+    // Parsing reads no file.
+    Config::from_toml(&text).unwrap();
+    let problem = || Config::load(&path).unwrap_err().to_string();
+    assert!(problem().starts_with("pool[0].hook.ca: "), "{}", problem());
+    assert!(problem().contains("ca.pem: No such file"), "{}", problem());
+    std::fs::write(&ca, "no certificate").unwrap();
+    assert!(problem().ends_with("no certificate found"), "{}", problem());
+    std::fs::write(&ca, Authority::new("machines").pem()).unwrap();
+    let config = Config::load(&path).unwrap();
+    // A client cannot change the file.
+    let other = Config::from_toml(&text.replace("ca.pem", "other.pem")).unwrap();
+    assert_eq!(config.fixed_change(&other), Some("pool.hook"));
+
+    let refusal = pool(&hook("http://10.0.0.9/machines"));
+    assert_eq!(
+        refusal,
+        "pool[0].hook.ca: only applicable to a url with https"
+    );
+    let refusal = pool(&with_policy("hook = { program = \"/a\", ca = \"/b\" }"));
+    assert_eq!(refusal, "pool[0].hook.ca: not applicable to a program");
 }
