@@ -283,7 +283,7 @@ fn configuration_with_unreadable_file_does_not_start() {
             "not a regular file",
         ),
         (format!("token_file = {large:?}"), "larger than 4096 bytes"),
-        (format!("token_file = {binary:?}"), "not text in UTF-8"),
+        (format!("token_file = {binary:?}"), "not UTF-8 text"),
         ("names = [\"elb.example\"]".to_owned(), "http.token_file"),
     ] {
         fs::write(&path, config("tcp://127.0.0.1:1", &http)).unwrap();
