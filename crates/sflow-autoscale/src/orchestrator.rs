@@ -53,8 +53,11 @@ pub trait Orchestrator {
         Vec::new()
     }
 
-    /// Sets the availability of a node, as it was read, and its label [`DRAINED_FOR`], which contains the
-    /// name of the pool that it is drained for (`None` removes the label). It changes nothing else.
+    /// Sets the availability of a node, as it was read, and the name of the pool that it is drained for
+    /// ([`Node::drained_for`]). It changes nothing else.
+    ///
+    /// The name is stored in the cluster, for example in a label of the node, because a later process
+    /// continues with the nodes that an earlier one has drained.
     ///
     /// # Errors
     ///
@@ -97,10 +100,6 @@ pub struct Labelled {
     pub labels: BTreeMap<String, String>,
 }
 
-/// The label of a node that is drained for a pool. A later process continues with such nodes, which is
-/// why the name of the label is fixed.
-pub const DRAINED_FOR: &str = "elb.drained-for";
-
 /// The cluster at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Census {
@@ -123,6 +122,9 @@ pub struct Node {
     pub labels: BTreeMap<String, String>,
     /// Whether tasks can be placed on it.
     pub availability: Availability,
+    /// The pool that it was drained for by [`Orchestrator::set_availability`]; `None` if an operator
+    /// drained it or it is not drained.
+    pub drained_for: Option<String>,
     /// Whether the orchestrator reaches it.
     pub is_ready: bool,
     /// Whether it is a manager of the cluster.

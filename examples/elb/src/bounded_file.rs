@@ -60,30 +60,3 @@ fn open(path: &Path) -> io::Result<File> {
     }
     options.open(path)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn only_regular_files_of_bounded_size_are_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
-        std::fs::write(&path, "12345678").unwrap();
-        assert_eq!(read_to_string(&path, 8).unwrap(), "12345678");
-        let error = read(&path, 7).unwrap_err().to_string();
-        assert_eq!(error, "larger than 7 bytes");
-        std::fs::write(&path, b"secret\xff").unwrap();
-        let error = read_to_string(&path, 8).unwrap_err().to_string();
-        assert_eq!(error, "not UTF-8 text");
-        let fifo = folder.path().join("fifo");
-        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        for special in [fifo.as_path(), folder.path(), Path::new("/dev/zero")] {
-            let error = read(special, 8).unwrap_err().to_string();
-            assert_eq!(error, "not a regular file", "{}", special.display());
-        }
-        let missing = read(&folder.path().join("missing"), 8).unwrap_err();
-        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
-    }
-}

@@ -7,7 +7,7 @@
 //!
 //! [`sflow_autoscale`] observes, decides and runs the control loop and the node pools. This crate
 //! contains the adapters: [`docker`] implements the orchestrator for swarm, [`simulator`] for tests
-//! without a cluster, [`pool`] calls the hooks that add and remove machines; [`http`] and
+//! without a cluster, [`hooks`] calls the hooks that add and remove machines; [`http`] and
 //! [`terminal`] show the status. The [`balancer`] connects them.
 
 #[cfg(target_os = "linux")]
@@ -17,6 +17,7 @@ mod bounded_file;
 pub mod charts;
 pub mod check;
 pub mod cli;
+mod client;
 pub mod compare;
 pub mod config;
 pub mod coverage;
@@ -24,15 +25,16 @@ pub mod docker;
 pub mod experiment;
 pub mod format;
 pub mod handle;
+pub mod hooks;
 pub mod http;
 pub mod latency;
 mod notices;
-pub mod pool;
 pub mod replay;
 pub mod shared;
 pub mod simulator;
 pub mod status;
 pub mod terminal;
+mod tls;
 pub mod view;
 
 pub use sflow_autoscale::{orchestrator, policy};

@@ -111,6 +111,26 @@ fn failure_exits_with_1_and_names_cause() {
 }
 
 #[test]
+fn check_lists_all_unknown_keys_with_their_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = configured(
+        folder.path(),
+        "[control]\nintervall = \"2s\"\n[defaults]\nmaxx = 3\n",
+    );
+    let output = elb(&["check", "--config", config.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in [
+        "at line 8,",
+        "unknown field `intervall`, expected one of `interval`",
+        "at line 10,",
+        "unknown field `maxx`, expected one of `mode`, `min`, `max`",
+    ] {
+        assert!(text.contains(part), "missing {part:?} in {text}");
+    }
+}
+
+#[test]
 fn wrong_usage_exits_with_2() {
     for args in [
         &[][..],

@@ -27,8 +27,7 @@ async fn scaling_changes_only_replicas_of_service_with_every_field() {
     let secret = engine.create("secrets", &secret);
     let config = json!({ "Name": engine.name("config"), "Data": "Y29uZmln" });
     let config = engine.create("configs", &config);
-    let mut spec: Value =
-        serde_json::from_str(include_str!("../src/docker/every-field.json")).unwrap();
+    let mut spec: Value = serde_json::from_str(include_str!("adapters/every-field.json")).unwrap();
     spec["Name"] = engine.name("every-field").into();
     let template = &mut spec["TaskTemplate"];
     template["ContainerSpec"]["Image"] = engine.image.clone().into();

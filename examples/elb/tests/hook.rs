@@ -1,12 +1,20 @@
 //! Hooks that add and remove machines, including ones that hang, fail or answer falsely.
 
+#[path = "support/certificates.rs"]
+mod certificates;
 mod support;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use elb::pool::hook::{Action, Call, HookError, HookSettings, Order, Promise};
+use certificates::{Authority, acceptor};
+
+use elb::hooks::{Call, HookError, HookSettings};
+use sflow_autoscale::node_pools::{Action, Order, Promise};
 use support::{HookServer, MAX_WAIT, wait_until};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 fn order() -> Order {
     Order {
@@ -131,7 +139,11 @@ async fn excessive_output_of_program_is_ignored() {
 
 fn http(url: String, token: Option<&str>) -> HookSettings {
     let token = token.map(str::to_owned);
-    settings(Call::Http { url, token })
+    settings(Call::Http {
+        url,
+        token,
+        ca: None,
+    })
 }
 
 #[tokio::test]
@@ -188,8 +200,222 @@ async fn refusal_and_invalid_response_of_server_are_distinguished() {
 
     let promise = ask("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
     assert_eq!(promise.give(&order()).await, Ok(Promise::default()));
+}
 
-    let secure = http("https://example.org/".to_owned(), None);
-    let refusal = secure.give(&order()).await.unwrap_err();
-    assert!(refusal.to_string().contains("use a program"), "{refusal}");
+/// A server with TLS that sends this response to each request, and the requests that it received.
+async fn https_server(
+    authority: &Authority,
+    names: &[&str],
+    until: i32,
+    response: &'static str,
+) -> (String, Arc<Mutex<Vec<String>>>) {
+    let acceptor = acceptor(&authority.issue(names, until), None);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!(
+        "https://{}/machines?sig=abcdef",
+        listener.local_addr().unwrap()
+    );
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let received = Arc::clone(&requests);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else {
+                continue;
+            };
+            let mut request = Vec::new();
+            while !request.ends_with(b"}") {
+                if stream.read_buf(&mut request).await.unwrap_or(0) == 0 {
+                    break;
+                }
+            }
+            let request = String::from_utf8(request).unwrap();
+            received.lock().unwrap().push(request.to_lowercase());
+            stream.write_all(response.as_bytes()).await.ok();
+            stream.shutdown().await.ok();
+        }
+    });
+    (url, requests)
+}
+
+/// A hook that trusts this authority. The folder contains the file of its certificate.
+fn https(url: String, authority: &Authority) -> (HookSettings, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, authority.pem()).unwrap();
+    let call = Call::Http {
+        url,
+        token: Some("secret".to_owned()),
+        ca: Some(ca),
+    };
+    let hook = HookSettings {
+        tries: 1,
+        ..settings(call)
+    };
+    (hook, folder)
+}
+
+const ACCEPTED: &str = "HTTP/1.1 202 Accepted\r\ncontent-length: 19\r\n\r\n{\"machine\":\"node4\"}";
+
+#[tokio::test]
+async fn https_server_with_trusted_certificate_receives_order() {
+    let authority = Authority::new("machines");
+    for name in ["127.0.0.1", "localhost"] {
+        let (url, requests) = https_server(&authority, &[name], 2100, ACCEPTED).await;
+        let (hook, _folder) = https(url.replace("127.0.0.1", name), &authority);
+        let promise = hook.give(&order()).await.unwrap();
+        assert_eq!(promise.machine.as_deref(), Some("node4"));
+        let requests = requests.lock().unwrap();
+        let [request] = &requests[..] else {
+            panic!("{requests:?}")
+        };
+        for part in [
+            "post /machines?sig=abcdef http/1.1",
+            "idempotency-key: pool-7-add",
+            "authorization: bearer secret",
+            &format!("host: {name}"),
+        ] {
+            assert!(request.contains(part), "{part}: {request}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn https_server_with_invalid_certificate_receives_nothing() {
+    let (authority, foreign) = (Authority::new("machines"), Authority::new("foreign"));
+    for (issuer, names, until, advice) in [
+        (
+            &foreign,
+            "127.0.0.1",
+            2100,
+            "ca.pem must contain the authority that signed",
+        ),
+        (
+            &authority,
+            "machines.example",
+            2100,
+            "use the host name of the server's certificate",
+        ),
+        (
+            &authority,
+            "127.0.0.1",
+            2010,
+            "renew the server's certificate",
+        ),
+    ] {
+        let (url, requests) = https_server(issuer, &[names], until, ACCEPTED).await;
+        let (hook, _folder) = https(url, &authority);
+        let error = hook.give(&order()).await.unwrap_err().to_string();
+        assert!(error.contains(advice), "{error}");
+        assert!(requests.lock().unwrap().is_empty());
+    }
+    // The authorities of the system do not include this one.
+    let (url, requests) = https_server(&authority, &["127.0.0.1"], 2100, ACCEPTED).await;
+    let (mut hook, _folder) = https(url, &authority);
+    if let Call::Http { ca, .. } = &mut hook.call {
+        *ca = None;
+    }
+    hook.give(&order()).await.unwrap_err();
+    assert!(requests.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn missing_or_invalid_ca_file_is_named() {
+    let authority = Authority::new("machines");
+    let (url, requests) = https_server(&authority, &["127.0.0.1"], 2100, ACCEPTED).await;
+    let (hook, folder) = https(url, &authority);
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, "no certificate").unwrap();
+    let error = hook.give(&order()).await.unwrap_err().to_string();
+    assert!(error.contains("ca.pem: no certificate found"), "{error}");
+    std::fs::remove_file(&ca).unwrap();
+    let error = hook.give(&order()).await.unwrap_err().to_string();
+    assert!(error.contains("ca.pem: No such file"), "{error}");
+    assert!(requests.lock().unwrap().is_empty());
+    // A corrected file is read by the next order.
+    std::fs::write(&ca, authority.pem()).unwrap();
+    hook.give(&order()).await.unwrap();
+}
+
+#[tokio::test]
+async fn server_without_tls_receives_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    let received = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let answer = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
+        stream.write_all(answer).await.unwrap();
+        let mut received = Vec::new();
+        // Reads until the client closes the connection.
+        stream.read_to_end(&mut received).await.ok();
+        received
+    });
+    let (hook, _folder) = https(url, &Authority::new("machines"));
+    let error = hook.give(&order()).await.unwrap_err().to_string();
+    assert!(error.contains("does not use TLS on this port"), "{error}");
+    let received = received.await.unwrap();
+    let is_secret = |bytes: &[u8]| bytes == b"secret";
+    assert!(!received.windows(6).any(is_secret), "{received:?}");
+}
+
+#[tokio::test]
+async fn redirect_is_refused_and_not_followed() {
+    let other = HookServer::start(vec![ACCEPTED]);
+    for status in [
+        "301 Moved",
+        "302 Found",
+        "303 See Other",
+        "307 Temporary",
+        "308 Permanent",
+    ] {
+        let answer = format!(
+            "HTTP/1.1 {status}\r\nlocation: http://{}/\r\ncontent-length: 0\r\n\r\n",
+            other.address
+        );
+        let server = HookServer::start(vec![answer.leak()]);
+        let hook = http(format!("http://{}/", server.address), Some("secret"));
+        let refusal = hook.give(&order()).await.unwrap_err();
+        assert!(matches!(refusal, HookError::Refused { .. }), "{refusal}");
+        assert!(
+            refusal.to_string().contains("redirects are not followed"),
+            "{refusal}"
+        );
+        assert_eq!(server.requests().len(), 1);
+    }
+    assert!(other.requests().is_empty());
+}
+
+#[tokio::test]
+async fn oversized_response_of_server_is_not_read_to_its_end() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n";
+    let answer = format!("{head}{}", "x".repeat(100_000));
+    let server = HookServer::start(vec![answer.leak()]);
+    let mut hook = http(format!("http://{}/", server.address), None);
+    hook.tries = 1;
+    let error = hook.give(&order()).await.unwrap_err().to_string();
+    assert!(error.contains("length limit exceeded"), "{error}");
+}
+
+#[tokio::test]
+async fn secrets_of_hook_are_not_shown() {
+    let authority = Authority::new("machines");
+    // The server repeats the token in its answer.
+    let refused = "HTTP/1.1 403 No\r\ncontent-length: 18\r\n\r\nno: Bearer secret!";
+    let (url, _) = https_server(&authority, &["127.0.0.1"], 2100, refused).await;
+    let address = url.split_once('?').unwrap().0.to_owned();
+    let (hook, _folder) = https(url, &authority);
+    let refusal = hook.give(&order()).await.unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        format!("{address}?… refused: status 403 Forbidden: no: Bearer …!")
+    );
+    for shown in [
+        format!("{hook:?} {refusal:?}"),
+        serde_json::to_string(&hook).unwrap(),
+    ] {
+        assert!(shown.contains(&address), "{shown}");
+        assert!(
+            !shown.contains("secret") && !shown.contains("abcdef"),
+            "{shown}"
+        );
+    }
 }

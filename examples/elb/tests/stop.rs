@@ -1,5 +1,5 @@
 //! Commands end on request, wrong clocks cause no endless work, a closed output causes no panic,
-//! and SIGHUP reads the configuration again.
+//! and SIGHUP reloads the configuration.
 
 #[path = "../../stop/tests/stalled/mod.rs"]
 mod stalled;
@@ -59,7 +59,7 @@ fn wait_for(lines: &mut Lines<BufReader<ChildStderr>>, text: &str) {
 }
 
 #[test]
-fn sighup_reads_the_configuration_again() {
+fn sighup_reloads_configuration() {
     let folder = Folder::new("elb-hangup");
     let socket = folder.path("no-docker.sock");
     let configuration = |interval: &str| {
@@ -82,10 +82,10 @@ fn sighup_reads_the_configuration_again() {
     wait_for(&mut lines, "Listening, HTTP");
     folder.file("elb.toml", configuration("3s").as_bytes());
     running.signal("HUP");
-    wait_for(&mut lines, "the new configuration is in use");
+    wait_for(&mut lines, "SIGHUP: configuration reloaded");
     folder.file("elb.toml", b"[control]\ninterval = 7\n");
     running.signal("HUP");
-    wait_for(&mut lines, "SIGHUP: the configuration is unchanged");
+    wait_for(&mut lines, "SIGHUP: configuration not changed");
     running.signal("TERM");
     assert!(running.wait().success());
 }

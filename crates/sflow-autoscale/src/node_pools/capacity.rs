@@ -256,6 +256,7 @@ mod tests {
             version: 1,
             labels: BTreeMap::from([("disk".to_owned(), "ssd".to_owned())]),
             availability: Availability::Active,
+            drained_for: None,
             is_ready: true,
             is_manager: name.starts_with('m'),
             resources: Resources {

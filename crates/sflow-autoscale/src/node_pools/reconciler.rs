@@ -13,7 +13,7 @@ use super::settings::PoolSettings;
 use super::status::{ActiveOrder, MachineState, MachineStatus, PoolEvent, PoolEventKind};
 use super::step::MachineStep;
 use crate::observe::MetricQuery;
-use crate::orchestrator::{Availability, Census, DRAINED_FOR, Demand, Node};
+use crate::orchestrator::{Availability, Census, Demand, Node};
 use crate::policy::{
     Decision, HoldReason, HostLoad, Mode, Observation, Policy, Reason, Signal, Stage, StayReason,
     Subject,
@@ -331,7 +331,7 @@ impl Reconciler {
         let mut due = std::mem::take(&mut self.due);
         self.record_steps(&due);
         let is_drained = |node: &&Node| {
-            node.labels.get(DRAINED_FOR) == Some(&self.pool.name)
+            node.drained_for.as_ref() == Some(&self.pool.name)
                 && node.is_ready
                 && node.availability == Availability::Drain
                 && self.pool.nodes.matches(node)

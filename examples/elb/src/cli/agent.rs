@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::{Log, end_requested, runtime};
 use crate::agent::{Roots, Settings, run};
+use crate::config::duration;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -66,12 +67,11 @@ fn with_port(collector: &str) -> String {
     }
 }
 
-fn polling(text: &str) -> Result<Duration, String> {
-    let time = super::check::time(text)?;
-    if time < Duration::from_secs(1) {
-        return Err("the shortest polling interval is 1 s".to_owned());
-    }
-    Ok(time)
+fn polling(text: &str) -> Result<Duration, &'static str> {
+    let expected = "expected a time from 1 s to 1 h, such as 10s";
+    let time = duration(text).ok_or(expected)?;
+    let range = Duration::from_secs(1)..=Duration::from_secs(3600);
+    range.contains(&time).then_some(time).ok_or(expected)
 }
 
 #[cfg(test)]

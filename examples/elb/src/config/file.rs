@@ -2,19 +2,21 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::path::PathBuf;
 
-use serde::Deserialize;
-
 use ipnet::IpNet;
+use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::labels::Labels;
 use super::policy::{self, Policy};
 use super::pool::{self, PoolFile};
 use super::value::{Span, at_least, wrong};
 use super::{
-    Collector, Config, ConfigError, ControlSettings, Discovery, Http, ServiceSettings, loopback,
-    token,
+    Collector, Config, ConfigError, ControlSettings, DEFAULT_OWNER, Discovery, Http,
+    ServiceSettings, loopback, token,
 };
 use crate::docker;
 use crate::policy::Mode;
@@ -24,8 +26,7 @@ use sflow_autoscale::observe::NodeSenders;
 const MOST_SERVICES: usize = 20_000;
 
 pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
-    let file: File =
-        toml::from_str(text).map_err(|error| ConfigError::Syntax(error.to_string()))?;
+    let file = parse(text)?;
     policy::check("defaults", &file.defaults)?;
     if file.service.len() > MOST_SERVICES {
         let problem = format!(
@@ -103,7 +104,10 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
         },
         discovery: Discovery {
             enabled: file.control.discover.unwrap_or(true),
-            owner: file.control.owner.unwrap_or_else(|| "elb".to_owned()),
+            owner: file
+                .control
+                .owner
+                .unwrap_or_else(|| DEFAULT_OWNER.to_owned()),
             labels: Labels::new(file.defaults),
         },
         docker: docker::Settings {
@@ -117,6 +121,76 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
         text: text.to_owned(),
         token_files: token_file.into_iter().chain(hook_files).collect(),
     })
+}
+
+/// Parses a file. The error contains all unknown keys and values of a wrong type, each with its
+/// line.
+fn parse(text: &str) -> Result<File, ConfigError> {
+    /// Maximum number of reported errors: the file is parsed again after each.
+    const MOST_ERRORS: usize = 20;
+
+    let mut error = match toml::from_str::<File>(text) {
+        Ok(file) => return Ok(file),
+        Err(error) => error,
+    };
+    let mut errors = vec![error.to_string()];
+    let mut document = DeTable::parse(text).ok();
+    while let Some(document) = &mut document
+        && errors.len() < MOST_ERRORS
+        && error
+            .span()
+            .is_some_and(|span| remove(document.get_mut(), &span))
+    {
+        match File::deserialize(toml::Deserializer::from(document.clone())) {
+            Ok(_) => break,
+            // The key was removed here.
+            Err(next) if next.message().starts_with("missing field") => break,
+            Err(next) => error = next,
+        }
+        error.set_input(Some(text));
+        errors.push(error.to_string());
+    }
+    let errors: Vec<String> = errors.iter().map(|error| without_secrets(error)).collect();
+    Err(ConfigError::Syntax(errors.join("\n")))
+}
+
+/// The error without the values of tokens in the lines that it quotes.
+fn without_secrets(error: &str) -> String {
+    let hidden = |line: &str| {
+        let value = line.match_indices("token").find_map(|(place, token)| {
+            let rest = line.get(place + token.len()..)?;
+            let rest = rest.trim_start_matches(['"', '\'', ' ', '\t']);
+            rest.strip_prefix('=')
+        });
+        let begin = value.and_then(|value| line.strip_suffix(value));
+        begin.map_or_else(|| line.to_owned(), |begin| format!("{begin} …"))
+    };
+    let lines: Vec<String> = error.split('\n').map(hidden).collect();
+    lines.join("\n")
+}
+
+/// Removes the key at this place, or the key or element with the value at this place.
+fn remove(table: &mut DeTable<'_>, place: &Range<usize>) -> bool {
+    let entry = table
+        .iter()
+        .find(|(key, value)| key.span() == *place || value.span() == *place);
+    if let Some(key) = entry.map(|(key, _)| key.clone()) {
+        return table.remove(&key).is_some();
+    }
+    table.iter_mut().any(|(_, value)| remove_in(value, place))
+}
+
+fn remove_in(value: &mut Spanned<DeValue<'_>>, place: &Range<usize>) -> bool {
+    match value.get_mut() {
+        DeValue::Table(table) => remove(table, place),
+        DeValue::Array(members) => {
+            let before = members.len();
+            let kept = members.iter().filter(|member| member.span() != *place);
+            *members = kept.cloned().collect();
+            members.len() < before || members.iter_mut().any(|member| remove_in(member, place))
+        }
+        _ => false,
+    }
 }
 
 /// Allowed senders of each node.
@@ -145,7 +219,7 @@ fn networks(key: &str, given: &[String]) -> Result<Vec<IpNet>, ConfigError> {
 }
 
 fn endpoints(given: Option<Vec<String>>) -> Result<Vec<String>, ConfigError> {
-    let endpoints = given.unwrap_or_else(|| vec!["unix:///var/run/docker.sock".to_owned()]);
+    let endpoints = given.unwrap_or_else(|| docker::Settings::default().endpoints);
     if endpoints.is_empty() {
         return Err(wrong(
             "docker.endpoints",

@@ -62,8 +62,8 @@ impl Labels {
     ///
     /// # Errors
     ///
-    /// If a label is invalid, with its name, its value and the expected value. Then all labels are
-    /// ignored.
+    /// If labels are invalid: each with its name, its value and the expected value. Then all labels
+    /// are ignored.
     pub fn service(
         &self,
         name: &str,
@@ -77,6 +77,7 @@ impl Labels {
                 return Err(wrong(ENABLED, &problem));
             }
         }
+        let mut errors = Vec::new();
         let mut priority = 0;
         let mut policy = Table::new();
         let mut metrics: BTreeMap<String, Table> = BTreeMap::new();
@@ -86,30 +87,36 @@ impl Labels {
             };
             match key {
                 "enabled" | "owner" => {}
-                "priority" => {
-                    priority = value
-                        .trim()
-                        .parse()
-                        .map_err(|_| wrong(label, &format!("{value:?} is not a whole number")))?;
-                }
-                _ => match metric(key) {
-                    Some((metric, what)) => {
-                        let number: f64 = value
-                            .trim()
-                            .parse()
-                            .map_err(|_| wrong(label, &format!("{value:?} is not a number")))?;
-                        let settings = metrics.entry(metric).or_default();
-                        settings.insert(what.to_owned(), Value::Float(number));
+                "priority" => match value.trim().parse() {
+                    Ok(number) => priority = number,
+                    Err(_) => {
+                        errors.push(wrong(label, &format!("{value:?} is not a whole number")));
                     }
+                },
+                _ => match metric(key) {
+                    Some((metric, what)) => match value.trim().parse() {
+                        Ok(number) => {
+                            let settings = metrics.entry(metric).or_default();
+                            settings.insert(what.to_owned(), Value::Float(number));
+                        }
+                        Err(_) => {
+                            errors.push(wrong(label, &format!("{value:?} is not a number")));
+                        }
+                    },
                     None => {
                         let alone = Table::from_iter([entry(key, value)]);
-                        Value::Table(alone)
-                            .try_into::<Policy>()
-                            .map_err(|error| unknown(label, value, error.message()))?;
-                        merge(&mut policy, entry(key, value));
+                        match Value::Table(alone).try_into::<Policy>() {
+                            Ok(_) => merge(&mut policy, entry(key, value)),
+                            Err(error) => errors.push(unknown(label, value, error.message())),
+                        }
                     }
                 },
             }
+        }
+        match errors.len() {
+            0 => {}
+            1 => return Err(errors.remove(0)),
+            _ => return Err(ConfigError::Several(errors)),
         }
         if !metrics.is_empty() {
             let metric = |(name, mut settings): (String, Table)| {
@@ -193,139 +200,4 @@ fn unknown(label: &str, value: &str, why: &str) -> ConfigError {
         problem += &format!("; for a metric ({short}, metric.NAME): {what}");
     }
     wrong(label, &problem)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::config::Config;
-    use crate::policy::{Mode, Rule, Target};
-
-    fn labels(labels: &[(&str, &str)]) -> BTreeMap<String, String> {
-        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        labels.iter().map(own).collect()
-    }
-
-    fn read(given: &[(&str, &str)]) -> Result<Option<ServiceSettings>, ConfigError> {
-        let config = Config::from_toml(
-            "[defaults]\nmax = 7\nmode = \"act\"\n\
-             metric = [{ name = \"vir_cpu_cores\", target = 0.5 }]\n",
-        )
-        .unwrap();
-        config.discovery.labels.service("web", &labels(given))
-    }
-
-    #[test]
-    fn labels_equal_the_settings_of_the_file() {
-        let service = read(&[
-            ("elb.enabled", "true"),
-            ("elb.min", "2"),
-            ("elb.priority", "-3"),
-            ("elb.cpu.target", "70"),
-            ("elb.metric.custom.orders.target", "12.5"),
-            ("elb.warm-up", "30s"),
-            ("elb.down.stabilise", "2m"),
-            ("elb.down.cooldown", "10s"),
-            ("elb.owner", "east"),
-            ("com.example.other", "x"),
-        ])
-        .unwrap()
-        .unwrap();
-        assert_eq!((service.name.as_str(), service.priority), ("web", -3));
-        let settings = &service.settings;
-        assert_eq!((settings.min, settings.max), (2, 7));
-        assert_eq!(settings.mode, Mode::Act);
-        assert_eq!(settings.warm_up, Duration::from_secs(30));
-        assert_eq!(settings.down.stabilise, Duration::from_secs(120));
-        assert_eq!(settings.down.cooldown, Duration::from_secs(10));
-        let Rule::Target { metrics, .. } = &settings.rule else {
-            panic!("{settings:?}");
-        };
-        let target = |metric: &str, target| Target {
-            metric: metric.to_owned(),
-            target,
-        };
-        assert_eq!(
-            metrics[..],
-            [
-                target("custom.orders", 12.5),
-                target("vir_cpu_utilization", 70.0)
-            ]
-        );
-    }
-
-    #[test]
-    fn missing_labels_use_defaults() {
-        let service = read(&[("elb.enabled", "yes")]).unwrap().unwrap();
-        let expected = Config::from_toml(
-            "[[service]]\nname = \"web\"\n[service.policy]\nmax = 7\nmode = \"act\"\n\
-             metric = [{ name = \"vir_cpu_cores\", target = 0.5 }]\n",
-        )
-        .unwrap();
-        assert_eq!(service, expected.services[0]);
-    }
-
-    #[test]
-    fn service_without_label_is_not_managed() {
-        assert_eq!(read(&[("elb.max", "3")]), Ok(None));
-        assert_eq!(
-            read(&[("elb.enabled", "false"), ("elb.max", "x")]),
-            Ok(None)
-        );
-    }
-
-    #[test]
-    fn error_names_the_invalid_label() {
-        for (label, value, phrase) in [
-            (
-                "elb.enabled",
-                "maybe",
-                "elb.enabled: \"maybe\" is not true or false",
-            ),
-            (
-                "elb.max",
-                "many",
-                "elb.max: \"many\": invalid type: string \"many\", expected u32",
-            ),
-            ("elb.maxx", "3", "elb.maxx: \"3\": unknown field `maxx`"),
-            (
-                "elb.up.rate",
-                "3",
-                "elb.up.rate: \"3\": unknown field `rate`",
-            ),
-            (
-                "elb.cpu.target",
-                "high",
-                "elb.cpu.target: \"high\" is not a number",
-            ),
-            (
-                "elb.cpu.target",
-                "-1",
-                "elb.metric[0].target: -1 is not positive",
-            ),
-            (
-                "elb.priority",
-                "first",
-                "elb.priority: \"first\" is not a whole number",
-            ),
-            ("elb.min", "0", "elb.min: must be at least 1"),
-            ("elb.mode", "on", "elb.mode: \"on\": unknown variant `on`"),
-            ("elb.metric.vir_cpu.target", "1", "elb.metric[0].name: "),
-            (
-                "elb.warm-up",
-                "soon",
-                "elb.warm-up: \"soon\": invalid value",
-            ),
-        ] {
-            let mut given = vec![("elb.enabled", "true")];
-            given.retain(|(known, _)| *known != label);
-            given.push((label, value));
-            let refusal = read(&given).unwrap_err().to_string();
-            assert!(refusal.starts_with(phrase), "{label}={value}: {refusal}");
-        }
-        let refusal = read(&[("elb.enabled", "true"), ("elb.maxx", "3")]).unwrap_err();
-        assert!(refusal.to_string().contains("`max`"), "{refusal}");
-    }
 }

@@ -11,6 +11,7 @@ pub(crate) use labels::LABEL_PREFIX;
 pub use labels::{DEFAULT_OWNER, OWNER};
 pub use labels::{ENABLED, Labels};
 pub use pool::Pool;
+pub(crate) use value::duration;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -179,7 +180,8 @@ impl Config {
     }
 
     /// Reads a configuration file of at most 4 MiB and the token files that it names, of at most 4
-    /// KiB each. Files must be regular. Blocks on file I/O.
+    /// KiB each. Checks the files with the certificate authorities of hooks. Files must be regular.
+    /// Blocks on file I/O.
     ///
     /// # Errors
     ///
@@ -194,6 +196,7 @@ impl Config {
         })?;
         let mut config = Self::from_toml(&text)?;
         config.read_token_files()?;
+        pool::check_files(&config.pools)?;
         Ok(config)
     }
 
@@ -265,6 +268,9 @@ pub enum ConfigError {
         /// The problem and the expected value.
         problem: String,
     },
+    /// Several errors.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Several(Vec<Self>),
 }
 
 /// Names of the services and pools with mode `act`.
@@ -316,6 +322,3 @@ pub fn mode_unset(names: &[String]) -> String {
 const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
-
-#[cfg(test)]
-mod tests;

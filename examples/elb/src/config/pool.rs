@@ -11,8 +11,8 @@ use super::ConfigError;
 use super::policy::{self, Policy};
 use super::token::{self, Owner, TokenFile};
 use super::value::{Span, at_least, positive, wrong};
+use crate::hooks::{Call, HookSettings, check_ca, check_url};
 use crate::policy::{Mode, Settings};
-use crate::pool::hook::{Call, HookSettings, check_url};
 use sflow_autoscale::node_pools::PeerSettings;
 use sflow_autoscale::node_pools::{MachineSettings, PoolSettings, Selector};
 use sflow_autoscale::observe::MetricQuery;
@@ -60,6 +60,7 @@ struct HookFile {
     url: Option<String>,
     token: Option<String>,
     token_file: Option<PathBuf>,
+    ca: Option<PathBuf>,
     timeout: Option<Span>,
     tries: Option<u32>,
     pause: Option<Span>,
@@ -120,6 +121,19 @@ pub(super) fn read(given: Vec<PoolFile>) -> Result<(Vec<Pool>, Vec<TokenFile>), 
         pools.push(pool);
     }
     Ok((pools, files))
+}
+
+/// Checks the files with certificate authorities of hooks.
+pub(super) fn check_files(pools: &[Pool]) -> Result<(), ConfigError> {
+    for (place, pool) in pools.iter().enumerate() {
+        if let Some(hook) = &pool.hook
+            && let Call::Http { ca: Some(ca), .. } = &hook.call
+        {
+            let key = format!("pool[{place}].hook.ca");
+            check_ca(ca).map_err(|problem| wrong(&key, &problem))?;
+        }
+    }
+    Ok(())
 }
 
 impl Pool {
@@ -253,6 +267,7 @@ impl HookFile {
                 for (name, is_given) in [
                     ("token", self.token.is_some()),
                     ("token_file", self.token_file.is_some()),
+                    ("ca", self.ca.is_some()),
                 ] {
                     if is_given {
                         let problem = "not applicable to a program";
@@ -272,10 +287,14 @@ impl HookFile {
                 if self.arguments.is_some() {
                     return Err(wrong(&of("arguments"), "not applicable to a url"));
                 }
-                check_url(&url).map_err(|problem| wrong(&of("url"), &problem))?;
+                let is_tls = check_url(&url).map_err(|problem| wrong(&of("url"), &problem))?;
+                if self.ca.is_some() && !is_tls {
+                    return Err(wrong(&of("ca"), "only applicable to a url with https"));
+                }
                 let token;
                 (token, file) = token::given(key, owner, self.token, self.token_file)?;
-                Call::Http { url, token }
+                let ca = self.ca;
+                Call::Http { url, token, ca }
             }
             _ => return Err(wrong(key, "set either a program or a url")),
         };

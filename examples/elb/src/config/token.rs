@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::value::wrong;
 use super::{Config, ConfigError};
 use crate::bounded_file;
-use crate::pool::hook::Call;
+use crate::hooks::Call;
 
 /// Minimum length of a write token; shorter ones can be guessed.
 const SHORTEST: usize = 16;
@@ -84,7 +84,7 @@ impl Config {
     }
 
     /// Copies tokens from a configuration that has read the same token files.
-    pub(crate) fn keep_tokens(&mut self, running: &mut Self) {
+    pub fn keep_tokens(&mut self, running: &mut Self) {
         for file in self.token_files.clone() {
             let is_known = |known: &TokenFile| known.path == file.path && known.owner == file.owner;
             if running.token_files.iter().any(is_known)

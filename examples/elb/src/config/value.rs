@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer};
 
@@ -58,7 +59,8 @@ impl<'de> Deserialize<'de> for Span {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Span, E> {
-                span(text).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+                let invalid = || E::invalid_value(serde::de::Unexpected::Str(text), &self);
+                duration(text).map(Span).ok_or_else(invalid)
             }
         }
 
@@ -66,16 +68,8 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
-fn span(text: &str) -> Option<Span> {
-    let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
-    let (number, unit) = text.split_at(digits);
-    let factor = match unit {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return None,
-    };
-    let seconds = number.parse::<f64>().ok()? * factor;
-    Duration::try_from_secs_f64(seconds).ok().map(Span)
+/// Parses a duration such as `10s`, `500ms` or `1h 30m`.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    let duration: SignedDuration = text.parse().ok()?;
+    duration.try_into().ok()
 }

@@ -1,10 +1,13 @@
 //! Version, swarm state and nodes of an engine, for diagnosis.
 
+use std::fmt;
+
 use serde::Deserialize;
 
 use super::Docker;
 use super::answer::Answer;
-use super::list::{Entry, List};
+use super::list::{List, or_default};
+use super::node::NodeAnswer;
 use crate::orchestrator::OrchestratorError;
 
 /// An engine and its role in a swarm.
@@ -51,23 +54,31 @@ pub struct Manager {
 }
 
 impl Docker {
+    /// Version of the engine that answers.
+    ///
+    /// # Errors
+    ///
+    /// If no manager answers, or the answer is invalid.
+    pub async fn version(&mut self) -> Result<EngineVersion, OrchestratorError> {
+        Ok(self.ask::<Answer>("/version").await?.json()?)
+    }
+
     /// The engine that answers, and its role in a swarm.
     ///
     /// # Errors
     ///
     /// If no engine answers, or the answer is invalid.
     pub async fn about(&mut self) -> Result<About, OrchestratorError> {
-        let version: VersionAnswer = self.ask::<Answer>("/version").await?.json()?;
+        let version = self.version().await?;
         let info: InfoAnswer = self.ask::<Answer>("/info").await?.json()?;
-        let swarm = info.swarm.unwrap_or_default();
         Ok(About {
             engine: version.engine,
             api: version.api,
             oldest_api: version.oldest_api.filter(|version| !version.is_empty()),
-            name: info.name.unwrap_or_default(),
-            swarm: swarm.local_node_state.unwrap_or_default(),
-            is_manager: swarm.control_available.unwrap_or_default(),
-            problem: swarm.error.unwrap_or_default(),
+            name: info.name,
+            swarm: info.swarm.local_node_state,
+            is_manager: info.swarm.control_available,
+            problem: info.swarm.error,
         })
     }
 
@@ -77,171 +88,44 @@ impl Docker {
     ///
     /// If no manager answers, or the answer is invalid.
     pub async fn members(&mut self) -> Result<Vec<Member>, OrchestratorError> {
-        let nodes = self.ask::<List<MemberAnswer>>("/nodes").await?.entries;
-        Ok(nodes.into_iter().map(MemberAnswer::into_member).collect())
+        let nodes = self.ask::<List<NodeAnswer>>("/nodes").await?.entries;
+        Ok(nodes.into_iter().map(NodeAnswer::into_member).collect())
     }
 }
 
-#[derive(Debug, Deserialize)]
-struct VersionAnswer {
+/// Version of an engine.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct EngineVersion {
+    /// Version of the engine.
     #[serde(rename = "Version")]
-    engine: String,
+    pub engine: String,
+    /// Newest supported API version, which is used for paths without a version.
     #[serde(rename = "ApiVersion")]
-    api: String,
+    pub api: String,
+    /// Oldest supported API version, if reported.
     #[serde(rename = "MinAPIVersion")]
-    oldest_api: Option<String>,
+    pub oldest_api: Option<String>,
+}
+
+impl fmt::Display for EngineVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, API {}", self.engine, self.api)
+    }
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct InfoAnswer {
-    name: Option<String>,
-    swarm: Option<SwarmAnswer>,
+    #[serde(default, deserialize_with = "or_default")]
+    name: String,
+    #[serde(default, deserialize_with = "or_default")]
+    swarm: SwarmAnswer,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", default)]
 struct SwarmAnswer {
-    local_node_state: Option<String>,
-    control_available: Option<bool>,
-    error: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct MemberAnswer {
-    #[serde(rename = "ID")]
-    id: String,
-    spec: Option<SpecAnswer>,
-    description: Option<DescriptionAnswer>,
-    status: Option<StatusAnswer>,
-    manager_status: Option<ManagerAnswer>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct SpecAnswer {
-    availability: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct DescriptionAnswer {
-    hostname: Option<String>,
-    engine: Option<EngineAnswer>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct EngineAnswer {
-    engine_version: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct StatusAnswer {
-    state: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ManagerAnswer {
-    leader: Option<bool>,
-    reachability: Option<String>,
-}
-
-impl Entry for MemberAnswer {}
-
-impl MemberAnswer {
-    fn into_member(self) -> Member {
-        let (name, engine) = match self.description {
-            Some(description) => (description.hostname, description.engine),
-            None => (None, None),
-        };
-        let manager = self.manager_status.map(|status| Manager {
-            is_leader: status.leader.unwrap_or_default(),
-            is_reachable: status.reachability.as_deref() == Some("reachable"),
-        });
-        Member {
-            name: name.filter(|name| !name.is_empty()).unwrap_or(self.id),
-            state: self
-                .status
-                .and_then(|status| status.state)
-                .unwrap_or_default(),
-            availability: self
-                .spec
-                .and_then(|spec| spec.availability)
-                .unwrap_or_default(),
-            engine: engine
-                .and_then(|engine| engine.engine_version)
-                .unwrap_or_default(),
-            manager,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::{About, Manager, Member};
-    use crate::docker::script::{Reply, Script, docker};
-
-    #[tokio::test]
-    async fn manager_returns_itself_and_the_nodes() {
-        let engine = Script::tcp(vec![
-            Reply::json(&json!({
-                "Version": "29.0.1", "ApiVersion": "1.52", "MinAPIVersion": "1.44", "Os": "linux",
-            })),
-            Reply::json(&json!({
-                "Name": "node1",
-                "Swarm": { "LocalNodeState": "active", "ControlAvailable": true, "Error": "" },
-            })),
-            Reply::json(&json!([
-                {
-                    "ID": "n1",
-                    "Spec": { "Role": "manager", "Availability": "active" },
-                    "Description": { "Hostname": "node1", "Engine": { "EngineVersion": "29.0.1" } },
-                    "Status": { "State": "ready", "Addr": "10.0.0.1" },
-                    "ManagerStatus": { "Leader": true, "Reachability": "reachable" },
-                },
-                { "ID": "n2", "Status": { "State": "unknown" } },
-            ])),
-        ])
-        .await;
-        let mut docker = docker(&[&engine]);
-        let about = docker.about().await.unwrap();
-        assert_eq!(
-            about,
-            About {
-                engine: "29.0.1".to_owned(),
-                api: "1.52".to_owned(),
-                oldest_api: Some("1.44".to_owned()),
-                name: "node1".to_owned(),
-                swarm: "active".to_owned(),
-                is_manager: true,
-                problem: String::new(),
-            }
-        );
-        let members = docker.members().await.unwrap();
-        let leader = Manager {
-            is_leader: true,
-            is_reachable: true,
-        };
-        let expected = [
-            Member {
-                name: "node1".to_owned(),
-                state: "ready".to_owned(),
-                availability: "active".to_owned(),
-                engine: "29.0.1".to_owned(),
-                manager: Some(leader),
-            },
-            Member {
-                name: "n2".to_owned(),
-                state: "unknown".to_owned(),
-                ..Member::default()
-            },
-        ];
-        assert_eq!(members, expected);
-    }
+    local_node_state: String,
+    control_available: bool,
+    error: String,
 }

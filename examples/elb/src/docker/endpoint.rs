@@ -8,12 +8,11 @@ use std::sync::Arc;
 
 use hyper::http::uri::Authority;
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
 use super::tls::Tls;
+use crate::client::{Stream, tcp};
 
 /// Why an endpoint is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -91,16 +90,10 @@ impl Endpoint {
                 let host = address
                     .rsplit_once(':')
                     .map_or(address.as_str(), |(host, _)| host);
-                Ok(Box::new(Tls::over(tls, stream, host).await?))
+                Ok(Box::new(tls.connect(stream, host).await?))
             }
         }
     }
-}
-
-async fn tcp(address: &str) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }
 
 /// Default ports without and with TLS.
@@ -155,66 +148,6 @@ impl fmt::Display for Endpoint {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::Tcp(address) => write!(f, "tcp://{address}"),
             Self::Tls(address) => write!(f, "https://{address}"),
-        }
-    }
-}
-
-/// A connection to an engine.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-#[cfg(test)]
-mod tests {
-    use super::Endpoint;
-
-    #[test]
-    fn valid_endpoints_are_parsed() {
-        for (endpoint, understood) in [
-            ("unix:///var/run/docker.sock", "unix:///var/run/docker.sock"),
-            ("tcp://10.99.0.1:2375", "tcp://10.99.0.1:2375"),
-            ("tcp://manager.example", "tcp://manager.example:2375"),
-            ("tcp://[fd00::1]:4243/", "tcp://[fd00::1]:4243"),
-            ("tcp://[::1]", "tcp://[::1]:2375"),
-            ("http://localhost:80", "tcp://localhost:80"),
-            ("https://manager.example", "https://manager.example:2376"),
-            ("https://[::1]:2377/", "https://[::1]:2377"),
-        ] {
-            let parsed: Endpoint = endpoint.parse().unwrap();
-            assert_eq!(parsed.to_string(), understood);
-        }
-    }
-
-    #[test]
-    fn invalid_endpoints_are_refused_with_the_reason() {
-        for (endpoint, reason) in [
-            ("", "no scheme"),
-            ("/var/run/docker.sock", "no scheme"),
-            ("unix://docker.sock", "must be absolute"),
-            ("tcp://", "no host"),
-            ("tcp://host/path", "no host"),
-            ("tcp://user@host:2375", "a user"),
-            ("tcp://host:0", "port 0"),
-            ("tcp://host:65536", "below 65536"),
-            ("tcp://host:", "below 65536"),
-            ("ssh://host", "unknown scheme"),
-        ] {
-            let error = endpoint.parse::<Endpoint>().unwrap_err().to_string();
-            assert!(error.contains(reason), "{endpoint}: {error}");
-            assert!(error.contains(&format!("{endpoint:?}")), "{error}");
-        }
-    }
-
-    #[test]
-    fn default_port_depends_on_tls() {
-        for (endpoint, secured) in [
-            ("tcp://manager", "https://manager:2376"),
-            ("tcp://manager:2375", "https://manager:2376"),
-            ("tcp://manager:9999", "https://manager:9999"),
-            ("unix:///docker.sock", "unix:///docker.sock"),
-        ] {
-            let endpoint: Endpoint = endpoint.parse().unwrap();
-            assert_eq!(endpoint.secured().to_string(), secured);
         }
     }
 }

@@ -4,20 +4,19 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1;
-use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
-use hyper::{Method, Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper::header::HeaderValue;
+use hyper::{Method, Response};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::answer::Answer;
-use super::endpoint::{Endpoint, EndpointError, Stream};
+use super::endpoint::{Endpoint, EndpointError};
 use super::failure::Failure;
 use super::list::{self, Entry, LIST_BYTES, List};
 use super::tls::Tls;
+use crate::client::{self, message};
 
 /// Maximum size of an answer that is not a list, in bytes.
 const OBJECT_BYTES: usize = 4 << 20;
@@ -74,113 +73,69 @@ impl Engine {
         &self.name
     }
 
-    /// The `Host` header.
-    pub(super) const fn host(&self) -> &HeaderValue {
-        &self.host
-    }
-
-    /// Opens a separate connection, within the time limit of a request.
-    ///
-    /// # Errors
-    ///
-    /// A description of the failure.
-    pub(super) async fn connect(&self) -> Result<Box<dyn Stream>, String> {
-        let connect = self.endpoint.connect(self.tls.as_ref());
-        match tokio::time::timeout(self.timeout, connect).await {
-            Ok(stream) => stream,
-            Err(_) => Err(format!("no connection within {:?}", self.timeout)),
-        }
-    }
-
     pub(crate) async fn get(&self, path: &str) -> Result<Answer, Failure> {
-        self.send(Method::GET, path, Bytes::new(), |response| {
-            self.receive(response)
-        })
-        .await
-    }
-
-    /// Reads a list. It is parsed on another thread while it is received.
-    pub(crate) async fn list<T: Entry>(&self, path: &str) -> Result<List<T>, Failure> {
-        self.send(Method::GET, path, Bytes::new(), |response| {
-            self.receive_list(response)
-        })
-        .await
+        self.exchange(Method::GET, path, Bytes::new()).await
     }
 
     pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
         let body = Bytes::from(body.to_string());
-        self.send(Method::POST, path, body, |response| self.receive(response))
+        self.exchange(Method::POST, path, body).await
+    }
+
+    /// Reads a list. It is parsed on another thread while it is received.
+    pub(crate) async fn list<T: Entry>(&self, path: &str) -> Result<List<T>, Failure> {
+        self.in_time(async {
+            let response = self.send(Method::GET, path, Bytes::new()).await?;
+            self.receive_list(response).await
+        })
+        .await
+    }
+
+    /// Starts to read a stream without end. The time limit applies to the head of the response.
+    pub(super) async fn stream(&self, path: &str) -> Result<Response<Incoming>, Failure> {
+        self.in_time(self.send(Method::GET, path, Bytes::new()))
             .await
     }
 
-    async fn send<A, R>(
+    async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, Failure> {
+        self.in_time(async {
+            let response = self.send(method, path, body).await?;
+            self.receive(response).await
+        })
+        .await
+    }
+
+    async fn in_time<T>(
         &self,
-        method: Method,
-        path: &str,
-        body: Bytes,
-        receive: impl FnOnce(Response<Incoming>) -> R,
-    ) -> Result<A, Failure>
-    where
-        R: Future<Output = Result<A, Failure>>,
-    {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, &self.host)
-            .header(USER_AGENT, concat!("elb/", env!("CARGO_PKG_VERSION")))
-            .header(CONTENT_TYPE, "application/json")
-            .header(CONNECTION, "close")
-            .body(Full::new(body))
-            .map_err(|error| self.silent(error.to_string()))?;
-        match tokio::time::timeout(self.timeout, self.exchange(request, receive)).await {
-            Ok(answer) => answer,
+        exchange: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        match tokio::time::timeout(self.timeout, exchange).await {
+            Ok(result) => result,
             Err(_) => Err(self.silent(format!("no answer within {:?}", self.timeout))),
         }
     }
 
-    /// Each request uses a new connection, which cannot have been closed by the engine in the
-    /// meantime.
-    async fn exchange<A, R>(
+    async fn send(
         &self,
-        request: Request<Full<Bytes>>,
-        receive: impl FnOnce(Response<Incoming>) -> R,
-    ) -> Result<A, Failure>
-    where
-        R: Future<Output = Result<A, Failure>>,
-    {
-        let stream = self
-            .endpoint
-            .connect(self.tls.as_ref())
-            .await
-            .map_err(|why| self.silent(why))?;
-        let (mut requests, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| self.silent(message(&error)))?;
-        let exchange = async {
-            let response = requests
-                .send_request(request)
-                .await
-                .map_err(|error| self.silent(message(&error)))?;
-            receive(response).await
-        };
-        let mut exchange = std::pin::pin!(exchange);
-        tokio::select! {
-            answer = &mut exchange => answer,
-            // Data received before the end of the connection is still processed.
-            _ = connection => exchange.await,
-        }
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, Failure> {
+        let request = client::request(method, &self.host, path);
+        let request = request.body(Full::new(body));
+        let request = request.map_err(|error| self.silent(error.to_string()))?;
+        let stream = self.endpoint.connect(self.tls.as_ref()).await;
+        let stream = stream.map_err(|why| self.silent(why))?;
+        let response = client::send(stream, request).await;
+        response.map_err(|error| self.silent(message(&error)))
     }
 
     async fn receive(&self, response: Response<Incoming>) -> Result<Answer, Failure> {
-        let (head, mut body) = response.into_parts();
-        let mut bytes = Vec::new();
-        while let Some(part) = self.next_part(&mut body).await? {
-            if bytes.len() + part.len() > OBJECT_BYTES {
-                return Err(self.too_large(OBJECT_BYTES));
-            }
-            bytes.extend_from_slice(&part);
-        }
-        Answer::read(self.name(), head.status, bytes.into())
+        let status = response.status();
+        let body = Limited::new(response.into_body(), OBJECT_BYTES);
+        let body = body.collect().await;
+        let body = body.map_err(|error| self.broken(&*error, OBJECT_BYTES))?;
+        Answer::read(self.name(), status, body.to_bytes())
     }
 
     async fn receive_list<T: Entry>(
@@ -197,15 +152,13 @@ impl Engine {
         let date = Answer::date_of(response.headers());
         let (parts, received) = mpsc::channel(PARTS);
         let parsing = tokio::task::spawn_blocking(move || list::parse(received));
-        let mut body = response.into_body();
-        let mut length = 0;
-        while let Some(part) = self.next_part(&mut body).await? {
-            length += part.len();
-            if length > LIST_BYTES {
-                return Err(self.too_large(LIST_BYTES));
-            }
+        let mut body = Limited::new(response.into_body(), LIST_BYTES);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| self.broken(&*error, LIST_BYTES))?;
             // The parser ends early if the data is not a list.
-            if parts.send(part).await.is_err() {
+            if let Ok(part) = frame.into_data()
+                && parts.send(part).await.is_err()
+            {
                 break;
             }
         }
@@ -217,19 +170,12 @@ impl Engine {
         Ok(List { entries, date })
     }
 
-    /// The next part of a body; `None` at the end.
-    async fn next_part(&self, body: &mut Incoming) -> Result<Option<Bytes>, Failure> {
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| self.silent(message(&error)))?;
-            if let Ok(part) = frame.into_data() {
-                return Ok(Some(part));
-            }
+    /// A body that is incomplete, or longer than `limit` bytes.
+    fn broken(&self, error: &(dyn Error + Send + Sync + 'static), limit: usize) -> Failure {
+        match error.is::<LengthLimitError>() {
+            true => self.unreadable(format!("larger than {} MiB", limit >> 20)),
+            false => self.silent(message(error)),
         }
-        Ok(None)
-    }
-
-    fn too_large(&self, limit: usize) -> Failure {
-        self.unreadable(format!("larger than {} MiB", limit >> 20))
     }
 
     fn unreadable(&self, why: String) -> Failure {
@@ -263,12 +209,4 @@ pub(super) fn segment(text: &str) -> String {
         }
     }
     segment
-}
-
-/// An error with its causes: the outer errors of hyper contain few details.
-fn message(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |&error| error.source());
-    let mut message: Vec<String> = causes.map(ToString::to_string).collect();
-    message.dedup();
-    message.join(": ")
 }

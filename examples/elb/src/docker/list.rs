@@ -10,7 +10,7 @@ use std::rc::Rc;
 use hyper::body::Bytes;
 use jiff::Timestamp;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, SeqAccess, Visitor};
-use serde::{Deserializer, de};
+use serde::{Deserialize, Deserializer, de};
 use tokio::sync::mpsc::Receiver;
 
 /// Maximum size of a list in bytes; 10,000 tasks need a third of it.
@@ -29,11 +29,20 @@ pub(crate) trait Entry: DeserializeOwned + Send + 'static {
 }
 
 /// Estimated memory of labels: each needs two allocations in a tree.
-pub(super) fn kept_labels(labels: Option<&BTreeMap<String, String>>) -> usize {
-    let labels = labels.into_iter().flatten();
+pub(super) fn kept_labels(labels: &BTreeMap<String, String>) -> usize {
+    let labels = labels.iter();
     labels
         .map(|(name, value)| 100 + name.len() + value.len())
         .sum()
+}
+
+/// Deserializes a field that engines may set to `null`.
+pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// A list.
@@ -134,82 +143,5 @@ impl<'de, T: Entry> Visitor<'de> for Entries<T> {
             entries.push(entry);
         }
         Ok(entries)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde::Deserialize;
-    use tokio::sync::mpsc;
-
-    use super::*;
-
-    #[derive(Debug, PartialEq, Deserialize)]
-    struct One {
-        id: u32,
-        labels: Option<BTreeMap<String, String>>,
-    }
-
-    impl Entry for One {
-        fn kept(&self) -> usize {
-            size_of::<Self>() + kept_labels(self.labels.as_ref())
-        }
-    }
-
-    /// Parses the text in parts of this many bytes.
-    fn parsed(text: &str, size: usize) -> Result<usize, String> {
-        let (sender, parts) = mpsc::channel(1);
-        let text = text.as_bytes().to_vec();
-        let sending = std::thread::spawn(move || {
-            for part in text.chunks(size) {
-                if sender.blocking_send(Bytes::copy_from_slice(part)).is_err() {
-                    return;
-                }
-            }
-        });
-        let result = parse::<One>(parts);
-        sending.join().unwrap();
-        result
-            .map(|list| list.len())
-            .map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn lists_are_parsed_in_parts_of_any_size() {
-        let text = r#" [{"id":1},{"id":2,"more":[{"x":"\"]"}]}, {"id":3}] "#;
-        for size in [1, 7, 1000] {
-            assert_eq!(parsed(text, size), Ok(3));
-        }
-        assert_eq!(parsed("null", 2), Ok(0));
-        assert_eq!(parsed("[]", 1), Ok(0));
-        for (text, problem) in [
-            ("", "EOF"),
-            ("[{\"id\":1},", "EOF"),
-            ("[{\"id\":1}] x", "trailing characters"),
-            ("{}", "expected a list"),
-            ("<html>", "expected value"),
-        ] {
-            let error = parsed(text, 3).unwrap_err();
-            assert!(error.contains(problem), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn entries_and_what_is_kept_of_them_are_bounded() {
-        let ignored = "x".repeat(3 << 20);
-        let entry = format!("{{\"id\":1,\"more\":\"{ignored}\"}}");
-        assert_eq!(
-            parsed(&format!("[{}]", [&*entry; 5].join(",")), 65_536),
-            Ok(5)
-        );
-        let large = format!("[{{\"id\":1,\"more\":\"{ignored}{ignored}\"}}]");
-        let error = parsed(&large, 65_536).unwrap_err();
-        assert!(error.contains("entry larger than 4 MiB"), "{error}");
-        // 100 labels in each of many entries.
-        let labels: Vec<String> = (0..100).map(|label| format!("\"{label}\":\"\"")).collect();
-        let entry = format!("{{\"id\":1,\"labels\":{{{}}}}}", labels.join(","));
-        let many = format!("[{}]", vec![entry; 8_000].join(","));
-        let error = parsed(&many, 65_536).unwrap_err();
-        assert!(error.contains("need more than 64 MiB"), "{error}");
     }
 }

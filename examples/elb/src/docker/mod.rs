@@ -22,21 +22,15 @@ mod task;
 mod tls;
 mod update;
 
-#[cfg(test)]
-mod script;
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 use tracing::{debug, info, warn};
 
-pub use self::about::{About, Manager, Member};
+pub use self::about::{About, EngineVersion, Manager, Member};
 use self::answer::Answer;
 use self::endpoint::Endpoint;
 pub use self::endpoint::EndpointError;
@@ -50,7 +44,7 @@ use self::node::NodeAnswer;
 use self::service::ServiceAnswer;
 use self::task::{Failed, Place, TaskAnswer};
 use self::tls::Tls;
-pub use self::tls::{TlsError, TlsFiles};
+pub use self::tls::TlsFiles;
 use crate::orchestrator::{
     Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Scaling,
     Service, ServiceId, Task,
@@ -147,15 +141,6 @@ impl Docker {
     /// The endpoint that is used first.
     pub fn endpoint(&self) -> &str {
         self.manager.name()
-    }
-
-    /// Version of the engine that answers.
-    ///
-    /// # Errors
-    ///
-    /// If no manager answers, or the answer is invalid.
-    pub async fn version(&mut self) -> Result<EngineVersion, OrchestratorError> {
-        Ok(self.ask::<Answer>("/version").await?.json()?)
     }
 
     /// Reads from the first manager that answers.
@@ -392,7 +377,10 @@ impl Orchestrator for Docker {
         let services = services.into_iter();
         Ok(Census {
             nodes: nodes
-                .map(|node| node.into_node(|id| crowds.remove(id).unwrap_or_default()))
+                .map(|node| {
+                    let tasks = crowds.remove(node.id()).unwrap_or_default();
+                    node.into_node(tasks)
+                })
                 .collect(),
             demands: services.map(ServiceAnswer::into_demand).collect(),
         })
@@ -417,23 +405,5 @@ impl Orchestrator for Docker {
         }
         posted?;
         Ok(())
-    }
-}
-
-/// Version of an engine.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct EngineVersion {
-    /// Version of the engine.
-    #[serde(rename = "Version")]
-    pub engine: String,
-    /// Newest API version, which is used for paths without a version.
-    #[serde(rename = "ApiVersion")]
-    pub api: String,
-}
-
-impl fmt::Display for EngineVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, API {}", self.engine, self.api)
     }
 }

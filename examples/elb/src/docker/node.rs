@@ -6,11 +6,14 @@ use std::net::{IpAddr, SocketAddr};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::list::{Entry, kept_labels};
+use super::about::{Manager, Member};
+use super::list::{Entry, kept_labels, or_default};
 use super::service::ResourcesAnswer;
-use crate::orchestrator::{
-    Availability, DRAINED_FOR, Node, NodeAddresses, OrchestratorError, ServiceId,
-};
+use crate::orchestrator::{Availability, Node, NodeAddresses, OrchestratorError, ServiceId};
+
+/// Label of a node with the name of the pool that it is drained for. Other instances of elb, also
+/// of other versions, continue with such nodes.
+const DRAINED_FOR: &str = "elb.drained-for";
 
 /// A node as returned by the engine.
 #[derive(Debug, Deserialize)]
@@ -18,52 +21,68 @@ use crate::orchestrator::{
 pub(super) struct NodeAnswer {
     #[serde(rename = "ID")]
     id: String,
-    version: Option<Version>,
-    spec: Option<Spec>,
-    description: Option<Description>,
-    status: Option<Status>,
+    #[serde(default, deserialize_with = "or_default")]
+    version: Version,
+    #[serde(default, deserialize_with = "or_default")]
+    spec: Spec,
+    #[serde(default, deserialize_with = "or_default")]
+    description: Description,
+    #[serde(default, deserialize_with = "or_default")]
+    status: Status,
+    /// Only of a manager.
     manager_status: Option<ManagerStatus>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 struct Version {
     index: u64,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 struct Spec {
-    role: Option<String>,
-    availability: Option<String>,
-    labels: Option<BTreeMap<String, String>>,
+    role: String,
+    availability: String,
+    #[serde(deserialize_with = "or_default")]
+    labels: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 struct Description {
-    hostname: Option<String>,
-    resources: Option<ResourcesAnswer>,
+    hostname: String,
+    #[serde(deserialize_with = "or_default")]
+    resources: ResourcesAnswer,
+    #[serde(deserialize_with = "or_default")]
+    engine: EngineDescription,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct EngineDescription {
+    engine_version: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 struct Status {
-    state: Option<String>,
-    addr: Option<String>,
+    state: String,
+    addr: String,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 struct ManagerStatus {
+    leader: bool,
+    reachability: String,
     /// Address with a port.
-    addr: Option<String>,
+    addr: String,
 }
 
 impl Entry for NodeAnswer {
     fn kept(&self) -> usize {
-        let labels = self.spec.as_ref().and_then(|spec| spec.labels.as_ref());
-        size_of::<Self>() + kept_labels(labels)
+        size_of::<Self>() + kept_labels(&self.spec.labels)
     }
 }
 
@@ -71,15 +90,12 @@ impl NodeAnswer {
     /// The name of the node and its addresses according to the managers. Engines write `0.0.0.0`
     /// for an unknown address.
     pub(super) fn addresses(&self) -> NodeAddresses {
-        let status = self.status.as_ref().and_then(|status| status.addr.as_ref());
-        let status = status.and_then(|addr| addr.parse::<IpAddr>().ok());
-        let manager = self.manager_status.as_ref();
-        let manager = manager.and_then(|manager| manager.addr.as_ref());
-        let manager = manager.and_then(|addr| {
-            let with_port = addr.parse::<SocketAddr>().ok();
+        let manager = self.manager_status.as_ref().and_then(|manager| {
+            let with_port = manager.addr.parse::<SocketAddr>().ok();
             let with_port = with_port.map(|address| address.ip());
-            with_port.or_else(|| addr.parse().ok())
+            with_port.or_else(|| manager.addr.parse().ok())
         });
+        let status = self.status.addr.parse::<IpAddr>().ok();
         let mut addresses: Vec<IpAddr> = [status, manager]
             .into_iter()
             .flatten()
@@ -95,64 +111,59 @@ impl NodeAnswer {
 
     /// The name of the node if it is down, unless a pool drained it to remove it.
     pub(super) fn down(&self) -> Option<String> {
-        let state = self.status.as_ref()?.state.as_deref()?;
-        let labels = self.spec.as_ref().and_then(|spec| spec.labels.as_ref());
-        let is_given_back = labels.is_some_and(|labels| labels.contains_key(DRAINED_FOR));
-        let is_down = matches!(state, "down" | "disconnected") && !is_given_back;
-        is_down.then(|| self.hostname().to_owned())
+        let is_given_back = self.spec.labels.contains_key(DRAINED_FOR);
+        let is_down = matches!(self.status.state.as_str(), "down" | "disconnected");
+        (is_down && !is_given_back).then(|| self.hostname().to_owned())
     }
 
+    /// The host name; the id while the host name is unknown.
     fn hostname(&self) -> &str {
-        let description = self.description.as_ref();
-        let hostname = description.and_then(|description| description.hostname.as_deref());
-        hostname
-            .filter(|hostname| !hostname.is_empty())
-            .unwrap_or(&self.id)
+        match self.description.hostname.as_str() {
+            "" => &self.id,
+            hostname => hostname,
+        }
     }
 
-    /// Id and host name. The id is used for both while the host name is unknown.
+    /// Id and host name.
     pub(super) fn into_hostname(self) -> (String, String) {
-        (self.id.clone(), self.hostname().to_owned())
+        let hostname = self.hostname().to_owned();
+        (self.id, hostname)
     }
 
     /// The node with these tasks.
-    pub(super) fn into_node(self, tasks: impl FnOnce(&str) -> BTreeMap<ServiceId, u32>) -> Node {
-        let word = |word: Option<&String>| word.cloned().unwrap_or_default();
-        let availability = word(
-            self.spec
-                .as_ref()
-                .and_then(|spec| spec.availability.as_ref()),
-        );
-        let role = word(self.spec.as_ref().and_then(|spec| spec.role.as_ref()));
-        let state = word(
-            self.status
-                .as_ref()
-                .and_then(|status| status.state.as_ref()),
-        );
-        let version = self.version.as_ref().map_or(0, |version| version.index);
-        let resources = self
-            .description
-            .as_ref()
-            .and_then(|description| description.resources.as_ref());
-        let resources = resources
-            .map(ResourcesAnswer::resources)
-            .unwrap_or_default();
-        let labels = self.spec.as_ref().and_then(|spec| spec.labels.clone());
-        let (id, name) = self.into_hostname();
+    pub(super) fn into_node(self, tasks: BTreeMap<ServiceId, u32>) -> Node {
         Node {
-            tasks: tasks(&id),
-            id,
-            name,
-            version,
-            labels: labels.unwrap_or_default(),
-            resources,
-            availability: match availability.as_str() {
+            tasks,
+            version: self.version.index,
+            resources: self.description.resources.resources(),
+            availability: match self.spec.availability.as_str() {
                 "drain" => Availability::Drain,
                 "pause" => Availability::Pause,
                 _ => Availability::Active,
             },
-            is_ready: state == "ready",
-            is_manager: role == "manager",
+            drained_for: self.spec.labels.get(DRAINED_FOR).cloned(),
+            is_ready: self.status.state == "ready",
+            is_manager: self.spec.role == "manager",
+            name: self.hostname().to_owned(),
+            labels: self.spec.labels,
+            id: self.id,
+        }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn into_member(self) -> Member {
+        Member {
+            name: self.hostname().to_owned(),
+            state: self.status.state,
+            availability: self.spec.availability,
+            engine: self.description.engine.engine_version,
+            manager: self.manager_status.map(|status| Manager {
+                is_leader: status.leader,
+                is_reachable: status.reachability == "reachable",
+            }),
         }
     }
 }
@@ -217,148 +228,5 @@ fn label(spec: &mut Value, drained_for: Option<&str>) -> bool {
             let before = labels.insert(DRAINED_FOR.to_owned(), pool.into());
             before.as_ref().and_then(Value::as_str) != Some(pool)
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::orchestrator::Resources;
-
-    fn answer() -> Value {
-        json!({
-            "ID": "n1", "Version": { "Index": 9 },
-            "Spec": { "Labels": { "disk": "ssd" }, "Role": "worker", "Availability": "active" },
-            "Description": {
-                "Hostname": "node1",
-                "Resources": { "NanoCPUs": 2_000_000_000_u64, "MemoryBytes": 1_024 },
-            },
-            "Status": { "State": "ready" },
-        })
-    }
-
-    fn node() -> Node {
-        let answer: NodeAnswer = serde_json::from_value(answer()).unwrap();
-        answer.into_node(|id| {
-            assert_eq!(id, "n1");
-            BTreeMap::from([(ServiceId("s1".to_owned()), 3)])
-        })
-    }
-
-    #[test]
-    fn a_node_is_read() {
-        assert_eq!(
-            node(),
-            Node {
-                id: "n1".to_owned(),
-                name: "node1".to_owned(),
-                version: 9,
-                labels: BTreeMap::from([("disk".to_owned(), "ssd".to_owned())]),
-                availability: Availability::Active,
-                is_ready: true,
-                is_manager: false,
-                resources: Resources {
-                    cores: 2.0,
-                    memory: 1_024,
-                },
-                tasks: BTreeMap::from([(ServiceId("s1".to_owned()), 3)]),
-            }
-        );
-    }
-
-    #[test]
-    fn node_that_is_down_is_read_unless_it_was_given_back() {
-        let down = |state: &str, labels: Value| {
-            let mut answer = answer();
-            answer["Status"]["State"] = state.into();
-            answer["Spec"]["Labels"] = labels;
-            let answer: NodeAnswer = serde_json::from_value(answer).unwrap();
-            answer.down()
-        };
-        let node1 = Some("node1".to_owned());
-        assert_eq!(down("down", json!({})), node1);
-        assert_eq!(down("disconnected", Value::Null), node1);
-        assert_eq!(down("ready", json!({})), None);
-        // State after the election of a leader, before nodes report to it.
-        assert_eq!(down("unknown", json!({})), None);
-        assert_eq!(down("down", json!({ DRAINED_FOR: "workers" })), None);
-        let bare: NodeAnswer = serde_json::from_value(json!({ "ID": "n1" })).unwrap();
-        assert_eq!(bare.down(), None);
-    }
-
-    #[test]
-    fn node_addresses_are_those_of_both_states_without_unknown_ones() {
-        let addresses = |status: &str, manager: Option<&str>| {
-            let mut answer = answer();
-            answer["Status"]["Addr"] = status.into();
-            if let Some(manager) = manager {
-                answer["ManagerStatus"] = json!({ "Leader": true, "Addr": manager });
-            }
-            let answer: NodeAnswer = serde_json::from_value(answer).unwrap();
-            let NodeAddresses { name, addresses } = answer.addresses();
-            assert_eq!(name, "node1");
-            addresses.iter().map(ToString::to_string).collect()
-        };
-        let cases: [(&str, Option<&str>, &[&str]); 8] = [
-            ("10.0.0.5", None, &["10.0.0.5"]),
-            ("10.0.0.5", Some("10.0.0.5:2377"), &["10.0.0.5"]),
-            ("0.0.0.0", Some("10.0.0.5:2377"), &["10.0.0.5"]),
-            ("10.0.0.5", Some("10.1.0.5:2377"), &["10.0.0.5", "10.1.0.5"]),
-            ("0.0.0.0", Some("0.0.0.0:2377"), &[]),
-            ("fd00::5", Some("[fd00::5]:2377"), &["fd00::5"]),
-            ("::ffff:10.0.0.5", None, &["10.0.0.5"]),
-            ("", None, &[]),
-        ];
-        for (status, manager, expected) in cases {
-            let found: Vec<String> = addresses(status, manager);
-            assert_eq!(found, expected, "{status} {manager:?}");
-        }
-        let bare: NodeAnswer = serde_json::from_value(json!({ "ID": "n1" })).unwrap();
-        assert!(bare.addresses().addresses.is_empty());
-    }
-
-    #[test]
-    fn node_without_hostname_is_named_by_id() {
-        for node in [
-            json!({ "ID": "n1" }),
-            json!({ "ID": "n1", "Description": {} }),
-        ] {
-            let node: NodeAnswer = serde_json::from_value(node).unwrap();
-            assert_eq!(node.into_hostname(), ("n1".to_owned(), "n1".to_owned()));
-        }
-    }
-
-    #[test]
-    fn only_availability_and_label_change() {
-        let drain = |answer: Value, node: &Node| {
-            with_availability(answer, node, Availability::Drain, Some("workers"))
-        };
-        let mut expected = answer()["Spec"].clone();
-        expected["Availability"] = "drain".into();
-        expected["Labels"][DRAINED_FOR] = "workers".into();
-        assert_eq!(drain(answer(), &node()), Ok(Some(expected.clone())));
-        let mut drained = answer();
-        drained["Spec"] = expected;
-        assert_eq!(drain(drained.clone(), &node()), Ok(None));
-        // The reverse update restores the initial state.
-        let activate =
-            |answer: Value| with_availability(answer, &node(), Availability::Active, None);
-        assert_eq!(activate(drained), Ok(Some(answer()["Spec"].clone())));
-        assert_eq!(activate(answer()), Ok(None));
-        // Engines omit empty labels or write null.
-        for labels in [json!({}), Value::Null] {
-            let mut bare = answer();
-            bare["Spec"]["Labels"] = labels;
-            let sent = drain(bare, &node()).unwrap().unwrap();
-            assert_eq!(sent["Labels"], json!({ DRAINED_FOR: "workers" }));
-        }
-        let mut newer = answer();
-        newer["Version"]["Index"] = 10.into();
-        assert_eq!(drain(newer, &node()), Err(OrchestratorError::Conflict));
-        let bare = json!({ "Version": { "Index": 9 } });
-        let refusal = drain(bare, &node());
-        assert!(matches!(refusal, Err(OrchestratorError::Refused(_))));
     }
 }

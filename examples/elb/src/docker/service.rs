@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::list::{Entry, kept_labels};
+use super::list::{Entry, kept_labels, or_default};
 use crate::orchestrator::{
     Demand, Labelled, Resources, Rollout, Scaling, Service, ServiceId, Task,
 };
@@ -18,7 +18,8 @@ pub(super) struct ServiceAnswer {
     id: String,
     version: Version,
     spec: Spec,
-    update_status: Option<UpdateStatus>,
+    #[serde(default, deserialize_with = "or_default")]
+    update_status: UpdateStatus,
 }
 
 #[derive(Debug, Deserialize)]
@@ -31,9 +32,11 @@ struct Version {
 #[serde(rename_all = "PascalCase")]
 struct Spec {
     name: String,
-    labels: Option<BTreeMap<String, String>>,
+    #[serde(default, deserialize_with = "or_default")]
+    labels: BTreeMap<String, String>,
     mode: Mode,
-    task_template: Option<TaskTemplate>,
+    #[serde(default, deserialize_with = "or_default")]
+    task_template: TaskTemplate,
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,34 +52,39 @@ struct Replicated {
     replicas: u32,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 struct TaskTemplate {
-    resources: Option<Requirements>,
-    placement: Option<Placement>,
+    #[serde(deserialize_with = "or_default")]
+    resources: Requirements,
+    #[serde(deserialize_with = "or_default")]
+    placement: Placement,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 struct Requirements {
-    limits: Option<ResourcesAnswer>,
-    reservations: Option<ResourcesAnswer>,
+    #[serde(deserialize_with = "or_default")]
+    limits: ResourcesAnswer,
+    #[serde(deserialize_with = "or_default")]
+    reservations: ResourcesAnswer,
 }
 
-/// CPU and memory in the engine's units.
-#[derive(Debug, Deserialize)]
+/// CPU and memory in the engine's units; 0 for none.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct ResourcesAnswer {
-    #[serde(rename = "NanoCPUs")]
-    nano_cpus: Option<i64>,
-    #[serde(rename = "MemoryBytes")]
-    memory: Option<i64>,
+    #[serde(rename = "NanoCPUs", deserialize_with = "or_default")]
+    nano_cpus: i64,
+    #[serde(rename = "MemoryBytes", deserialize_with = "or_default")]
+    memory: i64,
 }
 
 impl ResourcesAnswer {
     pub(super) fn resources(&self) -> Resources {
         Resources {
-            cores: self.nano_cpus.unwrap_or(0).max(0) as f64 / 1e9,
-            memory: u64::try_from(self.memory.unwrap_or(0)).unwrap_or(0),
+            cores: self.nano_cpus.max(0) as f64 / 1e9,
+            memory: u64::try_from(self.memory).unwrap_or(0),
         }
     }
 }
@@ -84,24 +92,25 @@ impl ResourcesAnswer {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Placement {
-    constraints: Option<Vec<String>>,
-    max_replicas: Option<u64>,
+    #[serde(deserialize_with = "or_default")]
+    constraints: Vec<String>,
+    /// Maximum number of tasks per node; 0 for none.
+    #[serde(deserialize_with = "or_default")]
+    max_replicas: u64,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 struct UpdateStatus {
-    state: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    state: String,
 }
 
 impl Entry for ServiceAnswer {
     fn kept(&self) -> usize {
-        let template = self.spec.task_template.as_ref();
-        let placement = template.and_then(|template| template.placement.as_ref());
-        let constraints = placement.and_then(|placement| placement.constraints.as_ref());
-        let constraints = constraints.into_iter().flatten();
+        let constraints = self.spec.task_template.placement.constraints.iter();
         size_of::<Self>()
-            + kept_labels(self.spec.labels.as_ref())
+            + kept_labels(&self.spec.labels)
             + constraints.map(|text| 50 + text.len()).sum::<usize>()
     }
 }
@@ -119,51 +128,37 @@ impl ServiceAnswer {
         Labelled {
             id: ServiceId(self.id),
             name: self.spec.name,
-            labels: self.spec.labels.unwrap_or_default(),
+            labels: self.spec.labels,
         }
     }
 
     /// Resource demand of the service.
     pub(super) fn into_demand(self) -> Demand {
-        let scaling = self.spec.mode.scaling();
-        let (resources, placement) = self.spec.task_template.map_or((None, None), |template| {
-            (template.resources, template.placement)
-        });
-        let reserved = resources.and_then(|resources| resources.reservations);
-        let placement = placement.unwrap_or_default();
-        let per_node = placement.max_replicas.filter(|most| *most > 0);
+        let TaskTemplate {
+            resources,
+            placement,
+        } = self.spec.task_template;
+        let per_node = u32::try_from(placement.max_replicas).unwrap_or(u32::MAX);
         Demand {
             id: ServiceId(self.id),
             name: self.spec.name,
-            scaling,
-            reserved: reserved
-                .as_ref()
-                .map(ResourcesAnswer::resources)
-                .unwrap_or_default(),
-            per_node: per_node.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
-            constraints: placement.constraints.unwrap_or_default(),
+            scaling: self.spec.mode.scaling(),
+            reserved: resources.reservations.resources(),
+            per_node: Some(per_node).filter(|most| *most > 0),
+            constraints: placement.constraints,
         }
     }
 
     pub(super) fn into_service(self, tasks: Vec<Task>) -> Service {
-        let scaling = self.spec.mode.scaling();
-        let rollout = self.update_status.and_then(|status| status.state);
-        let rollout = rollout.map_or(Rollout::Settled, |state| rollout_of(&state));
-        let limits = self
-            .spec
-            .task_template
-            .and_then(|template| template.resources?.limits);
-        let nano_cpus = limits.and_then(|limits| limits.nano_cpus);
+        let cores = self.spec.task_template.resources.limits.resources().cores;
         Service {
             id: ServiceId(self.id),
+            scaling: self.spec.mode.scaling(),
             name: self.spec.name,
-            scaling,
             version: self.version.index,
-            rollout,
-            labels: self.spec.labels.unwrap_or_default(),
-            cpu_limit: nano_cpus
-                .filter(|limit| *limit > 0)
-                .map(|limit| limit as f64 / 1e9),
+            rollout: rollout_of(&self.update_status.state),
+            labels: self.spec.labels,
+            cpu_limit: Some(cores).filter(|cores| *cores > 0.0),
             tasks,
         }
     }
@@ -188,101 +183,5 @@ fn rollout_of(state: &str) -> Rollout {
         "paused" | "rollback_paused" => Rollout::Paused,
         // `updating` and `rollback_started`. Unknown states are treated like a running update.
         _ => Rollout::Running,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::{ServiceAnswer, rollout_of};
-    use crate::orchestrator::{Rollout, Scaling, Service};
-
-    fn read(spec: &Value) -> Service {
-        let answer = json!({ "ID": "s1", "Version": { "Index": 7 }, "Spec": spec });
-        let answer: ServiceAnswer = serde_json::from_value(answer).unwrap();
-        answer.into_service(Vec::new())
-    }
-
-    #[test]
-    fn modes() {
-        for (mode, scaling) in [
-            (
-                json!({ "Replicated": { "Replicas": 3 } }),
-                Scaling::Replicated { replicas: 3 },
-            ),
-            (
-                json!({ "Replicated": { "Replicas": 0 } }),
-                Scaling::Replicated { replicas: 0 },
-            ),
-            (json!({ "Global": {} }), Scaling::Global),
-            (
-                json!({ "ReplicatedJob": { "TotalCompletions": 2 } }),
-                Scaling::Job,
-            ),
-            (json!({ "GlobalJob": {} }), Scaling::Job),
-        ] {
-            assert_eq!(read(&json!({ "Name": "a", "Mode": mode })).scaling, scaling);
-        }
-    }
-
-    #[test]
-    fn a_replicated_service_without_a_number_is_not_taken_for_anything() {
-        let spec = json!({ "Name": "a", "Mode": { "Replicated": {} } });
-        let answer = json!({ "ID": "s1", "Version": { "Index": 7 }, "Spec": spec });
-        let error = serde_json::from_value::<ServiceAnswer>(answer).unwrap_err();
-        assert!(error.to_string().contains("Replicas"), "{error}");
-    }
-
-    #[test]
-    fn rollouts() {
-        for (state, rollout) in [
-            ("updating", Rollout::Running),
-            ("paused", Rollout::Paused),
-            ("completed", Rollout::Settled),
-            ("rollback_started", Rollout::Running),
-            ("rollback_paused", Rollout::Paused),
-            ("rollback_completed", Rollout::Settled),
-            ("", Rollout::Settled),
-            ("a word of the future", Rollout::Running),
-        ] {
-            assert_eq!(rollout_of(state), rollout, "{state}");
-        }
-    }
-
-    #[test]
-    fn cpu_limits() {
-        for (resources, limit) in [
-            (Value::Null, None),
-            (json!({}), None),
-            (json!({ "Limits": {} }), None),
-            (json!({ "Limits": { "MemoryBytes": 1 } }), None),
-            (json!({ "Limits": { "NanoCPUs": 0 } }), None),
-            (json!({ "Limits": { "NanoCPUs": 250_000_000 } }), Some(0.25)),
-            (
-                json!({ "Limits": { "NanoCPUs": 2_500_000_000_i64 } }),
-                Some(2.5),
-            ),
-        ] {
-            let spec = json!({
-                "Name": "a",
-                "Mode": { "Global": {} },
-                "TaskTemplate": { "Resources": resources },
-            });
-            assert_eq!(read(&spec).cpu_limit, limit);
-        }
-    }
-
-    #[test]
-    fn labels_may_be_null() {
-        let mode = json!({ "Global": {} });
-        let labels = json!({ "elb.max": "8" });
-        assert!(
-            read(&json!({ "Name": "a", "Labels": null, "Mode": mode }))
-                .labels
-                .is_empty()
-        );
-        let service = read(&json!({ "Name": "a", "Labels": labels, "Mode": mode }));
-        assert_eq!(service.labels["elb.max"], "8");
     }
 }

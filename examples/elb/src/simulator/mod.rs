@@ -14,12 +14,12 @@ pub use provisioner::SimulatedProvisioner;
 pub use scenario::{MachineSpec, Scenario, ServicePolicy};
 
 use crate::orchestrator::{
-    Availability, Census, DRAINED_FOR, Demand, Labelled, Node, NodeAddresses, Orchestrator,
-    OrchestratorError, Resources, Rollout, Scaling, Service, ServiceId, Task, TaskState,
+    Availability, Census, Demand, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError,
+    Resources, Rollout, Scaling, Service, ServiceId, Task, TaskState,
 };
-use crate::pool::hook::Action;
 use crate::shared::Shared;
 use provisioner::Inbox;
+use sflow_autoscale::node_pools::Action;
 
 /// A simulated cluster that starts at a given time.
 #[derive(Clone, Debug)]
@@ -227,13 +227,10 @@ impl Simulation {
             let id = ids.get(service.as_str())?;
             Some((ServiceId((*id).to_owned()), *tasks))
         });
-        let drained_for = self.drained_for.get(&host.name);
         Node {
             tasks: tasks.collect(),
-            labels: drained_for
-                .map(|pool| (DRAINED_FOR.to_owned(), pool.clone()))
-                .into_iter()
-                .collect(),
+            labels: BTreeMap::new(),
+            drained_for: self.drained_for.get(&host.name).cloned(),
             id: host.name.clone(),
             name: host.name,
             version: host.version,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::pool::hook::{HookSettings, Order, Promise};
-use crate::pool::provider::{Answer, Provider};
+use sflow_autoscale::node_pools::{Answer, Order, Promise, Provider};
+
 use crate::shared::Shared;
 
 /// Orders that wait for the simulation, and answers that wait for the control loop.
@@ -34,7 +34,7 @@ impl Inbox {
 }
 
 impl Provider for SimulatedProvisioner {
-    fn give(&mut self, _: &HookSettings, order: Order, _: Duration) {
+    fn submit(&mut self, order: Order, _: Duration) {
         self.0.0.lock().orders.push(order);
     }
 

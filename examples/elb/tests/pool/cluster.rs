@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use elb::handle::{Refusal, Request};
+use elb::hooks::Pools;
 use elb::orchestrator::{
-    Availability, Census, DRAINED_FOR, Labelled, Node, NodeAddresses, Orchestrator,
-    OrchestratorError, Service,
+    Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Service,
 };
 use elb::policy::Mode;
-use elb::pool::pools::Pools;
 use elb::shared::Shared;
 use elb::simulator::{Scenario, Simulation};
 use sflow_autoscale::controller::Outcome;
@@ -41,7 +40,7 @@ async fn drain_of_killed_elb_is_finished_by_its_successor() {
     let marked: Vec<_> = census
         .nodes
         .iter()
-        .filter(|node| node.labels.contains_key(DRAINED_FOR))
+        .filter(|node| node.drained_for.is_some())
         .collect();
     assert_eq!(marked.len(), 1);
     assert_eq!(marked[0].availability, Availability::Drain);
@@ -247,7 +246,7 @@ async fn concurrently_changed_node_is_read_again() {
         "{outcomes:?}"
     );
     let census = rival.census().await.unwrap();
-    let ours = |node: &&Node| node.labels.contains_key(DRAINED_FOR);
+    let ours = |node: &&Node| node.drained_for.is_some();
     assert!(census.nodes.len() < 6 || census.nodes.iter().any(|node| ours(&node)));
 
     // A foreign drain: the decision about the node no longer applies.

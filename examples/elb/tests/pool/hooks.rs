@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use elb::hooks::{Call, HookSettings};
 use elb::policy::{Reason, SubjectKind};
-use elb::pool::hook::{Action, Call, HookSettings};
-use elb::pool::provider::Background;
 use elb::simulator::Scenario;
+use sflow_autoscale::node_pools::Action;
 use sflow_autoscale::node_pools::MachineState;
 use sflow_simulator::{Event, Workload};
 
@@ -50,7 +50,7 @@ async fn hanging_hook_delays_no_service() {
     let folder = tempfile::tempdir().unwrap();
     let hook = program(folder.path(), "echo $$ >>\"$1/asked\"\nexec sleep 600\n");
     let mut world = World::new(&needy(), |pool| pool.hook = Some(hook));
-    world.provide(Background::default());
+    world.call_hook();
     let ordered = world
         .until(200, |world| !world.status().orders.is_empty())
         .await;
@@ -120,7 +120,7 @@ async fn expired_order_is_not_retried() {
         });
         pool.machines.join = Duration::from_secs(3);
     });
-    world.provide(Background::default());
+    world.call_hook();
     assert!(
         world
             .until(200, |world| !world.status().orders.is_empty())
@@ -143,7 +143,7 @@ async fn shutdown_waits_for_hooks_up_to_limit() {
         let text = format!("echo $$ >>\"$1/asked\"\nexec sleep {seconds}\n");
         let hook = program(folder.path(), &text);
         let mut world = World::new(&needy(), |pool| pool.hook = Some(hook));
-        world.provide(Background::default());
+        world.call_hook();
         let pools = world.balancer.pools_mut().unwrap();
         assert!(
             pools.finish(Duration::from_secs(1)).await,
@@ -177,7 +177,7 @@ async fn program_receives_key_of_this_run_and_its_promise_is_shown() {
          echo \"{\\\"machine\\\": \\\"machine-of-$ELB_ORDER\\\"}\"\n",
     );
     let mut world = World::new(&needy(), |pool| pool.hook = Some(hook));
-    world.provide(Background::default());
+    world.call_hook();
     assert!(
         world
             .until(200, |world| !world.status().orders.is_empty())
@@ -348,14 +348,18 @@ async fn failing_server_is_retried_until_its_machine_joins() {
         pool.settings.max = 3;
         let token = Some("secret".to_owned());
         pool.hook = Some(HookSettings {
-            call: Call::Http { url, token },
+            call: Call::Http {
+                url,
+                token,
+                ca: None,
+            },
             // On a busy machine, more tries than the first may time out.
             timeout: Duration::from_secs(1),
             tries: 100,
             pause: Duration::from_millis(10),
         });
     });
-    world.provide(Background::default());
+    world.call_hook();
     let is_ordered = |world: &World| !world.status().orders.is_empty();
     assert!(world.until(280, is_ordered).await);
     let pools = world.balancer.pools_mut().unwrap();

@@ -6,12 +6,10 @@ use std::time::Duration;
 use elb::balancer::Balancer;
 use elb::config::{Config, ControlSettings, Pool, ServiceSettings};
 use elb::policy::{Mode, Rule, Target};
-use elb::pool::hook::{HookError, HookSettings, Order, Promise};
-use elb::pool::provider::{Answer, Provider};
 use elb::shared::Shared;
 use elb::simulator::{Scenario, SimulatedProvisioner, Simulation};
 use sflow_autoscale::controller::Round;
-use sflow_autoscale::node_pools::PoolStatus;
+use sflow_autoscale::node_pools::{Answer, Order, PoolStatus, Promise, Provider};
 use sflow_metrics::Timestamp;
 
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_767_225_600);
@@ -44,9 +42,15 @@ impl World {
     }
 
     /// Replaces the provider of machines.
-    pub(crate) fn provide(&mut self, provider: impl Provider + 'static) {
+    pub(crate) fn provide(&mut self, provider: impl Provider + Send + 'static) {
         let pools = self.balancer.pools_mut().unwrap();
         pools.provide(Box::new(provider));
+    }
+
+    /// Calls the hook of the pool from the first round on.
+    pub(crate) fn call_hook(&mut self) {
+        let pools = std::slice::from_ref(&self.pool);
+        self.balancer.keep("first".to_owned(), pools).unwrap();
     }
 
     /// Restarts the loop without its state.
@@ -194,20 +198,17 @@ pub(crate) enum Fate {
 }
 
 impl Provider for Scripted {
-    fn give(&mut self, settings: &HookSettings, order: Order, timeout: Duration) {
+    fn submit(&mut self, order: Order, within: Duration) {
         self.orders.lock().push(order.clone());
         match (self.fate)(&order) {
-            Fate::Kept => self.provisioner.give(settings, order, timeout),
+            Fate::Kept => self.provisioner.submit(order, within),
             Fate::Promised => self.waiting.push(Answer {
                 order,
                 promise: Ok(Promise::default()),
             }),
             Fate::Refused => self.waiting.push(Answer {
                 order,
-                promise: Err(HookError::Refused {
-                    call: "hook".to_owned(),
-                    why: "no quota".to_owned(),
-                }),
+                promise: Err("hook refused: no quota".to_owned()),
             }),
             Fate::Unanswered => {}
         }

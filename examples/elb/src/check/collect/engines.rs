@@ -12,8 +12,8 @@ use tokio::time::timeout;
 use crate::check::{EngineFacts, ManagerFacts, Program, Unreachable};
 use crate::config::{Config, ENABLED};
 use crate::docker::{self, About, Docker};
+use crate::hooks::Call;
 use crate::orchestrator::Orchestrator as _;
-use crate::pool::hook::Call;
 
 /// Queries every configured engine, and reads nodes and services from the managers.
 pub async fn ask_engines(config: &Config) -> EngineFacts {

@@ -3,9 +3,9 @@ use crate::check::facts::{EngineFacts, Program, TelemetryFacts};
 use crate::check::finding::Findings;
 use crate::config::{Config, Pool};
 use crate::format::counted;
+use crate::hooks::Call;
 use crate::orchestrator::{Availability, Census, Demand, Node};
 use crate::policy::Mode;
-use crate::pool::hook::Call;
 use sflow_autoscale::node_pools::minimum_size;
 use sflow_autoscale::observe::short_name;
 

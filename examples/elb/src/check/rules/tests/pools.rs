@@ -24,6 +24,7 @@ fn pooled(facts: &mut Facts, pool: &str) {
         version: 1,
         labels: BTreeMap::from([("zone".to_owned(), "a".to_owned())]),
         availability: Availability::Active,
+        drained_for: None,
         is_ready: true,
         is_manager: number == 1,
         resources: Resources {

@@ -1,4 +1,4 @@
-//! A test engine that returns scripted answers.
+//! A mock engine that returns scripted answers.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::{Docker, Settings};
-use crate::orchestrator::{Rollout, Scaling, Service, ServiceId};
+use elb::docker::{Docker, Settings};
+use elb::orchestrator::{Orchestrator as _, Rollout, Scaling, Service, ServiceId};
 
 /// Time of scripted answers by the engine's clock.
-pub(super) const DATE: &str = "Mon, 23 Nov 2026 04:05:00 GMT";
+pub(crate) const DATE: &str = "Mon, 23 Nov 2026 04:05:00 GMT";
 
 /// Reaction of a scripted engine to a request.
 #[derive(Clone, Debug)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// Returns a status and a body.
     Answer(u16, String),
     /// Reads the request and never answers.
@@ -25,41 +25,43 @@ pub(super) enum Reply {
     HangUp,
     /// Sends these bytes and closes the connection.
     Raw(String),
+    /// Returns a body in parts of this size.
+    Parts(String, usize),
 }
 
 impl Reply {
-    pub(super) fn json(body: &Value) -> Self {
+    pub(crate) fn json(body: &Value) -> Self {
         Self::Answer(200, body.to_string())
     }
 
     /// A refusal in the engine's format.
-    pub(super) fn refusal(status: u16, message: &str) -> Self {
+    pub(crate) fn refusal(status: u16, message: &str) -> Self {
         Self::Answer(status, json!({ "message": message }).to_string())
     }
 }
 
 /// A received request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Received {
+pub(crate) struct Received {
     /// `GET /path?query`.
-    pub(super) line: String,
+    pub(crate) line: String,
     /// Headers in lower case.
-    pub(super) headers: String,
+    pub(crate) headers: String,
     /// Body.
-    pub(super) body: String,
+    pub(crate) body: String,
 }
 
 /// An engine that returns the replies in order, one per connection, and then closes its socket.
 #[derive(Debug)]
-pub(super) struct Script {
+pub(crate) struct Script {
     /// Its endpoint.
-    pub(super) endpoint: String,
+    pub(crate) endpoint: String,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Script {
     /// Listens on a TCP port of this machine.
-    pub(super) async fn tcp(replies: Vec<Reply>) -> Self {
+    pub(crate) async fn tcp(replies: Vec<Reply>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
         let received = Arc::default();
@@ -75,7 +77,7 @@ impl Script {
 
     /// Listens on a Unix socket.
     #[cfg(unix)]
-    pub(super) async fn unix(path: &std::path::Path, replies: Vec<Reply>) -> Self {
+    pub(crate) async fn unix(path: &std::path::Path, replies: Vec<Reply>) -> Self {
         let listener = tokio::net::UnixListener::bind(path).unwrap();
         let received = Arc::default();
         let log = Arc::clone(&received);
@@ -92,12 +94,12 @@ impl Script {
     }
 
     /// Received requests in order.
-    pub(super) fn received(&self) -> Vec<Received> {
+    pub(crate) fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
     }
 
     /// Request lines.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.received()
             .into_iter()
             .map(|received| received.line)
@@ -106,21 +108,46 @@ impl Script {
 }
 
 /// A client of these engines with a short time limit.
-pub(super) fn docker(engines: &[&Script]) -> Docker {
+pub(crate) fn docker(engines: &[&Script]) -> Docker {
+    docker_within(engines, Duration::from_millis(300))
+}
+
+pub(crate) fn docker_within(engines: &[&Script], timeout: Duration) -> Docker {
     let endpoints = engines
         .iter()
         .map(|engine| engine.endpoint.clone())
         .collect();
     Docker::connect(&Settings {
         endpoints,
-        timeout: Duration::from_millis(300),
+        timeout,
         ..Settings::default()
     })
     .unwrap()
 }
 
+/// The services, with tasks, that a client reads from an engine with these lists.
+pub(crate) async fn read(services: &Value, tasks: &Value) -> Vec<Service> {
+    let nodes = json!([{ "ID": "n1", "Description": { "Hostname": "node1" } }]);
+    let engine = Script::tcp([services, &nodes, tasks].map(Reply::json).into()).await;
+    let names = services.as_array().unwrap().iter();
+    let names = names.map(|service| service["Spec"]["Name"].as_str().unwrap().to_owned());
+    let names: Vec<String> = names.collect();
+    docker_within(&[&engine], Duration::from_secs(60))
+        .services(&names)
+        .await
+        .unwrap()
+}
+
+/// A task of the lists of an engine.
+pub(crate) fn task(id: &str, service: &str, slot: u32, state: &str) -> Value {
+    json!({
+        "ID": id, "ServiceID": service, "Slot": slot, "NodeID": "n2",
+        "Status": { "Timestamp": "2026-11-23T04:04:00.5Z", "State": state },
+    })
+}
+
 /// Answer for a service with all fields set.
-pub(super) fn every_field(name: &str, replicas: u32) -> Value {
+pub(crate) fn every_field(name: &str, replicas: u32) -> Value {
     let mut spec: Value = serde_json::from_str(include_str!("every-field.json")).unwrap();
     spec["Name"] = name.into();
     spec["Mode"]["Replicated"]["Replicas"] = replicas.into();
@@ -128,7 +155,7 @@ pub(super) fn every_field(name: &str, replicas: u32) -> Value {
 }
 
 /// The same service as previously read.
-pub(super) fn service(name: &str, scaling: Scaling) -> Service {
+pub(crate) fn service(name: &str, scaling: Scaling) -> Service {
     Service {
         id: ServiceId(format!("id-{name}")),
         name: name.to_owned(),
@@ -142,11 +169,11 @@ pub(super) fn service(name: &str, scaling: Scaling) -> Service {
 }
 
 /// A service of one replica.
-pub(super) fn apache() -> Service {
+pub(crate) fn apache() -> Service {
     service("apache", Scaling::Replicated { replicas: 1 })
 }
 
-pub(super) fn names(names: &[&str]) -> Vec<String> {
+pub(crate) fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
@@ -162,6 +189,17 @@ where
             body.len()
         ),
         Reply::Raw(bytes) => bytes,
+        Reply::Parts(body, size) => {
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            stream.write_all(head.as_bytes()).await.unwrap();
+            for part in body.as_bytes().chunks(size) {
+                // The client may close the connection early.
+                if stream.write_all(part).await.is_err() || stream.flush().await.is_err() {
+                    return;
+                }
+            }
+            String::new()
+        }
         Reply::HangUp => return,
         Reply::Silence => {
             // Kept open until the client closes the connection, while others are served.
@@ -169,7 +207,7 @@ where
             return;
         }
     };
-    stream.write_all(bytes.as_bytes()).await.unwrap();
+    stream.write_all(bytes.as_bytes()).await.ok();
     stream.shutdown().await.ok();
 }
 

@@ -1,16 +1,16 @@
-mod pools;
+//! The configuration file.
 
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Config, ConfigError};
-use crate::policy::{Mode, Pace, Rule, Select, Settings, Target, Thresholds};
+use elb::config::{Config, ConfigError};
+use elb::policy::{Mode, Pace, Rule, Select, Settings, Target, Thresholds};
 
 const SERVICE: &str = "[[service]]\nname = \"apache\"\n[service.policy]\n";
 const METRIC: &str = "metric = [{ name = \"vir_cpu_cores\", target = 0.5 }]\n";
 
-fn refused(text: &str) -> String {
+pub(crate) fn refused(text: &str) -> String {
     Config::from_toml(text).expect_err(text).to_string()
 }
 
@@ -57,7 +57,7 @@ fn article_configuration_has_documented_values() {
 }
 
 #[test]
-fn an_empty_file_is_all_defaults() {
+fn empty_file_has_defaults() {
     let config = Config::from_toml("").unwrap();
     assert_eq!(config.collector.listen, "0.0.0.0:6343".parse().unwrap());
     assert_eq!(config.http.listen, "127.0.0.1:8008".parse().unwrap());
@@ -87,8 +87,8 @@ fn control_mode_is_advise_until_it_is_set() {
     ] {
         let config = Config::from_toml(&text(control)).unwrap();
         assert_eq!(config.control.mode, mode);
-        let names = super::acting(&config.services, &config.pools);
-        let acting = super::mode_summary(&config.control, &names);
+        let names = elb::config::acting(&config.services, &config.pools);
+        let acting = elb::config::mode_summary(&config.control, &names);
         let begin = |words: &Result<String, String>| match (words, acts) {
             (Ok(words), Ok(begin)) | (Err(words), Err(begin)) => words.starts_with(begin),
             _ => false,
@@ -98,7 +98,7 @@ fn control_mode_is_advise_until_it_is_set() {
 }
 
 #[test]
-fn a_service_needs_no_more_than_its_name_and_a_metric() {
+fn service_requires_only_name_and_metric() {
     let config = Config::from_toml(&format!("{SERVICE}{METRIC}")).unwrap();
     let pace = Pace {
         period: Duration::from_secs(60),
@@ -119,7 +119,7 @@ fn a_service_needs_no_more_than_its_name_and_a_metric() {
         warm_up: Duration::from_secs(15),
         fast: true,
         schedules: Vec::new(),
-        saturation: crate::policy::Saturation::default(),
+        saturation: elb::policy::Saturation::default(),
         up: pace.clone(),
         down: Pace {
             stabilise: Duration::from_secs(300),
@@ -130,7 +130,7 @@ fn a_service_needs_no_more_than_its_name_and_a_metric() {
 }
 
 #[test]
-fn the_defaults_apply_where_a_service_is_silent() {
+fn defaults_apply_to_keys_that_service_does_not_set() {
     let config = Config::from_toml(
         r#"
         [defaults]
@@ -177,7 +177,7 @@ fn the_defaults_apply_where_a_service_is_silent() {
         warm_up: Duration::from_secs(60),
         fast: true,
         schedules: Vec::new(),
-        saturation: crate::policy::Saturation::default(),
+        saturation: elb::policy::Saturation::default(),
         up: Pace {
             stabilise: Duration::from_millis(500),
             cooldown: Duration::ZERO,
@@ -222,7 +222,7 @@ fn the_defaults_apply_where_a_service_is_silent() {
 }
 
 #[test]
-fn what_is_no_toml_or_no_key_is_shown_with_its_line() {
+fn syntax_error_and_unknown_key_have_their_line() {
     assert_eq!(
         refused("[control]\ninterval = \"2s\"\nbugdet = 4\n"),
         "TOML parse error at line 3, column 1\n  |\n3 | bugdet = 4\n  | ^^^^^^\nunknown field \
@@ -298,7 +298,7 @@ fn what_is_no_toml_or_no_key_is_shown_with_its_line() {
 }
 
 #[test]
-fn a_value_that_cannot_be_meant_is_named_by_its_key() {
+fn invalid_value_is_named_by_its_key() {
     for (lines, message) in [
         (
             format!("min = 3\nmax = 2\n{METRIC}"),
@@ -431,7 +431,7 @@ fn metric(content: &str) -> String {
 }
 
 #[test]
-fn a_mistake_in_the_defaults_is_named_there_and_without_any_service() {
+fn error_in_defaults_is_named_without_any_service() {
     assert_eq!(
         refused("[defaults.up]\npercent = -1\n"),
         "defaults.up.percent: -1 is not positive"
@@ -447,7 +447,7 @@ fn a_mistake_in_the_defaults_is_named_there_and_without_any_service() {
 }
 
 #[test]
-fn mistakes_outside_of_a_policy() {
+fn error_outside_policy_is_named_by_its_key() {
     let two = format!("{SERVICE}{METRIC}{SERVICE}{METRIC}");
     assert_eq!(refused(&two), "service[1].name: duplicate service");
     assert_eq!(
@@ -502,7 +502,7 @@ fn mistakes_outside_of_a_policy() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named() {
+fn unreadable_file_is_named() {
     let path = Path::new("does/not/exist.toml");
     let error = Config::load(path).unwrap_err();
     assert!(matches!(&error, ConfigError::Unreadable { .. }));
@@ -633,7 +633,7 @@ fn d18_parsing_touches_no_file() {
 }
 
 #[test]
-fn names_need_a_token() {
+fn host_names_require_token() {
     let names = "[http]\nnames = [\"elb.example\"]\n";
     let error = Config::from_toml(names).unwrap_err().to_string();
     assert!(error.starts_with("http.names: "), "{error}");
@@ -650,7 +650,7 @@ fn names_need_a_token() {
 }
 
 #[test]
-fn what_every_service_repeats_is_bounded() {
+fn number_of_metrics_and_pools_is_bounded() {
     let metric = |number: usize| format!("{{ name = \"custom.a{number}\", target = 1 }}");
     let metrics = |count| (0..count).map(metric).collect::<Vec<_>>().join(",");
     let text = |count| format!("[defaults]\nmetric = [{}]\n", metrics(count));
@@ -663,4 +663,104 @@ fn what_every_service_repeats_is_bounded() {
         .map(|number| format!("[[pool]]\nname = \"{number}\"\n"))
         .collect();
     assert_eq!(refused(&pools), "pool: 257 pools, the maximum is 256");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn only_regular_files_of_bounded_size_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("elb.toml");
+    let problem = |path: &Path| {
+        let error = Config::load(path).unwrap_err();
+        let ConfigError::Unreadable { error, .. } = error else {
+            panic!("{error}")
+        };
+        error
+    };
+    let comment = |length: usize| format!("#{}", "x".repeat(length - 1));
+    std::fs::write(&path, comment(4 << 20)).unwrap();
+    Config::load(&path).unwrap();
+    std::fs::write(&path, comment((4 << 20) + 1)).unwrap();
+    assert_eq!(problem(&path), "larger than 4194304 bytes");
+    std::fs::write(&path, b"# secret\xff").unwrap();
+    assert_eq!(problem(&path), "not UTF-8 text");
+    let fifo = folder.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for special in [fifo.as_path(), folder.path(), Path::new("/dev/zero")] {
+        let problem = problem(special);
+        assert_eq!(problem, "not a regular file", "{}", special.display());
+    }
+}
+
+#[test]
+fn all_unknown_keys_and_values_of_wrong_type_are_reported_with_their_lines() {
+    let error = refused(
+        "[control]\n\
+         bugdet = 4\n\
+         interval = 2\n\
+         [docker]\n\
+         tls = { ca = \"a\" }\n\
+         [[service]]\n\
+         name = \"a\"\n\
+         min = 1\n\
+         [service.policy]\n\
+         max = \"ten\"\n\
+         metric = [{ name = \"vir_cpu_cores\", goal = 1 }]\n\
+         [[service]]\n\
+         name = 7\n\
+         [pool]\n",
+    );
+    for (line, problem) in [
+        (
+            2,
+            "unknown field `bugdet`, expected one of `interval`, `mode`",
+        ),
+        (3, "invalid type: integer `2`, expected a duration such as"),
+        (
+            8,
+            "unknown field `min`, expected one of `name`, `priority`, `policy`",
+        ),
+        (10, "invalid type: string \"ten\", expected u32"),
+        (
+            11,
+            "unknown field `goal`, expected one of `name`, `target`, `lower`, `upper`",
+        ),
+    ] {
+        let place = error.find(&format!("at line {line},"));
+        let rest = place.map(|place| &error[place..]);
+        let end = rest.map(|rest| rest.find("\nTOML").unwrap_or(rest.len()));
+        let found = rest.zip(end).map(|(rest, end)| &rest[..end]);
+        assert!(
+            found.is_some_and(|found| found.contains(problem)),
+            "line {line}: {error}"
+        );
+    }
+    assert!(!error.contains("missing field `name`"), "{error}");
+    // Two errors in elements of a list.
+    let error = refused("[collector]\nagents = [1, \"10.0.0.1\", 2]\n");
+    assert!(
+        error.contains("integer `1`") && error.contains("integer `2`"),
+        "{error}"
+    );
+    // The number of errors is bounded.
+    let many: String = (0..100)
+        .map(|number| format!("key{number} = 1\n"))
+        .collect();
+    assert_eq!(refused(&many).matches("unknown field").count(), 20);
+}
+
+#[test]
+fn error_does_not_quote_tokens() {
+    for text in [
+        "[http]\ntoken = \"secret\n",
+        "[http]\n\"token\"=\"secret\" x\n",
+        "http = { listen = 1, token = \"secret\" }\n",
+        "[[pool]]\nname = \"a\"\nhook = { url = \"http://a/\", token = 'secret', retries = 3 }\n",
+    ] {
+        let error = refused(text);
+        assert!(error.contains("TOML parse error at line"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+    let error = refused("[http]\ntoken_file = 3 # a comment\n");
+    assert!(error.contains("a comment"), "{error}");
 }

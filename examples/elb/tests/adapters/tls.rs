@@ -1,91 +1,30 @@
 //! D4: errors of certificates are described, and rotated certificates are used without a restart.
 
+use std::path::Path;
 use std::time::Duration;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    date_time_ymd,
-};
+use elb::docker::{Docker, Settings, TlsFiles};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
 
-use super::*;
-use crate::docker::{Docker, Settings};
+use crate::certificates::{Authority, Issued, acceptor};
 
-/// A certificate authority.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-/// A certificate and its key in PEM.
-struct Issued {
-    cert: String,
-    key: String,
-}
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params
-            .distinguished_name
-            .push(rcgen::DnType::CommonName, name);
-        let key = KeyPair::generate().unwrap();
-        Self(CertifiedIssuer::self_signed(params, key).unwrap())
-    }
-
-    fn issue(&self, names: &[&str], until: i32) -> Issued {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names).unwrap();
-        params.not_before = date_time_ymd(2000, 1, 1);
-        params.not_after = date_time_ymd(until, 1, 1);
-        params.extended_key_usages = vec![
-            ExtendedKeyUsagePurpose::ServerAuth,
-            ExtendedKeyUsagePurpose::ClientAuth,
-        ];
-        let key = KeyPair::generate().unwrap();
-        let cert = params.signed_by(&key, &self.0).unwrap();
-        Issued {
-            cert: cert.pem(),
-            key: key.serialize_pem(),
-        }
-    }
-
-    fn write(&self, folder: &Path, ours: &Issued) {
-        // Replaced by renaming, as in a rotation.
-        for (name, text) in [
-            ("ca.pem", self.0.pem()),
-            ("cert.pem", ours.cert.clone()),
-            ("key.pem", ours.key.clone()),
-        ] {
-            let new = folder.join(format!("{name}.new"));
-            std::fs::write(&new, text).unwrap();
-            std::fs::rename(new, folder.join(name)).unwrap();
-        }
+/// Replaces the files of a client by renaming, as in a rotation.
+fn write(authority: &Authority, folder: &Path, client: &Issued) {
+    for (name, text) in [
+        ("ca.pem", authority.pem()),
+        ("cert.pem", client.cert.clone()),
+        ("key.pem", client.key.clone()),
+    ] {
+        let new = folder.join(format!("{name}.new"));
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(new, folder.join(name)).unwrap();
     }
 }
 
 /// An engine that returns its version to clients with a certificate of the authority.
 async fn engine(authority: &Authority, server: &Issued) -> String {
-    let mut trusted = RootCertStore::empty();
-    let certificate = CertificateDer::from_pem_slice(authority.0.pem().as_bytes()).unwrap();
-    trusted.add(certificate).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(trusted), Arc::clone(&provider))
-            .build()
-            .unwrap();
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(
-            vec![CertificateDer::from_pem_slice(server.cert.as_bytes()).unwrap()],
-            PrivateKeyDer::from_pem_slice(server.key.as_bytes()).unwrap(),
-        )
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let acceptor = acceptor(server, Some(authority));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -116,11 +55,11 @@ fn docker(endpoint: &str, folder: &Path) -> Docker {
 }
 
 #[tokio::test]
-async fn a_manager_is_reached_with_certificates_on_both_sides() {
+async fn manager_is_reached_with_certificates_on_both_sides() {
     let authority = Authority::new("swarm");
     let endpoint = engine(&authority, &authority.issue(&["127.0.0.1"], 2100)).await;
     let folder = tempfile::tempdir().unwrap();
-    authority.write(folder.path(), &authority.issue(&["elb"], 2100));
+    write(&authority, folder.path(), &authority.issue(&["elb"], 2100));
     let mut docker = docker(&endpoint, folder.path());
     assert!(docker.endpoint().starts_with("https://127.0.0.1:"));
     assert_eq!(docker.version().await.unwrap().api, "1.46");
@@ -128,7 +67,7 @@ async fn a_manager_is_reached_with_certificates_on_both_sides() {
 
 #[tokio::test]
 async fn certificate_errors_have_advice() {
-    let (authority, stranger) = (Authority::new("swarm"), Authority::new("stranger"));
+    let (authority, foreign) = (Authority::new("swarm"), Authority::new("foreign"));
     let good = authority.issue(&["elb"], 2100);
     let right = authority.issue(&["127.0.0.1"], 2100);
     for (server, vouched, ours, message) in [
@@ -139,7 +78,7 @@ async fn certificate_errors_have_advice() {
             "renew the manager's certificate",
         ),
         (
-            stranger.issue(&["127.0.0.1"], 2100),
+            foreign.issue(&["127.0.0.1"], 2100),
             &authority,
             &good,
             "ca.pem must contain the authority that signed",
@@ -150,7 +89,7 @@ async fn certificate_errors_have_advice() {
             &good,
             "use the host name of the manager's certificate in the endpoint",
         ),
-        (right, &authority, &stranger.issue(&["elb"], 2100), "alert"),
+        (right, &authority, &foreign.issue(&["elb"], 2100), "alert"),
         (
             authority.issue(&["127.0.0.1"], 2100),
             &authority,
@@ -160,7 +99,7 @@ async fn certificate_errors_have_advice() {
     ] {
         let endpoint = engine(&authority, &server).await;
         let folder = tempfile::tempdir().unwrap();
-        vouched.write(folder.path(), ours);
+        write(vouched, folder.path(), ours);
         let error = docker(&endpoint, folder.path())
             .version()
             .await
@@ -183,7 +122,7 @@ async fn engine_without_tls_is_distinguished_from_unreachable() {
     });
     let authority = Authority::new("swarm");
     let folder = tempfile::tempdir().unwrap();
-    authority.write(folder.path(), &authority.issue(&["elb"], 2100));
+    write(&authority, folder.path(), &authority.issue(&["elb"], 2100));
     let error = docker(&endpoint, folder.path())
         .version()
         .await
@@ -192,10 +131,10 @@ async fn engine_without_tls_is_distinguished_from_unreachable() {
 }
 
 #[tokio::test]
-async fn rotated_files_are_in_force_without_a_restart_and_broken_ones_are_not() {
+async fn rotated_files_apply_without_restart_and_invalid_ones_do_not() {
     let (old, new) = (Authority::new("old"), Authority::new("new"));
     let folder = tempfile::tempdir().unwrap();
-    old.write(folder.path(), &old.issue(&["elb"], 2100));
+    write(&old, folder.path(), &old.issue(&["elb"], 2100));
     let before = engine(&old, &old.issue(&["127.0.0.1"], 2100)).await;
     let after = engine(&new, &new.issue(&["127.0.0.1"], 2100)).await;
     // Two managers with certificates of different authorities.
@@ -209,7 +148,7 @@ async fn rotated_files_are_in_force_without_a_restart_and_broken_ones_are_not() 
     docker.version().await.unwrap();
     assert_eq!(port(docker.endpoint()), port(&before));
 
-    new.write(folder.path(), &new.issue(&["elb"], 2100));
+    write(&new, folder.path(), &new.issue(&["elb"], 2100));
     docker.version().await.unwrap();
     assert_eq!(port(docker.endpoint()), port(&after));
 
@@ -218,13 +157,13 @@ async fn rotated_files_are_in_force_without_a_restart_and_broken_ones_are_not() 
         cert: new.issue(&["elb"], 2100).cert,
         key: "-----BEGIN PRIVATE KEY-----\n".to_owned(),
     };
-    new.write(folder.path(), &torn);
+    write(&new, folder.path(), &torn);
     docker.version().await.unwrap();
     assert_eq!(port(docker.endpoint()), port(&after));
 }
 
 #[tokio::test]
-async fn files_that_are_not_there_are_named() {
+async fn missing_files_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
@@ -238,7 +177,7 @@ async fn files_that_are_not_there_are_named() {
     drop(listener);
     let authority = Authority::new("swarm");
     let files = folder.path().to_owned();
-    authority.write(&files, &authority.issue(&["elb"], 2100));
+    write(&authority, &files, &authority.issue(&["elb"], 2100));
     let error = docker.version().await.unwrap_err().to_string();
     assert!(!error.contains(".pem"), "{error}");
 }

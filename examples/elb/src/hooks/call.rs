@@ -1,30 +1,20 @@
-//! Hooks that add and remove machines: a program or an HTTP request.
-//!
-//! A hook may hang, fail, return invalid answers or break its promise. Therefore each order has a
-//! key that stays the same when it is repeated, a time limit and a number of tries, and a
-//! successful answer is only a promise. Whether a machine has joined or left is read from the
-//! cluster.
+//! Calls of hooks: settings, retries, and programs.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use hyper::{Method, Request, Uri};
-use hyper_util::rt::TokioIo;
-use serde::Serialize;
-pub use sflow_autoscale::node_pools::{Action, Order, Promise};
+use serde::{Serialize, Serializer};
+use sflow_autoscale::node_pools::{Order, Promise};
 use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::process::Command;
 
+use super::request::post;
+
 /// Maximum size of an answer, in bytes.
-const ANSWER: usize = 64 << 10;
+pub(super) const ANSWER_BYTES: usize = 64 << 10;
 /// Exit status for a temporary failure: `EX_TEMPFAIL` of sysexits.
 const TRY_AGAIN: i32 = 75;
 
@@ -55,13 +45,18 @@ pub enum Call {
         arguments: Vec<String>,
     },
     /// An HTTP request: the order as JSON, sent by `POST` with an `Idempotency-Key`. 2xx accepts
-    /// the order; 408, 425, 429 and 5xx ask for a retry; all others refuse it.
+    /// the order; 408, 425, 429 and 5xx ask for a retry; all others, also redirects, refuse it.
     Http {
-        /// `http://host:port/path`.
+        /// `https://host:port/path` or `http://host:port/path`. The query may contain a secret,
+        /// such as a signature, and is not shown.
+        #[serde(serialize_with = "without_query")]
         url: String,
         /// Bearer token.
         #[serde(skip)]
         token: Option<String>,
+        /// File with the certificate authorities of the server, in PEM; `None` for those of the
+        /// system.
+        ca: Option<PathBuf>,
     },
 }
 
@@ -97,7 +92,7 @@ pub enum HookError {
 }
 
 /// Result of one try.
-enum Try {
+pub(super) enum Try {
     Promised(Promise),
     Refused(String),
     Later(String),
@@ -138,10 +133,10 @@ impl Call {
     async fn once(&self, order: &Order) -> Try {
         match self {
             Self::Program { program, arguments } => run(program, arguments, order).await,
-            Self::Http { url, token } => match ask(url, token.as_deref(), order).await {
-                Ok(tried) => tried,
-                Err(error) => Try::Later(error.to_string()),
-            },
+            Self::Http { url, token, ca } => {
+                let tried = post(url, token.as_deref(), ca.as_deref(), order).await;
+                tried.unwrap_or_else(Try::Later)
+            }
         }
     }
 }
@@ -154,10 +149,11 @@ impl fmt::Debug for Call {
                 .field("program", program)
                 .field("arguments", arguments)
                 .finish(),
-            Self::Http { url, token } => f
+            Self::Http { url, token, ca } => f
                 .debug_struct("Http")
-                .field("url", url)
+                .field("url", &shown(url))
                 .field("token", &token.as_ref().map(|_| "…"))
+                .field("ca", ca)
                 .finish(),
         }
     }
@@ -167,9 +163,19 @@ impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Program { program, .. } => program.display().fmt(f),
-            Self::Http { url, .. } => f.write_str(url),
+            Self::Http { url, .. } => f.write_str(&shown(url)),
         }
     }
+}
+
+/// The URL with `…` in place of its query, which may contain a secret.
+fn shown(url: &str) -> String {
+    let (address, query) = url.split_once('?').unwrap_or((url, ""));
+    format!("{address}{}", if query.is_empty() { "" } else { "?…" })
+}
+
+fn without_query<S: Serializer>(url: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&shown(url))
 }
 
 /// Runs a program. It is killed when the future is dropped.
@@ -204,8 +210,8 @@ async fn run(program: &std::path::Path, arguments: &[String], order: &Order) -> 
     );
     match status.map(|status| status.code()) {
         Ok(Some(0)) => promised(&out),
-        Ok(Some(TRY_AGAIN)) => Try::Later(message(&err, "temporary failure (exit status 75)")),
-        Ok(Some(code)) => Try::Refused(message(&err, &format!("exit status {code}"))),
+        Ok(Some(TRY_AGAIN)) => Try::Later(reason(&err, "temporary failure (exit status 75)")),
+        Ok(Some(code)) => Try::Refused(reason(&err, &format!("exit status {code}"))),
         Ok(None) => Try::Later("ended by a signal".to_owned()),
         Err(error) => Try::Later(error.to_string()),
     }
@@ -219,83 +225,24 @@ async fn read_some(from: Option<impl AsyncReadExt + Unpin>, into: &mut Vec<u8>) 
         if read == 0 {
             return;
         }
-        let free = ANSWER.saturating_sub(into.len());
+        let free = ANSWER_BYTES.saturating_sub(into.len());
         into.extend_from_slice(&piece[..read.min(free)]);
     }
 }
 
-/// Validates the URL of a hook.
-///
-/// # Errors
-///
-/// A description of the problem with the expected format.
-pub fn check_url(url: &str) -> Result<(), String> {
-    let uri: Uri = url.parse().map_err(|error| format!("{url:?}: {error}"))?;
-    match (uri.scheme_str(), uri.authority()) {
-        (Some("http"), Some(authority)) if !authority.as_str().contains('@') => Ok(()),
-        (Some("http"), Some(_)) => Err("a user name and a password are not supported: use a \
-             token"
-            .to_owned()),
-        _ => Err(format!(
-            "{url:?} is not http://host:port/path; for https, use a program such as curl"
-        )),
-    }
-}
-
-/// Sends an order to a server.
-async fn ask(url: &str, token: Option<&str>, order: &Order) -> anyhow::Result<Try> {
-    if let Err(why) = check_url(url) {
-        return Ok(Try::Refused(why));
-    }
-    let uri: Uri = url.parse()?;
-    let Some(authority) = uri.authority() else {
-        return Ok(Try::Refused(format!("{url:?} contains no server")));
-    };
-    let host = authority.host().trim_matches(['[', ']']);
-    let stream = TcpStream::connect((host, authority.port_u16().unwrap_or(80))).await?;
-    let (mut requests, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let mut request = Request::builder()
-        .method(Method::POST)
-        .uri(path)
-        .header(HOST, authority.as_str())
-        .header(CONTENT_TYPE, "application/json")
-        .header("idempotency-key", &order.order);
-    if let Some(token) = token {
-        request = request.header(AUTHORIZATION, format!("Bearer {token}"));
-    }
-    let request = request.body(Full::new(Bytes::from(json(order))))?;
-    let exchange = async {
-        let response = requests.send_request(request).await?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), ANSWER).collect().await;
-        let body = body.map_err(|error| anyhow::anyhow!("{error}"))?.to_bytes();
-        Ok(match status.as_u16() {
-            200..=299 => promised(&body),
-            408 | 425 | 429 | 500..=599 => Try::Later(message(&body, &format!("status {status}"))),
-            _ => Try::Refused(message(&body, &format!("status {status}"))),
-        })
-    };
-    let mut exchange = std::pin::pin!(exchange);
-    tokio::select! {
-        answer = &mut exchange => answer,
-        _ = connection => exchange.await,
-    }
-}
-
-fn json(order: &Order) -> Vec<u8> {
+pub(super) fn json(order: &Order) -> Vec<u8> {
     untrusted::json::to_string(order)
         .unwrap_or_default()
         .into_bytes()
 }
 
 /// An accepted order. The answer may contain the name of the machine as JSON.
-fn promised(answer: &[u8]) -> Try {
+pub(super) fn promised(answer: &[u8]) -> Try {
     Try::Promised(serde_json::from_slice(answer).unwrap_or_default())
 }
 
 /// The first line of an answer, or a replacement if it is empty.
-fn message(answer: &[u8], otherwise: &str) -> String {
+pub(super) fn reason(answer: &[u8], otherwise: &str) -> String {
     let text = String::from_utf8_lossy(answer);
     let line = text.lines().map(str::trim).find(|line| !line.is_empty());
     line.map_or_else(

@@ -1,10 +1,13 @@
+//! Node pools of the configuration file.
+
 use std::time::Duration;
 
-use super::refused;
-use crate::config::Config;
-use crate::orchestrator::{Availability, Node, Resources};
-use crate::policy::{Mode, Rule, Target};
-use crate::pool::hook::Call;
+use crate::certificates::Authority;
+use crate::config::refused;
+use elb::config::Config;
+use elb::hooks::Call;
+use elb::orchestrator::{Availability, Node, Resources};
+use elb::policy::{Mode, Rule, Target};
 use sflow_autoscale::node_pools::PeerSettings;
 
 const POOL: &str = "[[pool]]\nname = \"workers\"\n";
@@ -19,7 +22,7 @@ fn with_policy(lines: &str) -> String {
 }
 
 #[test]
-fn a_pool_needs_no_more_than_its_name_and_a_metric() {
+fn pool_requires_only_name_and_metric() {
     let config = Config::from_toml(&format!("{POOL}{}", with_policy(""))).unwrap();
     let [pool] = &config.pools[..] else {
         panic!("one pool")
@@ -90,7 +93,7 @@ fn pool_with_all_settings_is_parsed() {
     assert_eq!(pool.settings.schedules.len(), 1);
     let hook = pool.hook.as_ref().unwrap();
     assert_eq!((hook.tries, hook.timeout), (5, Duration::from_secs(90)));
-    let Call::Http { url, token } = &hook.call else {
+    let Call::Http { url, token, .. } = &hook.call else {
         panic!("{hook:?}")
     };
     assert_eq!(url, "http://10.0.0.9:8080/machines");
@@ -113,6 +116,7 @@ fn pool_with_all_settings_is_parsed() {
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into(),
         availability: Availability::Active,
+        drained_for: None,
         is_ready: true,
         is_manager,
         resources: Resources::default(),
@@ -124,7 +128,7 @@ fn pool_with_all_settings_is_parsed() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_refused_with_its_key() {
+fn invalid_pool_is_refused_with_its_key() {
     let hook = |lines: &str| with_policy(&format!("hook = {{ {lines} }}"));
     let poor = |lines: &str| with_policy(&format!("poor = {{ {lines} }}"));
     for (lines, key, problem) in [
@@ -190,9 +194,9 @@ fn what_cannot_be_meant_is_refused_with_its_key() {
             "not applicable",
         ),
         (
-            hook("url = \"https://a/\""),
+            hook("url = \"ftp://a/\""),
             "pool[0].hook.url",
-            "such as curl",
+            "expected https://host:port/path",
         ),
         (
             hook("url = \"http://me:secret@a/\""),
@@ -272,7 +276,7 @@ fn what_cannot_be_meant_is_refused_with_its_key() {
 }
 
 #[test]
-fn pools_whose_labels_exclude_each_other_go_together() {
+fn pools_with_disjoint_labels_are_accepted() {
     let one = |name: &str, label: &str| {
         format!(
             "[[pool]]\nname = \"{name}\"\nlabels = {{ {label} }}\n{}",
@@ -286,7 +290,7 @@ fn pools_whose_labels_exclude_each_other_go_together() {
 }
 
 #[test]
-fn who_replaces_a_configuration_cannot_have_programs_of_his_own_run() {
+fn hook_of_new_configuration_is_refused() {
     let with = |hook: &str| {
         let text = format!("{POOL}{}", with_policy(hook));
         Config::from_toml(&text).unwrap()
@@ -302,4 +306,33 @@ fn who_replaces_a_configuration_cannot_have_programs_of_his_own_run() {
     assert_eq!(one.fixed_change(&other), None);
     other.http.names.push("elb.example.org".to_owned());
     assert_eq!(one.fixed_change(&other), Some("http.names"));
+}
+
+#[test]
+fn ca_file_of_hook_is_checked_when_the_file_is_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, ca) = (folder.path().join("elb.toml"), folder.path().join("ca.pem"));
+    let hook = |url: &str| with_policy(&format!("hook = {{ url = {url:?}, ca = {ca:?} }}"));
+    let text = format!("{POOL}{}", hook("https://10.0.0.9/machines"));
+    std::fs::write(&path, &text).unwrap();
+    // Parsing reads no file.
+    Config::from_toml(&text).unwrap();
+    let problem = || Config::load(&path).unwrap_err().to_string();
+    assert!(problem().starts_with("pool[0].hook.ca: "), "{}", problem());
+    assert!(problem().contains("ca.pem: No such file"), "{}", problem());
+    std::fs::write(&ca, "no certificate").unwrap();
+    assert!(problem().ends_with("no certificate found"), "{}", problem());
+    std::fs::write(&ca, Authority::new("machines").pem()).unwrap();
+    let config = Config::load(&path).unwrap();
+    // A client cannot change the file.
+    let other = Config::from_toml(&text.replace("ca.pem", "other.pem")).unwrap();
+    assert_eq!(config.fixed_change(&other), Some("pool.hook"));
+
+    let refusal = pool(&hook("http://10.0.0.9/machines"));
+    assert_eq!(
+        refusal,
+        "pool[0].hook.ca: only applicable to a url with https"
+    );
+    let refusal = pool(&with_policy("hook = { program = \"/a\", ca = \"/b\" }"));
+    assert_eq!(refusal, "pool[0].hook.ca: not applicable to a program");
 }

@@ -1,0 +1,148 @@
+//! Hooks that are HTTP requests.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::header::{AUTHORIZATION, HeaderValue};
+use hyper::http::uri::Authority;
+use hyper::{Method, Uri};
+use sflow_autoscale::node_pools::Order;
+
+use super::call::{ANSWER_BYTES, Try, json, promised, reason};
+use crate::client::{self, Stream, tcp};
+use crate::tls::Certificates;
+
+/// Sends an order to a server. `ca` is a file with the certificate authorities of the server; by
+/// default those of the system are used.
+///
+/// # Errors
+///
+/// A failure that may be temporary.
+pub(super) async fn post(
+    url: &str,
+    token: Option<&str>,
+    ca: Option<&Path>,
+    order: &Order,
+) -> Result<Try, String> {
+    let target = match Target::parse(url) {
+        Ok(target) => target,
+        Err(why) => return Ok(Try::Refused(why)),
+    };
+    let text = |error: &dyn std::error::Error| error.to_string();
+    let host = HeaderValue::from_str(target.authority.as_str()).map_err(|error| text(&error))?;
+    let mut request =
+        client::request(Method::POST, &host, target.path()).header("idempotency-key", &order.order);
+    if let Some(token) = token {
+        let mut value = HeaderValue::try_from(format!("Bearer {token}"))
+            .map_err(|_| "the token is not a valid header value".to_owned())?;
+        value.set_sensitive(true);
+        request = request.header(AUTHORIZATION, value);
+    }
+    let request = request.body(Full::from(json(order)));
+    let request = request.map_err(|error| text(&error))?;
+    let response = client::send(target.connect(ca).await?, request).await;
+    let response = response.map_err(|error| client::message(&error))?;
+    let status = response.status();
+    let body = Limited::new(response.into_body(), ANSWER_BYTES).collect();
+    let body = body.await.map_err(|error| client::message(&*error))?;
+    let body = body.to_bytes();
+    let answer = || {
+        let answer = reason(&body, &format!("status {status}"));
+        // A server may repeat the request in its answer.
+        token.map_or(answer.clone(), |token| answer.replace(token, "…"))
+    };
+    Ok(match status.as_u16() {
+        200..=299 => promised(&body),
+        300..=399 => Try::Refused(format!(
+            "status {status}: redirects are not followed; set the final address as url"
+        )),
+        408 | 425 | 429 | 500..=599 => Try::Later(answer()),
+        _ => Try::Refused(answer()),
+    })
+}
+
+/// Validates the URL of a hook. Returns whether it uses TLS.
+///
+/// # Errors
+///
+/// A description of the problem with the expected format.
+pub(crate) fn check_url(url: &str) -> Result<bool, String> {
+    Target::parse(url).map(|target| target.is_tls)
+}
+
+/// Whether a file contains certificate authorities. Blocks.
+///
+/// # Errors
+///
+/// A description of the problem.
+pub(crate) fn check_ca(ca: &Path) -> Result<(), String> {
+    let loaded = certificates(Some(ca)).load();
+    loaded.map(|_| ()).map_err(|error| error.to_string())
+}
+
+fn certificates(ca: Option<&Path>) -> Certificates {
+    Certificates {
+        server: "server",
+        address: "url",
+        ca: ca.map(Path::to_owned),
+        identity: None,
+    }
+}
+
+/// The server and path of a URL.
+struct Target {
+    uri: Uri,
+    authority: Authority,
+    is_tls: bool,
+}
+
+impl Target {
+    fn parse(url: &str) -> Result<Self, String> {
+        let malformed = || "expected https://host:port/path or http://host:port/path".to_owned();
+        let uri: Uri = url.parse().map_err(|_| malformed())?;
+        let is_tls = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err(malformed()),
+        };
+        let authority = uri.authority().cloned().ok_or_else(malformed)?;
+        if authority.as_str().contains('@') {
+            return Err("a user name and a password are not supported: use a token".to_owned());
+        }
+        // `port` is also `None` for a port above 65535.
+        if authority.port_u16().is_none() && authority.as_str() != authority.host() {
+            return Err("the port is not a number below 65536".to_owned());
+        }
+        Ok(Self {
+            uri,
+            authority,
+            is_tls,
+        })
+    }
+
+    fn path(&self) -> &str {
+        let path = self.uri.path_and_query();
+        path.map_or("/", |path| path.as_str())
+    }
+
+    async fn connect(&self, ca: Option<&Path>) -> Result<Box<dyn Stream>, String> {
+        let host = self.authority.host().trim_matches(['[', ']']);
+        let default_port = if self.is_tls { 443 } else { 80 };
+        let port = self.authority.port_u16().unwrap_or(default_port);
+        let stream = tcp((host, port)).await.map_err(|error| error.to_string())?;
+        if !self.is_tls {
+            return Ok(Box::new(stream));
+        }
+        let certificates = certificates(ca);
+        // The files are read for each request, so that changes apply at once.
+        let load = tokio::task::spawn_blocking(move || {
+            let config = certificates.load();
+            (certificates, config)
+        });
+        let (certificates, config) = load.await.map_err(|error| error.to_string())?;
+        let config = Arc::new(config.map_err(|error| error.to_string())?);
+        let stream = certificates.connect(config, stream, host).await?;
+        Ok(Box::new(stream))
+    }
+}

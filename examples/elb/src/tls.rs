@@ -1,0 +1,208 @@
+//! TLS connections of clients.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+
+use crate::bounded_file;
+
+/// Why TLS cannot be configured.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum TlsError {
+    /// A file cannot be read, or its content is invalid.
+    #[error("{}: {why}", path.display())]
+    File {
+        /// Path of the file.
+        path: PathBuf,
+        /// The problem.
+        why: String,
+    },
+    /// Certificate and key do not match.
+    #[error("{} and {} do not match: {why}", cert.display(), key.display())]
+    Pair {
+        /// Path of the certificate.
+        cert: PathBuf,
+        /// Path of the key.
+        key: PathBuf,
+        /// The problem.
+        why: String,
+    },
+    /// The system does not provide what TLS requires.
+    #[error("{0}")]
+    System(String),
+}
+
+/// The certificates that a client trusts and presents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Certificates {
+    /// Name of the server in messages, such as `manager`.
+    pub(crate) server: &'static str,
+    /// Name of its address in messages, such as `endpoint`.
+    pub(crate) address: &'static str,
+    /// Certificate authorities of the server; `None` for those of the system.
+    pub(crate) ca: Option<PathBuf>,
+    /// Client certificate and its key.
+    pub(crate) identity: Option<(PathBuf, PathBuf)>,
+}
+
+impl Certificates {
+    /// Reads the files, of at most 1 MiB each. Blocks.
+    pub(crate) fn load(&self) -> Result<ClientConfig, TlsError> {
+        let roots = match &self.ca {
+            Some(ca) => roots_in(ca)?,
+            None => system_roots()?,
+        };
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsError::System(error.to_string()))?
+            .with_root_certificates(roots);
+        let Some((cert, key)) = &self.identity else {
+            return Ok(builder.with_no_client_auth());
+        };
+        let private = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| {
+            let why = format!("{}; a private key is required", pem_problem(&error));
+            in_file(key, why)
+        })?;
+        builder
+            .with_client_auth_cert(certificates(cert)?, private)
+            .map_err(|error| TlsError::Pair {
+                cert: cert.clone(),
+                key: key.clone(),
+                why: error.to_string(),
+            })
+    }
+
+    /// Performs the handshake and verifies the server's certificate, which must be valid for
+    /// `host`: a name or an address, without a port.
+    ///
+    /// # Errors
+    ///
+    /// A description with a recommended action.
+    pub(crate) async fn connect(
+        &self,
+        config: Arc<ClientConfig>,
+        stream: TcpStream,
+        host: &str,
+    ) -> Result<TlsStream<TcpStream>, String> {
+        let name = host.trim_matches(['[', ']']).to_owned();
+        let name = ServerName::try_from(name)
+            .map_err(|_| format!("{host:?} is not a valid server name for a certificate"))?;
+        let connected = TlsConnector::from(config).connect(name, stream).await;
+        connected.map_err(|error| {
+            let cause = error.get_ref();
+            let cause = cause.and_then(|cause| cause.downcast_ref::<rustls::Error>());
+            cause.map_or_else(|| error.to_string(), |cause| self.message(cause))
+        })
+    }
+
+    /// Description of a TLS error with a recommended action.
+    fn message(&self, error: &rustls::Error) -> String {
+        use rustls::{AlertDescription, CertificateError, Error};
+
+        let Self {
+            server, address, ..
+        } = self;
+        let ca = match &self.ca {
+            Some(ca) => ca.display().to_string(),
+            None => "the system's certificate store".to_owned(),
+        };
+        let advice = match error {
+            Error::InvalidCertificate(what) => match what {
+                CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                    format!("renew the {server}'s certificate")
+                }
+                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                    "check the clocks of this machine and of the issuer of the certificate"
+                        .to_owned()
+                }
+                CertificateError::UnknownIssuer => {
+                    format!(
+                        "{ca} must contain the authority that signed the {server}'s certificate"
+                    )
+                }
+                CertificateError::NotValidForName
+                | CertificateError::NotValidForNameContext { .. } => {
+                    format!("use the host name of the {server}'s certificate in the {address}")
+                }
+                _ => format!("check the {server}'s certificate and {ca}"),
+            },
+            Error::AlertReceived(
+                AlertDescription::CertificateExpired
+                | AlertDescription::CertificateRequired
+                | AlertDescription::BadCertificate
+                | AlertDescription::CertificateUnknown
+                | AlertDescription::UnknownCA,
+            ) => match &self.identity {
+                Some((cert, _)) => {
+                    let cert = cert.display();
+                    format!("the {server} rejects {cert}: renew it with the {server}'s authority")
+                }
+                None => format!("the {server} requires a client certificate"),
+            },
+            Error::InvalidMessage(_) => {
+                format!("the {server} does not use TLS on this port: check the {address}")
+            }
+            _ => return error.to_string(),
+        };
+        format!("{error}; {advice}")
+    }
+}
+
+fn roots_in(ca: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(ca)? {
+        let added = roots.add(certificate);
+        added.map_err(|error| in_file(ca, error.to_string()))?;
+    }
+    Ok(roots)
+}
+
+/// Unsupported certificates of the system are ignored.
+fn system_roots() -> Result<RootCertStore, TlsError> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        let problem = "no certificate authorities are installed on this system: install them, or \
+                       set the file with the server's authority as `ca`";
+        return Err(TlsError::System(problem.to_owned()));
+    }
+    Ok(roots)
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let text = read(path)?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let found = found.map_err(|error| in_file(path, pem_problem(&error).to_owned()))?;
+    if found.is_empty() {
+        return Err(in_file(path, "no certificate found".to_owned()));
+    }
+    Ok(found)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    const LARGEST: u64 = 1 << 20;
+
+    bounded_file::read(path, LARGEST).map_err(|error| in_file(path, error.to_string()))
+}
+
+fn in_file(path: &Path, why: String) -> TlsError {
+    let path = path.to_owned();
+    TlsError::File { path, why }
+}
+
+/// The problem of a PEM file. The errors themselves may quote its content.
+const fn pem_problem(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::NoItemsFound => "no PEM data",
+        _ => "invalid PEM data",
+    }
+}

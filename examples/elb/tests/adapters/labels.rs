@@ -1,0 +1,156 @@
+//! Policies in the labels of services.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use elb::config::{Config, ConfigError, ServiceSettings};
+use elb::policy::{Mode, Rule, Target};
+
+fn labels(labels: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    labels.iter().map(own).collect()
+}
+
+fn read(given: &[(&str, &str)]) -> Result<Option<ServiceSettings>, ConfigError> {
+    let config = Config::from_toml(
+        "[defaults]\nmax = 7\nmode = \"act\"\n\
+         metric = [{ name = \"vir_cpu_cores\", target = 0.5 }]\n",
+    )
+    .unwrap();
+    config.discovery.labels.service("web", &labels(given))
+}
+
+#[test]
+fn labels_equal_the_settings_of_the_file() {
+    let service = read(&[
+        ("elb.enabled", "true"),
+        ("elb.min", "2"),
+        ("elb.priority", "-3"),
+        ("elb.cpu.target", "70"),
+        ("elb.metric.custom.orders.target", "12.5"),
+        ("elb.warm-up", "30s"),
+        ("elb.down.stabilise", "2m"),
+        ("elb.down.cooldown", "10s"),
+        ("elb.owner", "east"),
+        ("com.example.other", "x"),
+    ])
+    .unwrap()
+    .unwrap();
+    assert_eq!((service.name.as_str(), service.priority), ("web", -3));
+    let settings = &service.settings;
+    assert_eq!((settings.min, settings.max), (2, 7));
+    assert_eq!(settings.mode, Mode::Act);
+    assert_eq!(settings.warm_up, Duration::from_secs(30));
+    assert_eq!(settings.down.stabilise, Duration::from_secs(120));
+    assert_eq!(settings.down.cooldown, Duration::from_secs(10));
+    let Rule::Target { metrics, .. } = &settings.rule else {
+        panic!("{settings:?}");
+    };
+    let target = |metric: &str, target| Target {
+        metric: metric.to_owned(),
+        target,
+    };
+    assert_eq!(
+        metrics[..],
+        [
+            target("custom.orders", 12.5),
+            target("vir_cpu_utilization", 70.0)
+        ]
+    );
+}
+
+#[test]
+fn missing_labels_use_defaults() {
+    let service = read(&[("elb.enabled", "yes")]).unwrap().unwrap();
+    let expected = Config::from_toml(
+        "[[service]]\nname = \"web\"\n[service.policy]\nmax = 7\nmode = \"act\"\n\
+         metric = [{ name = \"vir_cpu_cores\", target = 0.5 }]\n",
+    )
+    .unwrap();
+    assert_eq!(service, expected.services[0]);
+}
+
+#[test]
+fn service_without_label_is_not_managed() {
+    assert_eq!(read(&[("elb.max", "3")]), Ok(None));
+    assert_eq!(
+        read(&[("elb.enabled", "false"), ("elb.max", "x")]),
+        Ok(None)
+    );
+}
+
+#[test]
+fn error_names_the_invalid_label() {
+    for (label, value, phrase) in [
+        (
+            "elb.enabled",
+            "maybe",
+            "elb.enabled: \"maybe\" is not true or false",
+        ),
+        (
+            "elb.max",
+            "many",
+            "elb.max: \"many\": invalid type: string \"many\", expected u32",
+        ),
+        ("elb.maxx", "3", "elb.maxx: \"3\": unknown field `maxx`"),
+        (
+            "elb.up.rate",
+            "3",
+            "elb.up.rate: \"3\": unknown field `rate`",
+        ),
+        (
+            "elb.cpu.target",
+            "high",
+            "elb.cpu.target: \"high\" is not a number",
+        ),
+        (
+            "elb.cpu.target",
+            "-1",
+            "elb.metric[0].target: -1 is not positive",
+        ),
+        (
+            "elb.priority",
+            "first",
+            "elb.priority: \"first\" is not a whole number",
+        ),
+        ("elb.min", "0", "elb.min: must be at least 1"),
+        ("elb.mode", "on", "elb.mode: \"on\": unknown variant `on`"),
+        ("elb.metric.vir_cpu.target", "1", "elb.metric[0].name: "),
+        (
+            "elb.warm-up",
+            "soon",
+            "elb.warm-up: \"soon\": invalid value",
+        ),
+    ] {
+        let mut given = vec![("elb.enabled", "true")];
+        given.retain(|(known, _)| *known != label);
+        given.push((label, value));
+        let refusal = read(&given).unwrap_err().to_string();
+        assert!(refusal.starts_with(phrase), "{label}={value}: {refusal}");
+    }
+    let refusal = read(&[("elb.enabled", "true"), ("elb.maxx", "3")]).unwrap_err();
+    assert!(refusal.to_string().contains("`max`"), "{refusal}");
+}
+
+#[test]
+fn all_invalid_labels_of_a_service_are_reported() {
+    let error = read(&[
+        ("elb.enabled", "true"),
+        ("elb.maxx", "3"),
+        ("elb.min", "2"),
+        ("elb.mode", "on"),
+        ("elb.priority", "first"),
+        ("elb.cpu.target", "high"),
+    ]);
+    let error = error.unwrap_err().to_string();
+    let errors: Vec<&str> = error.split("; elb.").collect();
+    let starts: Vec<&str> = errors
+        .iter()
+        .map(|error| error.split(':').next().unwrap())
+        .collect();
+    assert_eq!(
+        starts,
+        ["elb.cpu.target", "maxx", "mode", "priority"],
+        "{error}"
+    );
+}
