@@ -6,9 +6,9 @@
 //! ```
 //!
 //! [`sflow_autoscale`] observes, decides and runs the control loop and the node pools. This crate
-//! contains the adapters: [`docker`] implements the orchestrator for swarm, [`simulator`] for tests
-//! without a cluster, [`pool`] calls the hooks that add and remove machines; [`http`] and
-//! [`terminal`] show the status. The [`balancer`] connects them.
+//! contains the adapters: [`docker`] implements the orchestrator for swarm, [`pool`] calls the hooks
+//! that add and remove machines; [`http`] and [`terminal`] show the status. The [`balancer`] connects
+//! them. Experiments without a cluster run on [`sflow_simulator`].
 
 #[cfg(target_os = "linux")]
 pub mod agent;
@@ -17,11 +17,9 @@ mod bounded_file;
 pub mod charts;
 pub mod check;
 pub mod cli;
-pub mod compare;
 pub mod config;
 pub mod coverage;
 pub mod docker;
-pub mod experiment;
 pub mod format;
 pub mod handle;
 pub mod http;
@@ -30,7 +28,6 @@ mod notices;
 pub mod pool;
 pub mod replay;
 pub mod shared;
-pub mod simulator;
 pub mod status;
 pub mod terminal;
 pub mod view;
