@@ -37,7 +37,7 @@ impl fmt::Display for Comparison {
         }
         writeln!(
             f,
-            "* best of the policies without prior knowledge of the load (fixed sizes have it).\n\
+            "* best policy without prior knowledge of the load (fixed sizes have it).\n\
              Means of {} runs.",
             self.options.seeds
         )?;
