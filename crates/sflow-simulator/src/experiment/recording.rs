@@ -31,7 +31,7 @@ impl RecordedCluster {
             age: Duration::MAX,
             ..Task::default()
         };
-        let observed = Service {
+        let described = Service {
             id: ServiceId(service.to_owned()),
             name: service.to_owned(),
             scaling: Scaling::Replicated {
@@ -43,7 +43,7 @@ impl RecordedCluster {
             cpu_limit: None,
             tasks: containers.iter().map(task).collect(),
         };
-        self.services.insert(service.to_owned(), observed);
+        self.services.insert(service.to_owned(), described);
     }
 
     /// The services, by name.

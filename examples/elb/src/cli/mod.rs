@@ -127,9 +127,9 @@ enum Command {
     /// balancer. The same seed gives the same result.
     Simulate(simulate::Args),
     /// Compare scaling policies on six workloads, in virtual time.
+    ///
     /// elb, a rule with two thresholds, Kubernetes' autoscaler and fixed sizes: overload, cost, and
     /// number of changes. The same seed gives the same result.
-    /// how long, at what cost, and how calmly. The same seed gives the same bytes.
     Compare(compare::Args),
 }
 
