@@ -17,10 +17,10 @@ pub enum Error {
         /// Name of the second one.
         name: String,
     },
-    /// No host or service has this name.
+    /// No host, service or scenario has this name.
     #[error("unknown {kind} {name:?}; known: {known}")]
     Unknown {
-        /// `host` or `service`.
+        /// `host`, `service` or `scenario`.
         kind: &'static str,
         /// The name that was given.
         name: String,
@@ -37,6 +37,10 @@ pub enum Error {
         /// The values that are accepted.
         expected: &'static str,
     },
+    /// A policy uses an unknown metric.
+    #[cfg(feature = "experiments")]
+    #[error(transparent)]
+    Metric(#[from] sflow_metrics::query::Error),
 }
 
 impl Error {

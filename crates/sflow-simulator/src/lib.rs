@@ -1,10 +1,15 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod agent;
 mod cluster;
 mod cluster_spec;
+#[cfg(feature = "experiments")]
+pub mod comparison;
 mod error;
 mod event;
+#[cfg(feature = "experiments")]
+pub mod experiment;
 mod foreign_traffic;
 mod host;
 mod network;

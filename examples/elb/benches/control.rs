@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use elb::balancer::Balancer;
 use elb::config::{Config, ServiceSettings};
-use elb::simulator::{Scenario, Simulation};
 use sflow_metrics::Timestamp;
+use sflow_simulator::experiment::{Scenario, SimulatedCluster};
 use sflow_simulator::{Delay, HostSpec, Workload};
 
 /// The target.
@@ -33,7 +33,7 @@ fn main() {
 async fn run(services: u32, hosts: u32, rounds: u32) {
     let before = resident();
     let scenario = scenario(services, hosts);
-    let simulation = Simulation::new(&scenario, 1, START).expect("a scenario");
+    let simulation = SimulatedCluster::new(&scenario, 1, START).expect("a scenario");
     let control = Config::article().control;
     let simulated = resident();
     let mut balancer =
@@ -44,13 +44,10 @@ async fn run(services: u32, hosts: u32, rounds: u32) {
     let mut datagrams = 0_u64;
     for _ in 0..rounds {
         now = now + control.interval;
-        let mut arrived = Vec::new();
-        balancer.orchestrator_mut().advance(now, |delivery| {
-            arrived.push((delivery.at, delivery.source, delivery.bytes.to_vec()));
-        });
+        let arrived = balancer.orchestrator_mut().advance(now);
         datagrams += arrived.len() as u64;
-        for (at, source, bytes) in arrived {
-            balancer.receive(at, (source, 6343).into(), &bytes);
+        for sent in arrived {
+            balancer.receive(sent.at, sent.source, &sent.bytes);
         }
         let round = balancer.round(now).await;
         assert_eq!(

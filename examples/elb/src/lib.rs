@@ -6,9 +6,9 @@
 //! ```
 //!
 //! [`sflow_autoscale`] observes, decides and runs the control loop and the node pools. This crate
-//! contains the adapters: [`docker`] implements the orchestrator for swarm, [`simulator`] for tests
-//! without a cluster, [`hooks`] calls the hooks that add and remove machines; [`http`] and
-//! [`terminal`] show the status. The [`balancer`] connects them.
+//! contains the adapters: [`docker`] implements the orchestrator for swarm, [`hooks`] calls the hooks
+//! that add and remove machines; [`http`] and [`terminal`] show the status. The [`balancer`] connects
+//! them. Experiments without a cluster run on [`sflow_simulator`].
 
 #[cfg(target_os = "linux")]
 pub mod agent;
@@ -18,11 +18,9 @@ pub mod charts;
 pub mod check;
 pub mod cli;
 mod client;
-pub mod compare;
 pub mod config;
 pub mod coverage;
 pub mod docker;
-pub mod experiment;
 pub mod format;
 pub mod handle;
 pub mod hooks;
@@ -31,7 +29,6 @@ pub mod latency;
 mod notices;
 pub mod replay;
 pub mod shared;
-pub mod simulator;
 pub mod status;
 pub mod terminal;
 mod tls;

@@ -13,12 +13,9 @@ use stop::Stop;
 
 use crate::balancer::Balancer;
 use crate::config::{Config, ServiceSettings as Configured};
-use crate::orchestrator::{
-    Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Rollout,
-    Scaling, Service, ServiceId, Task, TaskState,
-};
 use crate::policy::{Decision, Mode, Signal};
 use sflow_autoscale::observe::MetricQuery;
+use sflow_simulator::experiment::RecordedCluster;
 
 /// Metrics that each line reports in addition to the decision.
 const REPORTED: [&str; 3] = ["vir_cpu_cores", "vir_bytes_in", "vir_bytes_out"];
@@ -121,7 +118,7 @@ fn timestamp(time: SystemTime) -> Timestamp {
 }
 
 struct Player<'c> {
-    balancer: Balancer<Recorded>,
+    balancer: Balancer<RecordedCluster>,
     config: &'c Config,
     only: &'c [String],
     managed: BTreeSet<String>,
@@ -130,7 +127,7 @@ struct Player<'c> {
 
 impl<'c> Player<'c> {
     fn new(start: Timestamp, config: &'c Config, only: &'c [String]) -> anyhow::Result<Self> {
-        let balancer = Balancer::new(start, Recorded::default(), config.control, &[])?;
+        let balancer = Balancer::new(start, RecordedCluster::default(), config.control, &[])?;
         Ok(Self {
             balancer,
             config,
@@ -154,16 +151,14 @@ impl<'c> Player<'c> {
             }
         }
         let recorded = self.balancer.orchestrator_mut();
-        recorded.seen = self
-            .managed
-            .iter()
-            .map(|name| service(name, seen.get(name).map_or(&[], Vec::as_slice)))
-            .collect();
+        for name in &self.managed {
+            recorded.observe(name, seen.get(name).map_or(&[], Vec::as_slice));
+        }
         let signals: BTreeMap<String, Vec<Signal>> = {
             let recorded = self.balancer.controller().orchestrator();
             let telemetry = self.balancer.telemetry().lock();
             let snapshot = telemetry.snapshot(now, [&self.reported]);
-            let signals = recorded.seen.iter().map(|service| {
+            let signals = recorded.services().map(|service| {
                 let signals = snapshot.signals(&self.reported, service, Duration::ZERO);
                 (service.name.clone(), signals)
             });
@@ -217,72 +212,5 @@ fn word(decision: &Decision) -> String {
         format!("set replicas={}", decision.result)
     } else {
         "hold".to_owned()
-    }
-}
-
-/// The orchestrator of a capture: it has the observed replicas and cannot scale.
-#[derive(Debug, Default)]
-struct Recorded {
-    seen: Vec<Service>,
-}
-
-impl Orchestrator for Recorded {
-    async fn services(&mut self, names: &[String]) -> Result<Vec<Service>, OrchestratorError> {
-        let known = self.seen.iter();
-        let known = known.filter(|service| names.contains(&service.name));
-        Ok(known.cloned().collect())
-    }
-
-    async fn scale(&mut self, service: &Service, _replicas: u32) -> Result<(), OrchestratorError> {
-        let why = "a capture cannot be scaled".to_owned();
-        Err(OrchestratorError::NotScalable {
-            name: service.name.clone(),
-            why,
-        })
-    }
-
-    async fn labelled(&mut self, _label: &str) -> Result<Vec<Labelled>, OrchestratorError> {
-        Ok(Vec::new())
-    }
-
-    fn nodes(&self) -> Vec<NodeAddresses> {
-        Vec::new()
-    }
-
-    async fn census(&mut self) -> Result<Census, OrchestratorError> {
-        Ok(Census::default())
-    }
-
-    async fn set_availability(
-        &mut self,
-        _node: &Node,
-        _availability: Availability,
-        _drained_for: Option<&str>,
-    ) -> Result<(), OrchestratorError> {
-        Err(OrchestratorError::Refused(
-            "a capture cannot be scaled".to_owned(),
-        ))
-    }
-}
-
-fn service(name: &str, containers: &[String]) -> Service {
-    let task = |container: &String| Task {
-        container: container.clone(),
-        node: None,
-        state: TaskState::Running,
-        age: Duration::MAX,
-        ..Task::default()
-    };
-    Service {
-        id: ServiceId(name.to_owned()),
-        name: name.to_owned(),
-        scaling: Scaling::Replicated {
-            replicas: u32::try_from(containers.len()).unwrap_or(u32::MAX),
-        },
-        version: 0,
-        rollout: Rollout::Settled,
-        labels: BTreeMap::new(),
-        cpu_limit: None,
-        tasks: containers.iter().map(task).collect(),
     }
 }

@@ -14,10 +14,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use elb::orchestrator::{Orchestrator, Service};
-use elb::simulator::{Scenario, Simulation};
 use serde_json::{Value, json};
 use sflow_metrics::Timestamp;
 use sflow_simulator::Event;
+use sflow_simulator::experiment::{Scenario, SimulatedCluster};
 use support::{signal, unused_address, wait_for_end};
 
 #[test]
@@ -55,7 +55,7 @@ fn node_without_agent_is_named_with_its_containers() {
         host: scenario().cluster.hosts[1].name.clone(),
         duration: Duration::from_secs(3600),
     };
-    let cluster = Cluster::new(&scenario().with(Duration::ZERO, disconnect));
+    let cluster = Cluster::new(&scenario().with_event(Duration::ZERO, disconnect));
     let disconnected = &scenario().cluster.hosts[1].name;
     let is_reported = |output: &str| output.contains("1 of 3 containers not reported: apache.");
     let (status, output) = cluster.check_with_retries(is_reported);
@@ -214,12 +214,12 @@ struct Cluster {
 impl Cluster {
     fn new(scenario: &Scenario) -> Self {
         let start = now();
-        let mut simulation = Simulation::new(scenario, 1, start).unwrap();
+        let mut cluster = SimulatedCluster::new(scenario, 1, start).unwrap();
         let names = [scenario.cluster.services[0].name.clone()];
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
-        let services = runtime.block_on(simulation.services(&names)).unwrap();
+        let services = runtime.block_on(cluster.services(&names)).unwrap();
         let hosts: Vec<String> = scenario
             .cluster
             .hosts
@@ -244,10 +244,10 @@ impl Cluster {
         let agents = thread::spawn(move || {
             let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
             while !over.load(Ordering::Relaxed) {
-                simulation.advance(now(), |delivery| {
+                for datagram in cluster.advance(now()) {
                     // The check may not be listening yet.
-                    socket.send_to(delivery.bytes, collector).ok();
-                });
+                    socket.send_to(&datagram.bytes, collector).ok();
+                }
                 thread::sleep(Duration::from_millis(20));
             }
         });

@@ -11,8 +11,8 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use elb::simulator::{Scenario, Simulation};
 use sflow_metrics::Timestamp;
+use sflow_simulator::experiment::{Scenario, SimulatedCluster};
 use support::{MAX_WAIT, wait_for};
 
 /// Minimum number of datagrams and requests that are sent concurrently.
@@ -78,14 +78,12 @@ fn report(collector: SocketAddr, is_over: &AtomicBool) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let scenario = Scenario::named("article").unwrap();
     let start = Timestamp::from_secs(1_700_000_000);
-    let mut simulation = Simulation::new(&scenario, 1, start).unwrap();
+    let cluster = SimulatedCluster::new(&scenario, 1, start).unwrap();
     let mut now = start;
     while !is_over.load(Ordering::Relaxed) {
         now = now + Duration::from_millis(500);
-        let mut datagrams = Vec::new();
-        simulation.advance(now, |sent| datagrams.push(sent.bytes.to_vec()));
-        for datagram in datagrams {
-            socket.send_to(&datagram, collector).unwrap();
+        for datagram in cluster.advance(now) {
+            socket.send_to(&datagram.bytes, collector).unwrap();
         }
         thread::sleep(Duration::from_millis(10));
     }

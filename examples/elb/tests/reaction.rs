@@ -3,15 +3,14 @@
 //!
 //! `cargo test -p elb --test reaction -- --nocapture` prints the figures.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use elb::balancer::Balancer;
 use elb::config::Config;
 use elb::policy::Reason;
-use elb::simulator::{Scenario, Simulation};
 use sflow_metrics::Timestamp;
 use sflow_simulator::Workload;
+use sflow_simulator::experiment::{Scenario, SimulatedCluster};
 
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 /// Number of runs, each with the step at a different time in the polling interval.
@@ -46,7 +45,7 @@ async fn run(seed: u64, fast: bool) -> Run {
          metric = [{{ name = \"vir_bytes_in+vir_bytes_out\", target = 500000 }}]\n"
     ))
     .unwrap();
-    let simulation = Simulation::new(&scenario, seed, START).unwrap();
+    let simulation = SimulatedCluster::new(&scenario, seed, START).unwrap();
     let mut balancer = Balancer::new(START, simulation, config.control, &config.services).unwrap();
     let mut now = START;
     let mut first = None;
@@ -55,12 +54,8 @@ async fn run(seed: u64, fast: bool) -> Run {
         // Longer intervals until shortly before the step make the test faster.
         let is_near = now + Duration::from_secs(20) > START + step;
         now = now + config.control.interval * if is_near { 1 } else { 8 };
-        let mut arrived = Vec::new();
-        balancer.orchestrator_mut().advance(now, |sent| {
-            arrived.push((sent.at, sent.source, sent.bytes.to_vec()));
-        });
-        for (at, source, bytes) in arrived {
-            balancer.receive(at, SocketAddr::new(source, 6343), &bytes);
+        for sent in balancer.orchestrator_mut().advance(now) {
+            balancer.receive(sent.at, sent.source, &sent.bytes);
         }
         for decided in balancer.round(now).await.decisions {
             let decision = decided.decision;

@@ -1,166 +1,75 @@
-//! Simulation of the rule and workload of `elb.js`: sizes change as in its published log, and equal
-//! seeds give equal runs.
+//! `elb simulate` and `elb compare`: their output and charts, and the policies that they use.
 
-use std::time::Duration;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use elb::config::Config;
-use elb::experiment::{Outcome, run};
-use elb::policy::Mode;
-use elb::simulator::Scenario;
-use sflow_metrics::Timestamp;
-use sflow_simulator::Event;
+use sflow_simulator::comparison::{Candidate, MAX_REPLICAS, NamedWorkload};
+use sflow_simulator::experiment::{Experiment, Scenario, two_thresholds};
 
-const START: Timestamp = Timestamp::from_secs(1_474_678_630);
-
-async fn simulate(seed: u64, scenario: &Scenario, mode: Mode) -> Outcome {
-    let mut config = Config::article();
-    config.services[0].settings.mode = mode;
-    run(scenario, seed, START, config.control, &config.services)
-        .await
-        .unwrap()
+/// Runs `elb` with these arguments; returns its output and the chart.
+fn run(folder: &Path, arguments: &[&str]) -> (String, String) {
+    let chart = folder.join("chart.svg");
+    let output = Command::new(env!("CARGO_BIN_EXE_elb"))
+        .args(arguments)
+        .arg("--out")
+        .arg(&chart)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    (stdout, fs::read_to_string(chart).unwrap())
 }
 
-/// Runs 40 seeds, which determine start-up times and polling phases. The time to eight replicas
-/// depends on these phases: its median is at most the 42 s of `elb.js`.
-#[tokio::test]
-async fn elb_js_grows_from_one_to_eight_under_load_and_shrinks_after_it() {
-    let scenario = Scenario::named("article").unwrap();
-    let (begin, end) = (
-        START + Duration::from_secs(10),
-        START + Duration::from_secs(70),
-    );
-    let mut times = Vec::new();
-    for seed in 1..=40 {
-        let outcome = simulate(seed, &scenario, Mode::Act).await;
-        let sizes: Vec<u32> = outcome
-            .changes
-            .iter()
-            .map(|change| change.replicas)
-            .collect();
-        assert_eq!(
-            sizes,
-            [2, 3, 4, 5, 6, 7, 8, 7, 6, 5, 4, 3, 2, 1],
-            "seed {seed}"
-        );
-        let time = outcome.changes[6].at - begin;
-        assert!(time <= Duration::from_secs(50), "seed {seed}: {time:?}");
-        times.push(time);
-        assert!(
-            outcome.changes[7].at > end,
-            "seed {seed}: shrinks under load"
-        );
-        assert_eq!(outcome.services[0].truth.replicas, 1);
-    }
-    times.sort_unstable();
+#[test]
+fn simulate_prints_changes_and_draws_services_and_machines() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["simulate", "--scenario", "article", "--reasons"];
+    let (output, chart) = run(folder.path(), &arguments);
+    assert!(output.contains("apache set replicas=8"), "{output}");
     assert!(
-        times[times.len() / 2] <= Duration::from_secs(42),
-        "{times:?}"
+        output.contains("vir_bytes_in+vir_bytes_out is"),
+        "no reasons: {output}"
     );
+    assert!(chart.contains("apache: average load per container") && chart.contains("without"));
+
+    let (output, chart) = run(folder.path(), &["simulate", "--scenario", "machines"]);
+    assert!(output.contains("machine seconds instead of"), "{output}");
+    assert!(output.contains("a machine is ordered"), "{output}");
+    assert!(chart.contains("Replicas and machines") && chart.contains("2 to 6, at 60 % CPU"));
 }
 
-#[tokio::test]
-async fn equal_seeds_give_equal_runs() {
-    let scenario = Scenario::named("sine").unwrap();
-    let first = simulate(7, &scenario, Mode::Act).await;
-    let second = simulate(7, &scenario, Mode::Act).await;
-    assert_eq!(format!("{first:?}"), format!("{second:?}"));
-    let other = simulate(8, &scenario, Mode::Act).await;
-    assert_ne!(format!("{first:?}"), format!("{other:?}"));
-}
-
-#[tokio::test]
-async fn without_balancer_size_stays_and_container_is_overloaded() {
-    let scenario = Scenario::named("article").unwrap();
-    let outcome = simulate(1, &scenario, Mode::Advise).await;
-    assert_eq!(outcome.changes, []);
-    let most = outcome.services[0]
-        .past
-        .iter()
-        .filter_map(|point| point.load)
-        .fold(0.0, f64::max);
-    assert!(most > 600_000.0, "{most}");
-}
-
-/// `elb.js` stopped scaling when one task did not run.
-#[tokio::test]
-async fn crash_looping_task_does_not_stop_scaling() {
-    let scenario = Scenario::named("crash-loop").unwrap();
-    let outcome = simulate(1, &scenario, Mode::Act).await;
-    let most = outcome.changes.iter().map(|change| change.replicas).max();
-    assert!(most >= Some(7), "{:?}", outcome.changes);
-    assert_eq!(
-        outcome.services[0].truth.replicas, 1,
-        "does not shrink again"
-    );
-}
-
-#[tokio::test]
-async fn missing_telemetry_is_not_low_load() {
-    let mut scenario = Scenario::named("step").unwrap();
-    let hosts: Vec<String> = scenario
-        .cluster
-        .hosts
-        .iter()
-        .map(|host| host.name.clone())
-        .collect();
-    for host in hosts {
-        let duration = Duration::from_secs(200);
-        scenario = scenario.with(
-            Duration::from_secs(100),
-            Event::Disconnect { host, duration },
-        );
+#[test]
+fn compare_draws_every_policy_and_workload_and_equal_seeds_are_equal() {
+    let folder = tempfile::tempdir().unwrap();
+    let compare = || run(folder.path(), &["compare", "--seeds", "1", "--json"]);
+    let (output, chart) = compare();
+    for policy in Candidate::ALL {
+        assert!(chart.contains(policy.name()), "{policy:?}");
     }
-    let outcome = simulate(1, &scenario, Mode::Act).await;
-    let stale = START + Duration::from_secs(135);
-    let after: Vec<_> = outcome
-        .changes
-        .iter()
-        .filter(|change| change.at > stale)
-        .collect();
-    assert_eq!(after, Vec::<&elb::experiment::Change>::new());
-    assert!(outcome.services[0].truth.replicas > 3);
+    for workload in NamedWorkload::all(1) {
+        assert!(chart.contains(workload.about) && output.contains(workload.about));
+    }
+    assert_eq!((output, chart), compare());
 }
 
-#[tokio::test]
-async fn peak_of_high_priority_borrows_replicas_of_low_priority() {
-    let scenario = Scenario::named("balance").unwrap();
-    let budget = scenario.budget.unwrap();
+/// The simulator has no configuration files; its policies must not diverge from those of elb.
+#[test]
+fn simulated_policies_are_those_of_the_configuration() {
+    let article = Config::article();
+    assert_eq!(two_thresholds(), article.services[0].settings);
+    let experiment = Experiment::new(Scenario::named("article").unwrap(), Vec::new());
+    assert_eq!(experiment.control, article.control);
     let config = Config::from_toml(&format!(
-        "[control]\nmode = \"act\"\ninterval = \"2s\"\nbudget = {budget}\n\
-         [defaults]\nmode = \"act\"\nmax = 10\n\
-         metric = [{{ name = \"vir_bytes_in+vir_bytes_out\", target = 90_000 }}]\n\
-         down = {{ stabilise = \"30s\" }}\n\
-         [[service]]\nname = \"shop\"\npriority = 10\npolicy = {{ min = 1 }}\n\
-         [[service]]\nname = \"batch\"\npolicy = {{ min = 2 }}\n"
+        "[control]\nmode = \"act\"\n[[service]]\nname = \"apache\"\n[service.policy]\n\
+         mode = \"act\"\nmax = {MAX_REPLICAS}\n\
+         metric = [{{ name = \"vir_bytes_in+vir_bytes_out\", target = 80_000 }}]\n"
     ))
     .unwrap();
-    for seed in 1..=6 {
-        let control = config.control;
-        let outcome = run(&scenario, seed, START, control, &config.services)
-            .await
-            .unwrap();
-        let [shop, batch] = &outcome.services[..] else {
-            panic!("two services");
-        };
-        let together = shop.past.iter().zip(&batch.past);
-        let most = together
-            .map(|(shop, batch)| shop.wanted + batch.wanted)
-            .max();
-        assert!(most <= Some(budget), "seed {seed}: {most:?} in total");
-        let most = |past: &[elb::view::Point]| past.iter().map(|point| point.wanted).max();
-        let least = batch.past.iter().map(|point| point.wanted).min();
-        // Eight replicas are needed; nine after a high reading.
-        assert!(most(&shop.past) >= Some(8), "seed {seed}");
-        assert!(
-            least <= Some(4),
-            "seed {seed}: batch had at least {least:?}"
-        );
-        // Batch gets its replicas back.
-        assert_eq!(shop.truth.replicas, 2, "seed {seed}");
-        assert!(
-            batch.truth.replicas >= 9,
-            "seed {seed}: {}",
-            batch.truth.replicas
-        );
-    }
+    assert_eq!(
+        Candidate::Elb.settings(0.8),
+        config.services[0].settings,
+        "defaults of elb"
+    );
 }

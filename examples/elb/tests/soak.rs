@@ -4,13 +4,12 @@
 //! `ELB_SOAK=3600 cargo test --release -p elb --test soak -- --nocapture` runs for an hour; without
 //! `ELB_SOAK`, the test runs a fixed number of rounds.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use elb::balancer::Balancer;
 use elb::config::Config;
-use elb::simulator::{Scenario, Simulation};
 use sflow_metrics::Timestamp;
+use sflow_simulator::experiment::{Scenario, SimulatedCluster};
 use sflow_simulator::{Event, Network, ScheduledEvent, Workload};
 
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -30,24 +29,21 @@ async fn days_of_faults_leak_nothing() {
     // Longer than any run.
     let days = 1_000;
     let scenario = scenario(days);
-    let mut simulation = Simulation::new(&scenario, 1, START).unwrap();
+    let cluster = SimulatedCluster::new(&scenario, 1, START).unwrap();
     // The script of the scenario is in memory from here on and only shrinks.
-    simulation.advance(START, |_| {});
+    cluster.advance(START);
     let config = config();
     let interval = config.control.interval;
-    let mut balancer = Balancer::new(START, simulation, config.control, &config.services).unwrap();
+    let mut balancer = Balancer::new(START, cluster, config.control, &config.services).unwrap();
     let mut found = Found::default();
     let mut settled = None;
     let mut now = START;
     while progress(found.rounds) < 1.0 && now < START + Duration::from_secs(days * DAY) {
         now = now + interval;
-        let mut arrived = Vec::new();
-        balancer.orchestrator_mut().advance(now, |sent| {
-            arrived.push((sent.at, sent.source, sent.bytes.to_vec()));
-        });
+        let arrived = balancer.orchestrator_mut().advance(now);
         found.datagrams += arrived.len() as u64;
-        for (at, source, bytes) in arrived {
-            balancer.receive(at, SocketAddr::new(source, 6343), &bytes);
+        for sent in arrived {
+            balancer.receive(sent.at, sent.source, &sent.bytes);
         }
         let round = balancer.round(now).await;
         found.rounds += 1;

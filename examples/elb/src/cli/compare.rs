@@ -1,11 +1,17 @@
 use std::fs;
 use std::path::PathBuf;
+use std::thread;
 
 use anyhow::Context as _;
 use serde::Serialize;
+use sflow_simulator::comparison::{
+    CAPACITY, Candidate, Comparison, Grid, NamedWorkload, Options, WorkloadResult,
+};
+use sflow_simulator::experiment::Trace;
 
-use super::{Log, runtime, say, say_part};
-use crate::compare::{Grid, Options, compare};
+use super::{Log, say, say_part};
+use crate::charts::{Multiple, multiples};
+use crate::view::Point;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
@@ -72,16 +78,16 @@ impl Args {
     pub(super) fn run(self, log: &Log) -> anyhow::Result<()> {
         log.to_stderr("error")?;
         if self.grid {
-            let grown = runtime()?.block_on(Grid::full(self.seed, self.target).run())?;
-            return self.print(&grown, &grown.to_string());
+            let result = Grid::full(self.seed, self.target).run()?;
+            return self.print(&result, &result.to_string());
         }
         let options = Options {
             seed: self.seed,
             seeds: self.seeds,
             target: self.target,
         };
-        let comparison = runtime()?.block_on(compare(options))?;
-        fs::write(&self.out, comparison.chart())
+        let comparison = compare(options)?;
+        fs::write(&self.out, chart(&comparison))
             .with_context(|| format!("cannot write the chart to {}", self.out.display()))?;
         self.print(&comparison, &comparison.to_string())?;
         if !self.json {
@@ -98,6 +104,57 @@ impl Args {
         }
         Ok(())
     }
+}
+
+/// Compares the policies, each workload in a thread of its own.
+fn compare(options: Options) -> anyhow::Result<Comparison> {
+    let workloads = thread::scope(|scope| {
+        let run = |workload| scope.spawn(move || WorkloadResult::run(&workload, &options));
+        let running: Vec<_> = NamedWorkload::all(options.seed)
+            .into_iter()
+            .map(run)
+            .collect();
+        let results = running.into_iter().map(|thread| {
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        results.collect::<Result<_, _>>()
+    })?;
+    Ok(Comparison { options, workloads })
+}
+
+/// Load and replicas of all policies over time, for the first seed, as SVG.
+fn chart(comparison: &Comparison) -> String {
+    let panel = |workload: &WorkloadResult| Multiple {
+        title: workload.name.to_owned(),
+        about: workload.about.to_owned(),
+        pasts: workload
+            .results
+            .iter()
+            .map(|result| points(&result.trace))
+            .collect(),
+    };
+    let panels: Vec<Multiple> = comparison.workloads.iter().map(panel).collect();
+    let names = Candidate::ALL.map(Candidate::name);
+    multiples("Desired replicas of each policy", &names, &panels)
+}
+
+/// The points of a trace. No change is lost, but it may be drawn slightly late.
+fn points(trace: &Trace) -> Vec<Point> {
+    // More points than pixels would only enlarge the file.
+    const POINTS: usize = 450;
+    let stride = trace.moments.len().div_ceil(POINTS).max(1);
+    let moments = trace.moments.iter().zip(1_u32..).step_by(stride);
+    moments
+        .map(|(moment, place)| Point {
+            at: (trace.every * place).as_secs_f64(),
+            load: Some(moment.offered / CAPACITY),
+            wanted: moment.desired,
+            running: moment.running,
+            ..Point::default()
+        })
+        .collect()
 }
 
 /// A target that leaves a reserve.

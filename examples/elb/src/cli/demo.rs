@@ -8,20 +8,18 @@ use anyhow::Context as _;
 use sflow_collector::udp::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
 use sflow_metrics::Timestamp;
 use sflow_simulator::Event;
+use sflow_simulator::experiment::{Experiment, NodeAddress, Scenario, SimulatedCluster};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
-use tracing::instrument::WithSubscriber as _;
-use tracing::subscriber::NoSubscriber;
 
+use super::simulate::points;
 use super::{Log, PolicyName, end_requested, runtime, say};
 use crate::balancer::Balancer;
 use crate::charts;
-use crate::config::{Config, ControlSettings};
-use crate::experiment;
+use crate::config::Config;
 use crate::handle::{Handle, Requests};
 use crate::http::Site;
 use crate::policy::Mode;
-use crate::simulator::{NodeAddress, Scenario, Simulation};
 use crate::status::About;
 use crate::terminal::{self, Input, Plain, Screen};
 use crate::view::Snapshot;
@@ -64,30 +62,25 @@ impl Args {
         let end = end_requested();
         let speed = if self.fast { FAST } else { 1.0 };
         let scenario = scenario()?;
-        let control = ControlSettings {
-            budget: None,
-            ..Config::article().control
-        };
-        let mut demo = Demo::start(&scenario, self.policy, self.seed, control, speed).await?;
+        let services = self.policy.services(&scenario);
+        let mut experiment = Experiment::new(scenario, services);
+        let mut demo = Demo::start(&experiment, self.seed, speed).await?;
         let mut face = if is_screen {
             Face::screen()?
         } else {
             Face::plain(demo.clock.unix())
         };
 
-        let ended = demo.run(&mut face, scenario.duration, end).await;
+        let lasting = experiment.scenario.duration;
+        let ended = demo.run(&mut face, lasting, end).await;
         drop(face);
         let snapshot = demo.stop().await?;
         ended?;
 
-        let part = Scenario {
-            duration: Duration::from_secs_f64(snapshot.elapsed.max(0.0)).min(scenario.duration),
-            ..scenario
-        };
-        let services = self.policy.services(&part, Mode::Advise);
-        let without = experiment::run(&part, self.seed, Timestamp::ZERO, control, &services)
-            .with_subscriber(NoSubscriber::default())
-            .await?;
+        let elapsed = Duration::from_secs_f64(snapshot.elapsed.max(0.0));
+        experiment.scenario.duration = elapsed.min(lasting);
+        experiment.control.mode = Mode::Advise;
+        let without = experiment.run(self.seed)?;
         let path = self.out.join("elb-demo.svg");
         if let (Some(service), Some(alone)) = (snapshot.services.first(), without.services.first())
         {
@@ -96,7 +89,8 @@ impl Args {
                 .first()
                 .map_or((0.0, "B/s"), |signal| (signal.upper, signal.unit.as_str()));
             let title = format!("{}: average load per container", service.name);
-            let picture = charts::comparison(&title, &service.past, &alone.past, upper, unit);
+            let picture =
+                charts::comparison(&title, &service.past, &points(&alone.past), upper, unit);
             fs::write(&path, picture)
                 .with_context(|| format!("cannot write the chart to {}", path.display()))?;
         }
@@ -107,12 +101,12 @@ impl Args {
 }
 
 /// The scenario `article` with foreign traffic on the port.
-fn scenario() -> anyhow::Result<Scenario> {
+fn scenario() -> Result<Scenario, sflow_simulator::Error> {
     let foreign_traffic = Event::ForeignTraffic {
         interval: Duration::from_millis(2_300),
         duration: Duration::from_secs(60),
     };
-    Ok(Scenario::named("article")?.with(Duration::from_secs(15), foreign_traffic))
+    Ok(Scenario::named("article")?.with_event(Duration::from_secs(15), foreign_traffic))
 }
 
 fn summarise(snapshot: &Snapshot) -> anyhow::Result<()> {
@@ -187,7 +181,7 @@ impl Clock {
 struct Demo {
     clock: Clock,
     interval: Duration,
-    balancer: Balancer<Simulation>,
+    balancer: Balancer<SimulatedCluster>,
     receiver: AsyncUdpReceiver,
     sender: UdpSocket,
     collector: SocketAddr,
@@ -200,13 +194,7 @@ struct Demo {
 }
 
 impl Demo {
-    async fn start(
-        scenario: &Scenario,
-        policy: PolicyName,
-        seed: u64,
-        control: ControlSettings,
-        speed: f64,
-    ) -> anyhow::Result<Self> {
+    async fn start(experiment: &Experiment, seed: u64, speed: f64) -> anyhow::Result<Self> {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let receiver = UdpReceiver::bind(any_port, &SocketSettings::default())?;
         let collector = receiver.local_addr()?;
@@ -216,11 +204,11 @@ impl Demo {
         let page = format!("http://{}/", listener.local_addr()?);
 
         let clock = Clock::new(speed);
-        let mut simulation = Simulation::new(scenario, seed, clock.start)?;
+        let cluster = SimulatedCluster::new(&experiment.scenario, seed, clock.start)?;
         // All simulated agents send from one socket.
-        simulation.report_addresses(NodeAddress::Shared(Ipv4Addr::LOCALHOST));
-        let services = policy.services(scenario, Mode::Act);
-        let mut balancer = Balancer::new(clock.start, simulation, control, &services)?;
+        cluster.report_addresses(NodeAddress::Shared(Ipv4Addr::LOCALHOST));
+        let (control, services) = (experiment.control, &experiment.services);
+        let mut balancer = Balancer::new(clock.start, cluster, control, services)?;
         balancer.round(clock.start).await;
         let service = services
             .first()
@@ -307,12 +295,9 @@ impl Demo {
     /// Advances the simulated time, at most to the next round, and sends the datagrams of its
     /// agents over loopback.
     async fn send(&mut self, tick: Timestamp) -> anyhow::Result<()> {
-        let mut datagrams = Vec::new();
         let now = self.clock.now().min(tick);
-        let simulation = self.balancer.orchestrator_mut();
-        simulation.advance(now, |delivery| datagrams.push(delivery.bytes.to_vec()));
-        for datagram in datagrams {
-            self.sender.send_to(&datagram, self.collector).await?;
+        for datagram in self.balancer.orchestrator_mut().advance(now) {
+            self.sender.send_to(&datagram.bytes, self.collector).await?;
         }
         Ok(())
     }

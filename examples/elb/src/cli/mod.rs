@@ -16,18 +16,14 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use std::time::Duration;
-
 use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
-use sflow_simulator::ServiceSpec;
+use sflow_simulator::experiment::Scenario;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use untrusted::{Format, Lines, printable};
 
-use crate::config::{Config, ServiceSettings};
-use crate::policy::{Mode, Rule, Target, Thresholds};
-use crate::simulator::Scenario;
+use crate::config::ServiceSettings;
 
 /// Prints a line. A closed output is not an error.
 macro_rules! say {
@@ -147,60 +143,12 @@ enum PolicyName {
 }
 
 impl PolicyName {
-    /// The services of a scenario with this policy. Targets are nine tenths of the scenario's upper
-    /// thresholds.
-    fn services(self, scenario: &Scenario, mode: Mode) -> Vec<ServiceSettings> {
-        let article = Config::article();
-        let Some(like) = article.services.first() else {
-            return Vec::new();
-        };
-        let settings = |service: &ServiceSpec| {
-            let mut settings = like.settings.clone();
-            (settings.min, settings.max) = scenario.policy(&service.name).bounds;
-            settings.mode = mode;
-            if let Rule::TwoThreshold { metrics, .. } = &mut settings.rule {
-                only_fitting(metrics, service);
-            }
-            if let (Self::Target, Rule::TwoThreshold { metrics, .. }) = (self, &settings.rule) {
-                let target = |metric: &Thresholds| Target {
-                    metric: metric.metric.clone(),
-                    target: metric.upper * 0.9,
-                };
-                settings.rule = Rule::Target {
-                    metrics: metrics.iter().map(target).collect(),
-                    tolerance_up: 0.1,
-                    tolerance_down: 0.1,
-                };
-                settings.down.stabilise = Duration::from_secs(30);
-            }
-            settings
-        };
-        let services = scenario
-            .cluster
-            .services
-            .iter()
-            .map(|service| ServiceSettings {
-                name: service.name.clone(),
-                priority: scenario.policy(&service.name).priority,
-                settings: settings(service),
-            });
-        services.collect()
-    }
-}
-
-/// Omits the CPU threshold of a service whose requests need so much CPU time that it would always
-/// be exceeded; such a service is scaled by bytes alone.
-fn only_fitting(metrics: &mut Vec<Thresholds>, service: &ServiceSpec) {
-    let upper = |name: &str| {
-        let metric = metrics.iter().find(|metric| metric.metric.contains(name));
-        metric.map(|metric| metric.upper)
-    };
-    let (Some(percent), Some(bytes)) = (upper("cpu"), upper("bytes")) else {
-        return;
-    };
-    let requests = bytes / service.request.bytes();
-    if 100.0 * requests * service.request.cpu.as_secs_f64() > percent {
-        metrics.retain(|metric| !metric.metric.contains("cpu"));
+    /// The services of a scenario with this policy.
+    fn services(self, scenario: &Scenario) -> Vec<ServiceSettings> {
+        match self {
+            Self::TwoThreshold => scenario.two_threshold_services(),
+            Self::Target => scenario.target_services(),
+        }
     }
 }
 

@@ -3,22 +3,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sflow_metrics::Timestamp;
+use sflow_simulator::experiment::{Experiment, Outcome, Point, PoolOutcome, Scenario};
 use sflow_simulator::{ServiceSpec, Workload};
 
-use super::{Log, PolicyName, runtime, say, say_part};
+use super::{Log, PolicyName, say, say_part};
 use crate::charts::{self, Multiple};
-use crate::config::{Config, ControlSettings, ServiceSettings};
-use crate::experiment::{Outcome, PoolOutcome, ServiceOutcome, run};
+use crate::config::ServiceSettings;
 use crate::format;
-use crate::policy::Mode;
-use crate::simulator::Scenario;
+use crate::policy::{Mode, Settings};
 use crate::terminal::set_replicas;
-use crate::view::Point;
+use crate::view;
 use untrusted::printable;
-
-/// Start of the simulated time: 2016-09-24T00:57:10Z.
-const BEGINNING: u64 = 1_474_678_630;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = scenarios())]
@@ -55,9 +50,7 @@ pub(super) struct Args {
 
 /// List of scenarios for `--help`.
 fn scenarios() -> String {
-    let lines = Scenario::NAMES
-        .iter()
-        .map(|(name, what)| format!("  {name:<14} {what}\n"));
+    let lines = Scenario::predefined().map(|(name, what)| format!("  {name:<14} {what}\n"));
     format!("Scenarios:\n{}", lines.collect::<String>())
 }
 
@@ -69,17 +62,11 @@ impl Args {
             use_trace(&mut scenario, path, self.trace_factor)
                 .with_context(|| format!("cannot use --trace {}", path.display()))?;
         }
-        let control = ControlSettings {
-            budget: scenario.budget,
-            ..Config::article().control
-        };
-        let start = Timestamp::from_secs(BEGINNING);
-        let simulate = |mode: Mode| {
-            let services = self.policy.services(&scenario, mode);
-            runtime()?.block_on(run(&scenario, self.seed, start, control, &services))
-        };
-        let with = simulate(Mode::Act)?;
-        let without = simulate(Mode::Advise)?;
+        let services = self.policy.services(&scenario);
+        let mut experiment = Experiment::new(scenario, services);
+        let with = experiment.run(self.seed)?;
+        experiment.control.mode = Mode::Advise;
+        let without = experiment.run(self.seed)?;
 
         for change in &with.changes {
             let unix = i64::try_from(change.at.as_nanos() / 1_000_000_000).unwrap_or(i64::MAX);
@@ -91,7 +78,7 @@ impl Args {
         }
         if let Some(pool) = &with.pool {
             for event in &pool.events {
-                let at = (event.at - start).as_secs_f64();
+                let at = (event.at - Experiment::START).as_secs_f64();
                 say!("{} {}", format::duration(at), printable(&event.words))?;
             }
         }
@@ -99,8 +86,8 @@ impl Args {
 
         let path = self
             .out
-            .unwrap_or_else(|| PathBuf::from(format!("elb-{}.svg", scenario.name)));
-        fs::write(&path, picture(&scenario, self.policy, &with, &without))
+            .unwrap_or_else(|| PathBuf::from(format!("elb-{}.svg", experiment.scenario.name)));
+        fs::write(&path, picture(&experiment, &with, &without))
             .with_context(|| format!("cannot write the chart to {}", path.display()))?;
         say!("Chart written to {}", path.display())?;
         Ok(())
@@ -127,8 +114,8 @@ fn summarise(with: &Outcome, without: &Outcome) -> anyhow::Result<()> {
             with.name,
             with.truth.overload_seconds,
             without.truth.overload_seconds,
-            with.replica_seconds,
-            without.replica_seconds,
+            with.trace.replica_seconds(),
+            without.trace.replica_seconds(),
             with.truth.replicas,
         )?;
     }
@@ -146,86 +133,90 @@ fn summarise(with: &Outcome, without: &Outcome) -> anyhow::Result<()> {
 
 /// With one service, a chart of load and replicas; with several, the replicas of each service and
 /// its demand.
-pub(super) fn picture(
-    scenario: &Scenario,
-    policy: PolicyName,
-    with: &Outcome,
-    without: &Outcome,
-) -> String {
-    if scenario.cluster.services.len() > 1 || with.pool.is_some() {
-        return side_by_side(scenario, policy, with);
+fn picture(experiment: &Experiment, with: &Outcome, without: &Outcome) -> String {
+    let services = &experiment.scenario.cluster.services;
+    match (
+        &experiment.services[..],
+        &with.services[..],
+        &without.services[..],
+    ) {
+        ([service], [balanced], [alone]) if with.pool.is_none() => {
+            let title = format!("{}: average load per container", service.name);
+            let upper = service
+                .settings
+                .rule
+                .band(0)
+                .map_or(0.0, |(_, upper)| upper);
+            let (balanced, alone) = (points(&balanced.past), points(&alone.past));
+            charts::comparison(&title, &balanced, &alone, upper, "B/s")
+        }
+        (policies, outcomes, _) => {
+            let panels = services.iter().zip(policies).zip(outcomes);
+            let mut panels: Vec<Multiple> = panels
+                .map(|((service, policy), outcome)| demand(service, policy, &outcome.past))
+                .collect();
+            panels.extend(with.pool.as_ref().map(machines));
+            let title = match experiment.scenario.budget {
+                Some(budget) => format!("Replicas of each service, budget {budget}"),
+                None if with.pool.is_some() => "Replicas and machines".to_owned(),
+                None => "Replicas of each service".to_owned(),
+            };
+            charts::multiples(&title, &["replicas"], &panels)
+        }
     }
-    alone(scenario, policy, with, without)
 }
 
-fn side_by_side(scenario: &Scenario, policy: PolicyName, with: &Outcome) -> String {
-    let policies = policy.services(scenario, Mode::Act);
-    let panel =
-        |((service, outcome), policy): ((&ServiceSpec, &ServiceOutcome), &ServiceSettings)| {
-            let (lower, upper) = policy.settings.rule.band(0).unwrap_or((1.0, 1.0));
-            let one = f64::midpoint(lower, upper);
-            let needed = |at: f64| {
-                let requests = service.workload.at(Duration::from_secs_f64(at));
-                requests * service.request.bytes() / one
-            };
-            let point = |point: &Point| Point {
-                load: Some(needed(point.at)),
-                least: None,
-                most: None,
-                ..*point
-            };
-            Multiple {
-                title: service.name.clone(),
-                about: format!("priority {}", scenario.policy(&service.name).priority),
-                pasts: vec![outcome.past.iter().map(point).collect()],
-            }
-        };
-    let services = scenario
-        .cluster
-        .services
-        .iter()
-        .zip(&with.services)
-        .zip(&policies);
-    let mut panels: Vec<Multiple> = services.map(panel).collect();
-    panels.extend(with.pool.as_ref().map(machines));
-    let title = match scenario.budget {
-        Some(budget) => format!("Replicas of each service, budget {budget}"),
-        None if with.pool.is_some() => "Replicas and machines".to_owned(),
-        None => "Replicas of each service".to_owned(),
-    };
-    charts::multiples(&title, &["replicas"], &panels)
+/// The replicas of a service, and the number that would be at the target.
+fn demand(service: &ServiceSpec, policy: &ServiceSettings, past: &[Point]) -> Multiple {
+    let target = middle(&policy.settings);
+    Multiple {
+        title: service.name.clone(),
+        about: format!("priority {}", policy.priority),
+        pasts: vec![loads(past, |point| {
+            Some(service.workload.at(point.at) * service.request.bytes() / target)
+        })],
+    }
 }
 
 /// The machines, and the number that would be at the target.
 fn machines(outcome: &PoolOutcome) -> Multiple {
-    let (lower, upper) = outcome.pool.settings.rule.band(0).unwrap_or((1.0, 1.0));
-    let target = f64::midpoint(lower, upper);
-    let point = |point: &Point| Point {
-        load: point
-            .load
-            .map(|load| load * f64::from(point.running) / target),
-        least: None,
-        most: None,
-        ..*point
-    };
+    let target = middle(&outcome.pool.settings);
     let (least, most) = (outcome.status.min, outcome.status.max);
     Multiple {
         title: "machines".to_owned(),
         about: format!("{least} to {most}, at {target:.0} % CPU"),
-        pasts: vec![outcome.past.iter().map(point).collect()],
+        pasts: vec![loads(&outcome.past, |point| {
+            Some(point.load? * f64::from(point.running) / target)
+        })],
     }
 }
 
-/// Load and replicas of a single service.
-fn alone(scenario: &Scenario, policy: PolicyName, with: &Outcome, without: &Outcome) -> String {
-    let (Some(balanced), Some(alone)) = (with.services.first(), without.services.first()) else {
-        return String::new();
+/// The middle of the range in which the size does not change.
+fn middle(settings: &Settings) -> f64 {
+    let (lower, upper) = settings.rule.band(0).unwrap_or((1.0, 1.0));
+    f64::midpoint(lower, upper)
+}
+
+/// The decisions of a run for a chart.
+pub(super) fn points(past: &[Point]) -> Vec<view::Point> {
+    let short = |value: Option<f64>| value.map(|value| value as f32);
+    let point = |point: &Point| view::Point {
+        at: point.at.as_secs_f64(),
+        load: point.load,
+        least: short(point.least),
+        most: short(point.most),
+        wanted: point.desired,
+        running: point.running,
     };
-    let services = policy.services(scenario, Mode::Act);
-    let band = services
-        .first()
-        .and_then(|service| service.settings.rule.band(0));
-    let title = format!("{}: average load per container", balanced.name);
-    let upper = band.map_or(0.0, |(_, upper)| upper);
-    charts::comparison(&title, &balanced.past, &alone.past, upper, "B/s")
+    past.iter().map(point).collect()
+}
+
+/// The decisions of a run with another value in place of the measured load.
+fn loads(past: &[Point], load: impl Fn(&Point) -> Option<f64>) -> Vec<view::Point> {
+    let mut points = points(past);
+    for (drawn, point) in points.iter_mut().zip(past) {
+        drawn.load = load(point);
+        (drawn.least, drawn.most) = (None, None);
+    }
+    points
 }

@@ -8,6 +8,8 @@ mod misuse;
 mod openapi;
 mod pools;
 mod reading;
+#[path = "../support/simulated.rs"]
+mod simulated;
 mod site;
 mod timeouts;
 mod writing;

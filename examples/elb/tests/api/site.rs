@@ -9,15 +9,15 @@ use elb::config::{Config, ServiceSettings};
 use elb::handle::{Handle, Requests};
 use elb::http::{self, Access, Site};
 use elb::policy::Mode;
-use elb::simulator::{Scenario, Simulation};
 use sflow_metrics::Timestamp;
 use sflow_simulator::Workload;
+use sflow_simulator::experiment::{Scenario, SimulatedCluster};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::openapi;
+use crate::{openapi, simulated};
 
 /// 2026-01-01T00:00:00Z.
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_767_225_600);
@@ -99,14 +99,14 @@ impl World {
         for service in &mut services {
             service.settings.mode = Mode::Act;
         }
-        let simulation = Simulation::new(scenario, 1, START).unwrap();
-        let provisioner = simulation.provisioner();
-        let mut balancer = Balancer::new(START, simulation, config.control, &services).unwrap();
-        let pool = elb::experiment::pool(scenario, Mode::Act).unwrap();
-        if let (Some(mut pool), Some(provisioner)) = (pool, provisioner) {
+        let cluster = SimulatedCluster::new(scenario, 1, START).unwrap();
+        let balancer = Balancer::new(START, cluster.clone(), config.control, &services);
+        let mut balancer = balancer.unwrap();
+        if let Some(mut pool) = simulated::pool(scenario) {
             pool.name = services[0].name.clone();
             balancer.keep("test".to_owned(), &[pool]).unwrap();
-            balancer.pools_mut().unwrap().provide(Box::new(provisioner));
+            let machines = cluster;
+            balancer.pools_mut().unwrap().provide(Box::new(machines));
         }
         let (telemetry, status) = (balancer.telemetry().clone(), balancer.status().clone());
         let (handle, requests) = Handle::new(telemetry, status, config);
@@ -268,7 +268,7 @@ impl Answer {
 }
 
 async fn run(
-    mut balancer: Balancer<Simulation>,
+    mut balancer: Balancer<SimulatedCluster>,
     mut requests: Requests,
     mut steps: mpsc::Receiver<Step>,
 ) {
@@ -300,14 +300,10 @@ async fn run(
 }
 
 /// Advances the cluster and delivers the datagrams of its agents.
-fn deliver(balancer: &mut Balancer<Simulation>, now: Timestamp, network: Network) {
-    let mut arrived = Vec::new();
-    balancer.orchestrator_mut().advance(now, |delivery| {
-        let source = SocketAddr::new(delivery.source, 6343);
-        arrived.push((delivery.at, source, delivery.bytes.to_vec()));
-    });
+fn deliver(balancer: &mut Balancer<SimulatedCluster>, now: Timestamp, network: Network) {
+    let mut arrived = balancer.orchestrator_mut().advance(now);
     arrived.retain(|_| network == Network::Up);
-    for (at, source, bytes) in arrived {
-        balancer.receive(at, source, &bytes);
+    for sent in arrived {
+        balancer.receive(sent.at, sent.source, &sent.bytes);
     }
 }

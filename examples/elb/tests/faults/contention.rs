@@ -1,13 +1,12 @@
 //! Many services that need more replicas at the same time.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use elb::balancer::Balancer;
 use elb::config::Config;
-use elb::simulator::{Scenario, Simulation};
 use sflow_autoscale::controller::Outcome;
 use sflow_metrics::Timestamp;
+use sflow_simulator::experiment::{Scenario, SimulatedCluster};
 use sflow_simulator::{Delay, Workload};
 
 use crate::world::START;
@@ -78,19 +77,15 @@ fn config() -> Config {
 #[tokio::test]
 async fn d19_hundred_growing_services_are_served_by_priority_and_need() {
     let config = config();
-    let simulation = Simulation::new(&scenario(), 1, START).unwrap();
+    let simulation = SimulatedCluster::new(&scenario(), 1, START).unwrap();
     let mut balancer = Balancer::new(START, simulation, config.control, &config.services).unwrap();
     let mut now = START;
     let mut made: Vec<(Timestamp, u32)> = Vec::new();
     let mut waited = 0;
     while now < START + STEP + MINUTE * 10 {
         now = now + Duration::from_secs(2);
-        let mut arrived = Vec::new();
-        balancer.orchestrator_mut().advance(now, |sent| {
-            arrived.push((sent.at, sent.source, sent.bytes.to_vec()));
-        });
-        for (at, source, bytes) in arrived {
-            balancer.receive(at, SocketAddr::new(source, 6343), &bytes);
+        for sent in balancer.orchestrator_mut().advance(now) {
+            balancer.receive(sent.at, sent.source, &sent.bytes);
         }
         for decided in balancer.round(now).await.decisions {
             let reason = decided.decision.to_string();

@@ -4,12 +4,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use elb::config::Config;
-use elb::simulator::{Scenario, Simulation};
 use sflow_autoscale::observe::{MetricQuery, Telemetry, work_per_cpu, work_query};
 use sflow_autoscale::orchestrator::{NodeAddresses, Orchestrator as _, Service, TaskState};
 use sflow_autoscale::policy::Signal;
 use sflow_metrics::Timestamp;
 use sflow_simulator::Workload;
+use sflow_simulator::experiment::{Scenario, SimulatedCluster};
 
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 
@@ -17,16 +17,15 @@ const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 async fn cluster(replicas: u32) -> (Telemetry, Service, Timestamp) {
     let mut scenario = Scenario::named("article").unwrap();
     scenario.cluster.services[0].replicas = replicas;
-    let mut simulation = Simulation::new(&scenario, 1, START).unwrap();
+    let mut cluster = SimulatedCluster::new(&scenario, 1, START).unwrap();
     let mut telemetry = Telemetry::default();
     let now = START + Duration::from_secs(60);
-    simulation.advance(now, |delivery| {
-        let source = (delivery.source, 6343).into();
-        telemetry.receive(delivery.at, source, delivery.bytes);
-    });
-    telemetry.set_nodes(now, simulation.nodes());
+    for sent in cluster.advance(now) {
+        telemetry.receive(sent.at, sent.source, &sent.bytes);
+    }
+    telemetry.set_nodes(now, cluster.nodes());
     let names = [scenario.cluster.services[0].name.clone()];
-    let mut found = simulation.services(&names).await.unwrap();
+    let mut found = cluster.services(&names).await.unwrap();
     (telemetry, found.remove(0), now)
 }
 
@@ -141,14 +140,14 @@ async fn equal_hosts_have_equal_work_rates() {
     let service = &mut scenario.cluster.services[0];
     (service.replicas, service.workload) = (6, Workload::Constant(2_000.0));
     let names = [service.name.clone()];
-    let mut simulation = Simulation::new(&scenario, 1, START).unwrap();
+    let mut cluster = SimulatedCluster::new(&scenario, 1, START).unwrap();
     let mut telemetry = Telemetry::default();
     let now = START + Duration::from_secs(90);
-    simulation.advance(now, |sent| {
-        telemetry.receive(sent.at, (sent.source, 6343).into(), sent.bytes);
-    });
-    telemetry.set_nodes(now, simulation.nodes());
-    let mut services = simulation.services(&names).await.unwrap();
+    for sent in cluster.advance(now) {
+        telemetry.receive(sent.at, sent.source, &sent.bytes);
+    }
+    telemetry.set_nodes(now, cluster.nodes());
+    let mut services = cluster.services(&names).await.unwrap();
     let query = work_query().unwrap();
     let work = |services: &[Service]| {
         let snapshot = telemetry.snapshot(now, [&query]);
@@ -170,15 +169,15 @@ async fn equal_hosts_have_equal_work_rates() {
 #[test]
 fn senders_that_are_not_nodes_are_refused_until_an_agent_reports() {
     let scenario = Scenario::named("article").unwrap();
-    let mut simulation = Simulation::new(&scenario, 1, START).unwrap();
+    let cluster = SimulatedCluster::new(&scenario, 1, START).unwrap();
     let mut telemetry = Telemetry::default();
-    let mut advance = |telemetry: &mut Telemetry, seconds, sender: Option<[u8; 4]>| {
+    let advance = |telemetry: &mut Telemetry, seconds, sender: Option<[u8; 4]>| {
         let now = START + Duration::from_secs(seconds);
-        simulation.advance(now, |sent| {
-            let sender = sender.map_or(sent.source, IpAddr::from);
-            telemetry.receive(sent.at, (sender, 6343).into(), sent.bytes);
-        });
-        telemetry.set_nodes(now, simulation.nodes());
+        for sent in cluster.advance(now) {
+            let sender = sender.map_or(sent.source.ip(), IpAddr::from);
+            telemetry.receive(sent.at, (sender, 6343).into(), &sent.bytes);
+        }
+        telemetry.set_nodes(now, cluster.nodes());
         telemetry.refuses_all(now)
     };
     let proxy = Some([172, 18, 0, 1]);

@@ -6,9 +6,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use elb::orchestrator::{Orchestrator as _, Task};
-use elb::simulator::NodeAddress;
 use sflow_autoscale::observe::Reporter;
 use sflow_metrics::Timestamp;
+use sflow_simulator::experiment::NodeAddress;
 use sflow_simulator::{Event, Workload};
 use sflow_v5::counter::{
     Adapter, HostAdapters, HostCpu, HostDescr, HostParent, VirtCpu, VirtNetIo,

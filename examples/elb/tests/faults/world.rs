@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use elb::balancer::Balancer;
 use elb::config::Config;
-use elb::simulator::{Scenario, Simulation};
 use sflow_autoscale::controller::Decided;
 use sflow_metrics::Timestamp;
+use sflow_simulator::experiment::{Arrival, Scenario, SimulatedCluster};
 use sflow_simulator::{Delay, Event, Workload};
 
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -25,7 +25,7 @@ pub(crate) type Sent = (IpAddr, Vec<u8>);
 type Interceptor = Box<dyn FnMut(Timestamp, Sent) -> Vec<Sent>>;
 
 pub(crate) struct World {
-    pub(crate) balancer: Balancer<Simulation>,
+    pub(crate) balancer: Balancer<SimulatedCluster>,
     pub(crate) now: Timestamp,
     interceptor: Interceptor,
 }
@@ -46,7 +46,7 @@ impl World {
         service.start = Delay::millis(500, 1_500);
         service.stop = Delay::millis(200, 500);
         for (second, event) in script {
-            scenario = scenario.with(Duration::from_secs(second), event);
+            scenario = scenario.with_event(Duration::from_secs(second), event);
         }
         let config = Config::from_toml(&format!(
             "[control]\nmode = \"act\"\n[[service]]\nname = \"apache\"\n[service.policy]\nmode = \"act\"\nmax = 20\n\
@@ -54,7 +54,7 @@ impl World {
              warm_up = \"5s\"\n[service.policy.down]\nstabilise = \"30s\"\n"
         ))
         .unwrap();
-        let simulation = Simulation::new(&scenario, seed, START).unwrap();
+        let simulation = SimulatedCluster::new(&scenario, seed, START).unwrap();
         let balancer = Balancer::new(START, simulation, config.control, &config.services).unwrap();
         Self {
             balancer,
@@ -77,12 +77,9 @@ impl World {
         let mut decided = Vec::new();
         while self.now < end {
             self.now = self.now + Duration::from_secs(2);
-            let mut arrived = Vec::new();
-            self.balancer.orchestrator_mut().advance(self.now, |sent| {
-                arrived.push((sent.at, (sent.source, sent.bytes.to_vec())));
-            });
-            for (at, sent) in arrived {
-                for (source, bytes) in (self.interceptor)(at, sent) {
+            for Arrival { at, source, bytes } in self.balancer.orchestrator_mut().advance(self.now)
+            {
+                for (source, bytes) in (self.interceptor)(at, (source.ip(), bytes)) {
                     self.balancer
                         .receive(at, SocketAddr::new(source, 6343), &bytes);
                 }

@@ -4,6 +4,8 @@
 
 mod accessibility;
 mod browser;
+#[path = "../support/simulated.rs"]
+mod simulated;
 mod world;
 
 use elb::http::Access;

@@ -8,10 +8,12 @@ use elb::config::{Config, ServiceSettings};
 use elb::handle::{Handle, Requests};
 use elb::http::{self, Access, Site};
 use elb::policy::Mode;
-use elb::simulator::{Scenario, Simulation};
 use sflow_metrics::Timestamp;
 use sflow_simulator::Workload;
+use sflow_simulator::experiment::{Scenario, SimulatedCluster};
 use tokio::net::TcpListener;
+
+use crate::simulated;
 
 const START: Timestamp = Timestamp::from_secs(1_767_225_600);
 
@@ -101,27 +103,23 @@ impl World {
     pub(crate) async fn serve(self) -> Served {
         let mut config = Config::article();
         config.services.clone_from(&self.services);
-        let simulation = Simulation::new(&self.scenario, 1, START).unwrap();
-        let provisioner = simulation.provisioner();
-        let balancer = Balancer::new(START, simulation, config.control, &config.services);
+        let cluster = SimulatedCluster::new(&self.scenario, 1, START).unwrap();
+        let balancer = Balancer::new(START, cluster.clone(), config.control, &config.services);
         let mut balancer = balancer.unwrap();
-        let pool = elb::experiment::pool(&self.scenario, Mode::Act).unwrap();
-        if let (Some(pool), Some(provisioner)) = (pool, provisioner) {
+        if let Some(pool) = simulated::pool(&self.scenario) {
             balancer.keep("test".to_owned(), &[pool]).unwrap();
-            balancer.pools_mut().unwrap().provide(Box::new(provisioner));
+            let machines = cluster.clone();
+            balancer.pools_mut().unwrap().provide(Box::new(machines));
         }
         let mut now = START;
         while now - START < self.lasting {
             now = now + Duration::from_secs(2);
-            let mut arrived = Vec::new();
-            balancer.orchestrator_mut().advance(now, |sent| {
-                arrived.push((sent.at, sent.source, sent.bytes.to_vec()));
-            });
-            for (at, source, bytes) in arrived {
-                let is_disconnected =
-                    |(host, from): &(IpAddr, Duration)| *host == source && at >= START + *from;
+            for sent in cluster.advance(now) {
+                let is_disconnected = |(host, from): &(IpAddr, Duration)| {
+                    *host == sent.source.ip() && sent.at >= START + *from
+                };
                 if !self.disconnected.iter().any(is_disconnected) {
-                    balancer.receive(at, (source, 6343).into(), &bytes);
+                    balancer.receive(sent.at, sent.source, &sent.bytes);
                 }
             }
             balancer.round(now).await;
@@ -155,7 +153,7 @@ impl Served {
 }
 
 /// Executes requests, as the loop does between rounds.
-async fn handle_requests(mut balancer: Balancer<Simulation>, mut requests: Requests) {
+async fn handle_requests(mut balancer: Balancer<SimulatedCluster>, mut requests: Requests) {
     loop {
         let (request, answer) = requests.next().await;
         answer.send(balancer.apply(&request)).ok();

@@ -8,13 +8,13 @@ use elb::orchestrator::{
     Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Service,
 };
 use elb::policy::Mode;
-use elb::shared::Shared;
-use elb::simulator::{Scenario, Simulation};
 use sflow_autoscale::controller::Outcome;
 use sflow_autoscale::node_pools::MachineState;
 use sflow_autoscale::observe::Telemetry;
+use sflow_simulator::experiment::{Scenario, SimulatedCluster};
 use sflow_simulator::{Event, Reservation, Workload};
 
+use crate::simulated;
 use crate::world::{START, World, set_bounds};
 
 fn idle() -> Scenario {
@@ -22,7 +22,8 @@ fn idle() -> Scenario {
     scenario.cluster.events.clear();
     scenario.cluster.services[0].workload = Workload::Constant(150.0);
     scenario.cluster.services[0].replicas = 6;
-    scenario.machines.as_mut().unwrap().bounds = (1, 6);
+    let machines = scenario.machines.as_mut().unwrap();
+    (machines.min, machines.max) = (1, 6);
     scenario
 }
 
@@ -36,7 +37,7 @@ async fn drain_of_killed_elb_is_finished_by_its_successor() {
     let is_drained = |world: &World| world.has_happened("is drained");
     assert!(world.until(900, is_drained).await);
     world.restart();
-    let census = world.simulation.clone().census().await.unwrap();
+    let census = world.cluster.clone().census().await.unwrap();
     let marked: Vec<_> = census
         .nodes
         .iter()
@@ -59,14 +60,14 @@ async fn drain_of_killed_elb_is_finished_by_its_successor() {
 async fn node_drained_by_operator_is_unchanged() {
     let mut world = World::new(&idle(), |pool| pool.settings.mode = Mode::Act);
     world.round().await;
-    let census = world.simulation.clone().census().await.unwrap();
+    let census = world.cluster.clone().census().await.unwrap();
     let node = census
         .nodes
         .iter()
         .find(|node| node.name == "node4")
         .unwrap();
-    let mut simulation = world.simulation.clone();
-    let set = simulation.set_availability(node, Availability::Drain, None);
+    let mut cluster = world.cluster.clone();
+    let set = cluster.set_availability(node, Availability::Drain, None);
     set.await.unwrap();
     world.until(2_400, |_| false).await;
     let status = world.status();
@@ -131,7 +132,7 @@ async fn machine_whose_tasks_fit_nowhere_else_stays() {
 
 #[tokio::test]
 async fn lost_machine_is_replaced_and_no_other_leaves() {
-    let scenario = idle().with(
+    let scenario = idle().with_event(
         Duration::from_secs(100),
         Event::Leave {
             host: "node3".to_owned(),
@@ -151,7 +152,7 @@ async fn lost_machine_is_replaced_and_no_other_leaves() {
 /// A foreign writer that changes the node before each of the first `wins` requests.
 #[derive(Debug)]
 struct Rival {
-    cluster: Shared<Simulation>,
+    cluster: SimulatedCluster,
     wins: u32,
     /// The availability that it sets; `None` keeps the current one.
     does: Option<Availability>,
@@ -202,23 +203,18 @@ impl Orchestrator for Rival {
 
 /// Runs rounds of the pools only, without load.
 async fn rounds(rival: &mut Rival, count: u32) -> Vec<Outcome> {
-    let pool = elb::experiment::pool(&idle(), Mode::Act).unwrap();
-    let mut pool = pool.unwrap();
+    let mut pool = simulated::pool(&idle()).unwrap();
     pool.settings.down.stabilise = Duration::ZERO;
     let mut pools = Pools::new("test".to_owned(), &[pool]).unwrap();
-    let provisioner = rival.cluster.lock().provisioner().unwrap();
-    pools.provide(Box::new(provisioner));
-    let mut telemetry: Shared<Telemetry> = Shared::default();
+    let machines = rival.cluster.clone();
+    pools.provide(Box::new(machines));
+    let mut telemetry = Telemetry::default();
     let mut outcomes = Vec::new();
     let mut now = START;
     for _ in 0..count {
         now = now + Duration::from_secs(10);
-        let mut arrived = Vec::new();
-        rival.cluster.lock().advance(now, |delivery| {
-            arrived.push((delivery.at, delivery.source, delivery.bytes.to_vec()));
-        });
-        for (at, source, bytes) in arrived {
-            telemetry.lock().receive(at, (source, 6343).into(), &bytes);
+        for sent in rival.cluster.advance(now) {
+            telemetry.receive(sent.at, sent.source, &sent.bytes);
         }
         let round = pools
             .round(now, Mode::Act, rival, &[], &mut telemetry)
@@ -232,7 +228,7 @@ async fn rounds(rival: &mut Rival, count: u32) -> Vec<Outcome> {
 #[tokio::test]
 async fn concurrently_changed_node_is_read_again() {
     // A foreign change that keeps the availability: the node is drained all the same.
-    let cluster = Shared::new(Simulation::new(&idle(), 1, START).unwrap());
+    let cluster = SimulatedCluster::new(&idle(), 1, START).unwrap();
     let mut rival = Rival {
         cluster,
         wins: 1,
@@ -250,7 +246,7 @@ async fn concurrently_changed_node_is_read_again() {
     assert!(census.nodes.len() < 6 || census.nodes.iter().any(|node| ours(&node)));
 
     // A foreign drain: the decision about the node no longer applies.
-    let cluster = Shared::new(Simulation::new(&idle(), 1, START).unwrap());
+    let cluster = SimulatedCluster::new(&idle(), 1, START).unwrap();
     let mut rival = Rival {
         cluster,
         wins: 1,
@@ -302,4 +298,36 @@ async fn new_configuration_keeps_pool_state() {
     world.balancer.pools_mut().unwrap().configure(&[]).unwrap();
     world.until(20, |_| false).await;
     assert_eq!(world.balancer.pools().unwrap().reconcilers().len(), 0);
+}
+
+#[tokio::test]
+async fn missing_telemetry_removes_no_machine() {
+    let mut scenario = Scenario::named("machines").unwrap();
+    scenario
+        .cluster
+        .hosts
+        .extend(Scenario::named("thief").unwrap().cluster.hosts.split_off(3));
+    let hosts: Vec<String> = scenario
+        .cluster
+        .hosts
+        .iter()
+        .map(|host| host.name.clone())
+        .collect();
+    for host in hosts {
+        let duration = Duration::from_secs(3_000);
+        scenario = scenario.with_event(
+            Duration::from_secs(200),
+            Event::Disconnect { host, duration },
+        );
+    }
+    let mut world = World::new(&scenario, |_| {});
+    let is_gone = world
+        .until(1_500, |world| world.has_happened("is drained"))
+        .await;
+    assert!(!is_gone, "{:?}", world.events());
+    let decision = world.status().last.unwrap();
+    assert!(
+        decision.to_string().contains("no data from any machine"),
+        "{decision}"
+    );
 }

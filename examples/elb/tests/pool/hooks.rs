@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use elb::hooks::{Call, HookSettings};
 use elb::policy::{Reason, SubjectKind};
-use elb::simulator::Scenario;
 use sflow_autoscale::node_pools::Action;
 use sflow_autoscale::node_pools::MachineState;
+use sflow_simulator::experiment::Scenario;
 use sflow_simulator::{Event, Workload};
 
 use crate::support::{HookServer, MAX_WAIT, wait_until};
@@ -27,7 +27,8 @@ fn idle() -> Scenario {
     scenario.cluster.events.clear();
     scenario.cluster.services[0].workload = Workload::Constant(150.0);
     scenario.cluster.services[0].replicas = 6;
-    scenario.machines.as_mut().unwrap().bounds = (2, 6);
+    let machines = scenario.machines.as_mut().unwrap();
+    (machines.min, machines.max) = (2, 6);
     scenario
 }
 
@@ -342,8 +343,8 @@ async fn failing_server_is_retried_until_its_machine_joins() {
     (other.name, other.address) = ("foreign".to_owned(), [10, 0, 0, 8].into());
     // A foreign machine joins first and is not taken for the ordered one.
     scenario = scenario
-        .with(Duration::from_secs(300), Event::Join(other))
-        .with(Duration::from_secs(320), Event::Join(joins));
+        .with_event(Duration::from_secs(300), Event::Join(other))
+        .with_event(Duration::from_secs(320), Event::Join(joins));
     let mut world = World::new(&scenario, |pool| {
         pool.settings.max = 3;
         let token = Some("secret".to_owned());

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use elb::orchestrator::{Availability, Orchestrator};
-use elb::simulator::Scenario;
 use proptest::prelude::*;
 use sflow_autoscale::node_pools::MachineState;
+use sflow_simulator::experiment::Scenario;
 use sflow_simulator::{Event, Reservation, Workload};
 
 use crate::world::{Fate, Scripted, World, set_bounds};
@@ -69,7 +69,7 @@ async fn live_through(story: Story) -> Result<(), TestCaseError> {
             host,
             fraction: 0.4,
         };
-        scenario = scenario.with(Duration::from_secs(*at), steal);
+        scenario = scenario.with_event(Duration::from_secs(*at), steal);
     }
     let shop = &mut scenario.cluster.services[0];
     let loads = story.loads.iter();
@@ -81,7 +81,8 @@ async fn live_through(story: Story) -> Result<(), TestCaseError> {
         memory: 0,
     };
     set_bounds(&mut scenario, (story.least, 24));
-    scenario.machines.as_mut().unwrap().bounds = (2, 6);
+    let machines = scenario.machines.as_mut().unwrap();
+    (machines.min, machines.max) = (2, 6);
     let mut world = World::new(&scenario, |pool| {
         pool.settings.down.stabilise = Duration::from_secs(60);
         pool.machines.replacements = 1;
@@ -135,16 +136,13 @@ async fn live_through(story: Story) -> Result<(), TestCaseError> {
 }
 
 async fn change_availability(world: &World, name: &str) {
-    let mut simulation = world.simulation.clone();
-    let census = simulation.census().await.unwrap();
+    let mut cluster = world.cluster.clone();
+    let census = cluster.census().await.unwrap();
     if let Some(node) = census.nodes.iter().find(|node| node.name == name) {
         let other = match node.availability {
             Availability::Active => Availability::Drain,
             _ => Availability::Active,
         };
-        simulation
-            .set_availability(node, other, None)
-            .await
-            .unwrap();
+        cluster.set_availability(node, other, None).await.unwrap();
     }
 }

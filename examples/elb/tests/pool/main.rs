@@ -4,7 +4,8 @@
 mod cluster;
 mod hooks;
 mod invariants;
-mod scenarios;
+#[path = "../support/simulated.rs"]
+mod simulated;
 #[path = "../support/mod.rs"]
 mod support;
 mod world;

@@ -1,23 +1,24 @@
 //! A control loop over a shared simulated cluster. The test advances time.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use elb::balancer::Balancer;
 use elb::config::{Config, ControlSettings, Pool, ServiceSettings};
-use elb::policy::{Mode, Rule, Target};
+use elb::policy::{Mode, Rule};
 use elb::shared::Shared;
-use elb::simulator::{Scenario, SimulatedProvisioner, Simulation};
 use sflow_autoscale::controller::Round;
 use sflow_autoscale::node_pools::{Answer, Order, PoolStatus, Promise, Provider};
 use sflow_metrics::Timestamp;
+use sflow_simulator::experiment::{Scenario, SimulatedCluster};
+
+use crate::simulated;
 
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_767_225_600);
 
 /// A loop and its cluster, which continues when the loop is restarted.
 pub(crate) struct World {
-    pub(crate) simulation: Shared<Simulation>,
-    pub(crate) balancer: Balancer<Shared<Simulation>>,
+    pub(crate) cluster: SimulatedCluster,
+    pub(crate) balancer: Balancer<SimulatedCluster>,
     pub(crate) pool: Pool,
     pub(crate) now: Timestamp,
     services: Vec<ServiceSettings>,
@@ -26,14 +27,13 @@ pub(crate) struct World {
 impl World {
     /// Runs the pool of a scenario, with the changes of the test.
     pub(crate) fn new(scenario: &Scenario, change: impl FnOnce(&mut Pool)) -> Self {
-        let simulation = Simulation::new(scenario, 1, START).unwrap();
-        let mut pool = elb::experiment::pool(scenario, Mode::Act).unwrap().unwrap();
+        let cluster = SimulatedCluster::new(scenario, 1, START).unwrap();
+        let mut pool = simulated::pool(scenario).unwrap();
         change(&mut pool);
         let services = services(scenario);
-        let simulation = Shared::new(simulation);
-        let balancer = balancer(&simulation, START, &services, &pool, "first");
+        let balancer = balancer(&cluster, START, &services, &pool, "first");
         Self {
-            simulation,
+            cluster,
             balancer,
             pool,
             now: START,
@@ -56,19 +56,14 @@ impl World {
     /// Restarts the loop without its state.
     pub(crate) fn restart(&mut self) {
         let (services, pool) = (&self.services, &self.pool);
-        self.balancer = balancer(&self.simulation, self.now, services, pool, "second");
+        self.balancer = balancer(&self.cluster, self.now, services, pool, "second");
     }
 
     /// Advances time by two seconds and runs a round.
     pub(crate) async fn round(&mut self) -> Round {
         self.now = self.now + Duration::from_secs(2);
-        let mut arrived = Vec::new();
-        self.simulation.lock().advance(self.now, |delivery| {
-            let source = SocketAddr::new(delivery.source, 6343);
-            arrived.push((delivery.at, source, delivery.bytes.to_vec()));
-        });
-        for (at, source, bytes) in arrived {
-            self.balancer.receive(at, source, &bytes);
+        for sent in self.cluster.advance(self.now) {
+            self.balancer.receive(sent.at, sent.source, &sent.bytes);
         }
         self.balancer.round(self.now).await
     }
@@ -103,59 +98,43 @@ impl World {
 }
 
 fn balancer(
-    simulation: &Shared<Simulation>,
+    cluster: &SimulatedCluster,
     now: Timestamp,
     services: &[ServiceSettings],
     pool: &Pool,
     instance: &str,
-) -> Balancer<Shared<Simulation>> {
+) -> Balancer<SimulatedCluster> {
     let control = ControlSettings {
         mode: Mode::Act,
         ..Config::article().control
     };
-    let mut balancer = Balancer::new(now, simulation.clone(), control, services).unwrap();
+    let mut balancer = Balancer::new(now, cluster.clone(), control, services).unwrap();
     let pools = std::slice::from_ref(pool);
     balancer.keep(instance.to_owned(), pools).unwrap();
-    let provisioner = simulation.lock().provisioner().unwrap();
-    balancer.pools_mut().unwrap().provide(Box::new(provisioner));
+    let machines = cluster.clone();
+    balancer.pools_mut().unwrap().provide(Box::new(machines));
     balancer
 }
 
 /// Sets the bounds of the service `shop`.
 pub(crate) fn set_bounds(scenario: &mut Scenario, bounds: (u32, u32)) {
-    let policy = scenario.policies.get_mut("shop");
-    policy.unwrap().bounds = bounds;
+    let shop = scenario.bounds.get_mut("shop").unwrap();
+    (shop.min, shop.max) = bounds;
 }
 
 /// The services of a scenario, each container at 90 kB/s.
 pub(crate) fn services(scenario: &Scenario) -> Vec<ServiceSettings> {
     let article = Config::article();
-    let services = scenario.cluster.services.iter().map(|service| {
-        let mut settings = article.services[0].settings.clone();
-        settings.mode = Mode::Act;
-        (settings.min, settings.max) = scenario.policy(&service.name).bounds;
-        settings.rule = Rule::Target {
-            metrics: vec![Target {
-                metric: "vir_bytes_in+vir_bytes_out".to_owned(),
-                target: 90_000.0,
-            }],
-            tolerance_up: 0.1,
-            tolerance_down: 0.1,
-        };
-        settings.down.stabilise = Duration::from_secs(30);
-        ServiceSettings {
-            name: service.name.clone(),
-            priority: scenario.policy(&service.name).priority,
-            settings,
-        }
-    });
-    services.collect()
+    let mut settings = article.services[0].settings.clone();
+    settings.rule = Rule::target("vir_bytes_in+vir_bytes_out", 90_000.0);
+    settings.down.stabilise = Duration::from_secs(30);
+    scenario.services(&settings)
 }
 
 /// A hook with scripted results.
 pub(crate) struct Scripted {
     /// Executes the orders that are kept.
-    provisioner: SimulatedProvisioner,
+    machines: SimulatedCluster,
     fate: Box<dyn FnMut(&Order) -> Fate + Send>,
     orders: Shared<Vec<Order>>,
     waiting: Vec<Answer>,
@@ -169,7 +148,7 @@ impl Scripted {
     ) -> (Self, Shared<Vec<Order>>) {
         let orders = Shared::default();
         let scripted = Self {
-            provisioner: world.simulation.lock().provisioner().unwrap(),
+            machines: world.cluster.clone(),
             fate: Box::new(fate),
             orders: Shared::clone(&orders),
             waiting: Vec::new(),
@@ -201,7 +180,7 @@ impl Provider for Scripted {
     fn submit(&mut self, order: Order, within: Duration) {
         self.orders.lock().push(order.clone());
         match (self.fate)(&order) {
-            Fate::Kept => self.provisioner.submit(order, within),
+            Fate::Kept => self.machines.submit(order, within),
             Fate::Promised => self.waiting.push(Answer {
                 order,
                 promise: Ok(Promise::default()),
@@ -216,7 +195,7 @@ impl Provider for Scripted {
 
     fn answers(&mut self) -> Vec<Answer> {
         let mut answers = std::mem::take(&mut self.waiting);
-        answers.extend(self.provisioner.answers());
+        answers.extend(self.machines.answers());
         answers
     }
 }

@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::view::Point;
+use crate::simulation::Truth;
 
-/// Samples of the real state of a simulation.
-#[derive(Clone, Debug, PartialEq)]
+/// The real state of a service over time.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trace {
     /// Sampling interval.
     pub every: Duration,
@@ -13,13 +13,13 @@ pub struct Trace {
     pub moments: Vec<Moment>,
 }
 
-/// One sample.
+/// One sample of the real state.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moment {
-    /// The load, in replicas that can just serve it.
-    pub load: f64,
+    /// Requests per second that arrive.
+    pub offered: f64,
     /// Desired replicas, which determine the cost.
-    pub wanted: u32,
+    pub desired: u32,
     /// Running replicas.
     pub running: u32,
 }
@@ -29,13 +29,13 @@ pub struct Moment {
 pub struct Score {
     /// Seconds in which the running replicas could not serve the load.
     pub overload_seconds: f64,
-    /// Desired replicas integrated over time.
+    /// Desired replicas integrated over time: the cost.
     pub replica_seconds: f64,
     /// Number of changes.
     pub changes: f64,
     /// Settling time after the load became constant.
     pub settling: Settling,
-    /// Replicas above the number that the highest load needs at the target.
+    /// Replicas above the number that the highest load needs.
     pub overshoot: f64,
 }
 
@@ -55,28 +55,52 @@ pub enum Settling {
 const REST: Duration = Duration::from_secs(60);
 
 impl Trace {
-    /// Computes the score. The load is constant from `rest` on; its maximum needs `need` replicas
-    /// at the target.
-    pub fn score(&self, rest: Option<Duration>, need: u32) -> Score {
-        let step = self.every.as_secs_f64();
-        let overloads = self.moments.iter().filter(|moment| moment.is_overloaded());
-        let wanted = self.moments.iter().map(|moment| f64::from(moment.wanted));
-        let most = self.moments.iter().map(|moment| moment.wanted).max();
+    /// Computes the score. A replica can serve `capacity` requests per second; the load is constant
+    /// from `rest` on; its maximum needs `need` replicas.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use sflow_simulator::experiment::{Moment, Trace};
+    ///
+    /// let moment = |running| Moment { offered: 300.0, desired: 3, running };
+    /// let trace = Trace {
+    ///     every: Duration::from_secs(10),
+    ///     moments: vec![moment(2), moment(3)],
+    /// };
+    /// let score = trace.score(100.0, None, 3);
+    /// assert_eq!((score.overload_seconds, score.replica_seconds), (10.0, 60.0));
+    /// ```
+    pub fn score(&self, capacity: f64, rest: Option<Duration>, need: u32) -> Score {
+        let most = self.moments.iter().map(|moment| moment.desired).max();
         Score {
-            overload_seconds: overloads.count() as f64 * step,
-            replica_seconds: wanted.sum::<f64>() * step,
+            overload_seconds: self.overload_seconds(capacity),
+            replica_seconds: self.replica_seconds(),
             changes: self.changes().count() as f64,
-            settling: rest.map_or(Settling::Restless, |rest| self.settling(rest)),
+            settling: rest.map_or(Settling::Restless, |rest| self.settling(capacity, rest)),
             overshoot: f64::from(most.unwrap_or(0).saturating_sub(need)),
         }
     }
 
-    /// Time of each change of the replicas, and whether it was an increase.
+    /// Seconds in which the running replicas could not serve the load.
+    pub fn overload_seconds(&self, capacity: f64) -> f64 {
+        let moments = self.moments.iter();
+        let overloads = moments.filter(|moment| moment.is_overloaded(capacity));
+        overloads.count() as f64 * self.every.as_secs_f64()
+    }
+
+    /// Desired replicas integrated over time: the cost.
+    pub fn replica_seconds(&self) -> f64 {
+        let desired = self.moments.iter().map(|moment| f64::from(moment.desired));
+        desired.sum::<f64>() * self.every.as_secs_f64()
+    }
+
+    /// Time of each change of the desired replicas, and whether it was an increase.
     pub fn changes(&self) -> impl Iterator<Item = (Duration, bool)> {
         let pairs = self.moments.iter().zip(self.moments.iter().skip(1));
         pairs.zip(2_u32..).filter_map(|((before, after), place)| {
-            let grew = after.wanted > before.wanted;
-            (after.wanted != before.wanted).then_some((self.every * place, grew))
+            let grew = after.desired > before.desired;
+            (after.desired != before.desired).then_some((self.every * place, grew))
         })
     }
 
@@ -89,27 +113,12 @@ impl Trace {
         })
     }
 
-    /// Points for a chart, about `points`. No change is lost, but it may be drawn slightly late.
-    pub(super) fn past(&self, points: usize) -> Vec<Point> {
-        let stride = self.moments.len().div_ceil(points.max(1)).max(1);
-        let moments = self.moments.iter().zip(1_u32..).step_by(stride);
-        moments
-            .map(|(moment, place)| Point {
-                at: (self.every * place).as_secs_f64(),
-                load: Some(moment.load),
-                wanted: moment.wanted,
-                running: moment.running,
-                ..Point::default()
-            })
-            .collect()
-    }
-
-    fn settling(&self, rest: Duration) -> Settling {
+    fn settling(&self, capacity: f64, rest: Duration) -> Settling {
         let change = self.changes().map(|(at, _)| at).last();
         let overload = self
             .moments
             .iter()
-            .rposition(Moment::is_overloaded)
+            .rposition(|moment| moment.is_overloaded(capacity))
             .and_then(|place| u32::try_from(place + 1).ok())
             .map(|place| self.every * place);
         let last = change.max(overload).unwrap_or(Duration::ZERO);
@@ -123,14 +132,23 @@ impl Trace {
 }
 
 impl Moment {
+    pub(super) fn of(truth: &Truth) -> Self {
+        Self {
+            offered: truth.offered,
+            desired: truth.replicas,
+            running: truth.running,
+        }
+    }
+
     /// Whether the load exceeds the capacity of the running replicas by more than rounding errors.
-    pub fn is_overloaded(&self) -> bool {
-        self.load > f64::from(self.running) + 1e-9
+    pub fn is_overloaded(&self, capacity: f64) -> bool {
+        self.offered / capacity > f64::from(self.running) + 1e-9
     }
 }
 
 impl Score {
-    /// Mean of several scores. If one run did not settle, the mean did not either.
+    /// Mean of several scores; `None` without scores. If one run did not settle, the mean did not
+    /// either.
     pub fn mean(scores: &[Self]) -> Option<Self> {
         let first = scores.first()?;
         let mean = |of: fn(&Self) -> f64| scores.iter().map(of).sum::<f64>() / scores.len() as f64;

@@ -2,13 +2,14 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
-use sflow_simulator::Delay;
+use sflow_autoscale::policy::{Pace, Select};
 
-use super::candidate::{Candidate, need};
-use super::drive;
-use super::trace::Trace;
-use super::workload::{CAPACITY, cluster, step};
-use crate::policy::{Pace, Select};
+use super::candidate::{Candidate, need, trace};
+use super::check_target;
+use super::workload::{CAPACITY, scenario, step};
+use crate::error::Error;
+use crate::experiment::Trace;
+use crate::spec::Delay;
 
 /// Parameters whose combinations are tried.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -31,7 +32,7 @@ pub struct Grid {
 
 /// Results of a grid.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Grown {
+pub struct GridResult {
     /// The parameters.
     #[serde(flatten)]
     pub grid: Grid,
@@ -86,8 +87,9 @@ impl Grid {
     ///
     /// # Errors
     ///
-    /// If the target is not positive.
-    pub async fn run(self) -> anyhow::Result<Grown> {
+    /// [`Error::OutOfRange`] if the target is not positive.
+    pub fn run(self) -> Result<GridResult, Error> {
+        check_target(self.target)?;
         let mut cells = Vec::new();
         for &gain in &self.gains {
             for &window in &self.windows {
@@ -103,17 +105,17 @@ impl Grid {
                             steady_turns: 0,
                             overload_seconds: 0.0,
                         };
-                        cells.push(self.fill(cell).await?);
+                        cells.push(self.fill(cell)?);
                     }
                 }
             }
         }
-        Ok(Grown { grid: self, cells })
+        Ok(GridResult { grid: self, cells })
     }
 
-    async fn fill(&self, mut cell: Cell) -> anyhow::Result<Cell> {
+    fn fill(&self, mut cell: Cell) -> Result<Cell, Error> {
         const BEFORE: f64 = 200.0;
-        let (control, mut service) = Candidate::Elb.service(self.target)?;
+        let mut settings = Candidate::Elb.settings(self.target);
         let pace = |stabilise| Pace {
             percent: cell.gain,
             tasks: cell.gain.map(|_| 1),
@@ -122,11 +124,11 @@ impl Grid {
             stabilise,
             ..Pace::default()
         };
-        service.settings.up = pace(Duration::ZERO);
-        service.settings.down = pace(Duration::from_secs(cell.window));
+        settings.up = pace(Duration::ZERO);
+        settings.down = pace(Duration::from_secs(cell.window));
         let start_up = Duration::from_secs(cell.start_up);
         for &load in &self.loads {
-            let mut scenario = cluster(
+            let mut scenario = scenario(
                 &step(BEFORE, load, Self::STEP),
                 Self::STEP + Self::SETTLED + Self::STEADY,
                 need(BEFORE / CAPACITY, self.target),
@@ -138,7 +140,7 @@ impl Grid {
                     max: start_up.mul_f64(1.25),
                 };
             }
-            let trace = drive(&scenario, self.seed, control, &service).await?;
+            let trace = trace(Candidate::Elb.experiment(scenario, &settings), self.seed)?;
             cell.add(&trace, Self::STEP, Self::STEP + Self::SETTLED);
         }
         Ok(cell)
@@ -162,12 +164,12 @@ impl Cell {
         self.turns = self.turns.max(reversals.len());
         self.swinging = self.swinging.max(swinging);
         self.steady_turns = self.steady_turns.max(steady);
-        let overload = trace.score(None, 0).overload_seconds;
+        let overload = trace.overload_seconds(CAPACITY);
         self.overload_seconds = self.overload_seconds.max(overload);
     }
 }
 
-impl Grown {
+impl GridResult {
     /// The combination with the longest oscillation.
     pub fn longest(&self) -> Option<&Cell> {
         self.cells
@@ -176,7 +178,7 @@ impl Grown {
     }
 }
 
-impl fmt::Display for Grown {
+impl fmt::Display for GridResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,

@@ -1,27 +1,22 @@
-//! The scenarios that `elb simulate` shows.
+//! Scenarios with a pool of machines.
 
 use std::time::Duration;
 
-use elb::config::Config;
-use elb::experiment::{Outcome, PoolOutcome, run};
-use elb::policy::{Decision, Mode};
-use elb::simulator::Scenario;
 use sflow_autoscale::node_pools::{
     DrainReason, Indicator, MachineState, MachineStep, PeerState, PoolEventKind,
 };
+use sflow_autoscale::policy::{Mode, Rule};
+use sflow_simulator::experiment::{Experiment, Outcome, PoolOutcome, Scenario, two_thresholds};
 use sflow_simulator::{Delay, Event, Workload};
 
-use crate::world::{START, World, services};
-
-async fn run_in_mode(scenario: &Scenario, seed: u64, mode: Mode) -> Outcome {
-    let mut services = services(scenario);
-    for service in &mut services {
-        service.settings.mode = mode;
-    }
-    let control = Config::article().control;
-    run(scenario, seed, START, control, &services)
-        .await
-        .unwrap()
+/// Each container at 90 kB/s.
+fn run_in_mode(scenario: &Scenario, seed: u64, mode: Mode) -> Outcome {
+    let mut settings = two_thresholds();
+    settings.rule = Rule::target("vir_bytes_in+vir_bytes_out", 90_000.0);
+    settings.down.stabilise = Duration::from_secs(30);
+    let mut experiment = Experiment::new(scenario.clone(), scenario.services(&settings));
+    experiment.control.mode = mode;
+    experiment.run(seed).unwrap()
 }
 
 fn steps(pool: &PoolOutcome) -> Vec<&MachineStep> {
@@ -32,12 +27,12 @@ fn steps(pool: &PoolOutcome) -> Vec<&MachineStep> {
     steps.collect()
 }
 
-#[tokio::test]
-async fn peak_beyond_capacity_adds_machines_and_removes_them_afterwards() {
+#[test]
+fn peak_beyond_capacity_adds_machines_and_removes_them_afterwards() {
     let scenario = Scenario::named("machines").unwrap();
     for seed in 1..=3 {
-        let outcome = run_in_mode(&scenario, seed, Mode::Act).await;
-        let alone = run_in_mode(&scenario, seed, Mode::Advise).await;
+        let outcome = run_in_mode(&scenario, seed, Mode::Act);
+        let alone = run_in_mode(&scenario, seed, Mode::Advise);
         let pool = outcome.pool.unwrap();
         let most = pool.past.iter().map(|point| point.running).max();
         assert!((5..=6).contains(&most.unwrap()), "seed {seed}: {most:?}");
@@ -68,11 +63,11 @@ async fn peak_beyond_capacity_adds_machines_and_removes_them_afterwards() {
     }
 }
 
-#[tokio::test]
-async fn host_with_stolen_cpu_is_replaced_once() {
+#[test]
+fn host_with_stolen_cpu_is_replaced_once() {
     let scenario = Scenario::named("thief").unwrap();
     for seed in 1..=3 {
-        let pool = run_in_mode(&scenario, seed, Mode::Act).await.pool.unwrap();
+        let pool = run_in_mode(&scenario, seed, Mode::Act).pool.unwrap();
         let drained: Vec<_> = steps(&pool)
             .into_iter()
             .filter_map(|step| match step {
@@ -112,11 +107,11 @@ async fn host_with_stolen_cpu_is_replaced_once() {
     }
 }
 
-#[tokio::test]
-async fn outlier_is_only_reported_without_permission_to_replace() {
+#[test]
+fn outlier_is_only_reported_without_permission_to_replace() {
     let mut scenario = Scenario::named("thief").unwrap();
     scenario.machines.as_mut().unwrap().replace = false;
-    let pool = run_in_mode(&scenario, 1, Mode::Act).await.pool.unwrap();
+    let pool = run_in_mode(&scenario, 1, Mode::Act).pool.unwrap();
     let poor: Vec<_> = pool.status.poor().map(|it| it.name.as_str()).collect();
     assert_eq!(poor, ["node3"]);
     assert!(pool.status.machines.iter().any(|it| it.name == "node3"));
@@ -124,7 +119,7 @@ async fn outlier_is_only_reported_without_permission_to_replace() {
     assert!(reported("node3: suspect") && reported("node3: outlier"));
     // In mode `advise`, the replacement is advised.
     let scenario = Scenario::named("thief").unwrap();
-    let pool = run_in_mode(&scenario, 1, Mode::Advise).await.pool.unwrap();
+    let pool = run_in_mode(&scenario, 1, Mode::Advise).pool.unwrap();
     let advised = &pool.status.advised;
     assert!(
         matches!(&advised[..], [MachineStep::Add { .. }]),
@@ -134,11 +129,11 @@ async fn outlier_is_only_reported_without_permission_to_replace() {
     assert_eq!(pool.status.replacements_left, 1, "advice does not count");
 }
 
-#[tokio::test]
-async fn degradation_of_all_hosts_replaces_none() {
+#[test]
+fn degradation_of_all_hosts_replaces_none() {
     let scenario = Scenario::named("bad-day").unwrap();
     for seed in 1..=3 {
-        let pool = run_in_mode(&scenario, seed, Mode::Act).await.pool.unwrap();
+        let pool = run_in_mode(&scenario, seed, Mode::Act).pool.unwrap();
         let drains = |it: &&MachineStep| {
             matches!(
                 it,
@@ -161,11 +156,12 @@ async fn degradation_of_all_hosts_replaces_none() {
         host.address = [10, 0, 0, number].into();
         some.cluster.hosts.push(host);
     }
-    some.machines.as_mut().unwrap().bounds = (8, 9);
+    let machines = some.machines.as_mut().unwrap();
+    (machines.min, machines.max) = (8, 9);
     for host in ["node2", "node4", "node7"] {
         let host = host.to_owned();
         let at = Duration::from_secs(240);
-        some = some.with(
+        some = some.with_event(
             at,
             Event::CpuSteal {
                 host,
@@ -173,7 +169,7 @@ async fn degradation_of_all_hosts_replaces_none() {
             },
         );
     }
-    let pool = run_in_mode(&some, 1, Mode::Act).await.pool.unwrap();
+    let pool = run_in_mode(&some, 1, Mode::Act).pool.unwrap();
     assert_eq!(pool.status.poor().count(), 0);
     let unknown = pool
         .events
@@ -182,15 +178,15 @@ async fn degradation_of_all_hosts_replaces_none() {
     assert!(unknown.is_some(), "{:?}", pool.events);
 }
 
-#[tokio::test]
-async fn low_work_per_cpu_second_is_detected_from_container_metrics() {
+#[test]
+fn low_work_per_cpu_second_is_detected_from_container_metrics() {
     let mut scenario = Scenario::named("thief").unwrap();
     scenario.machines.as_mut().unwrap().replace = false;
     scenario.cluster.events.clear();
     let host = "node4".to_owned();
     let at = Duration::from_secs(240);
-    let scenario = scenario.with(at, Event::Slowdown { host, factor: 1.8 });
-    let pool = run_in_mode(&scenario, 1, Mode::Act).await.pool.unwrap();
+    let scenario = scenario.with_event(at, Event::Slowdown { host, factor: 1.8 });
+    let pool = run_in_mode(&scenario, 1, Mode::Act).pool.unwrap();
     let mut poor = pool.status.poor();
     let found = poor
         .next()
@@ -203,8 +199,8 @@ async fn low_work_per_cpu_second_is_detected_from_container_metrics() {
 }
 
 /// Machines join late and readings arrive later still: the pool must not oscillate.
-#[tokio::test]
-async fn steady_load_settles_the_pool() {
+#[test]
+fn steady_load_settles_the_pool() {
     for load in [800.0, 1_400.0] {
         for seconds in [30, 240] {
             let mut scenario = Scenario::named("machines").unwrap();
@@ -212,8 +208,8 @@ async fn steady_load_settles_the_pool() {
             scenario.duration = Duration::from_secs(3_600);
             let machines = scenario.machines.as_mut().unwrap();
             machines.join = Delay::millis(1_000 * seconds, 1_000 * seconds);
-            let pool = run_in_mode(&scenario, 1, Mode::Act).await.pool.unwrap();
-            let rest = START + Duration::from_secs(2_400);
+            let pool = run_in_mode(&scenario, 1, Mode::Act).pool.unwrap();
+            let rest = Experiment::START + Duration::from_secs(2_400);
             let late: Vec<_> = pool
                 .events
                 .iter()
@@ -224,42 +220,10 @@ async fn steady_load_settles_the_pool() {
     }
 }
 
-#[tokio::test]
-async fn equal_seeds_give_equal_pool_runs() {
+#[test]
+fn equal_seeds_give_equal_pool_runs() {
     let scenario = Scenario::named("thief").unwrap();
-    let first = run_in_mode(&scenario, 3, Mode::Act).await;
-    let second = run_in_mode(&scenario, 3, Mode::Act).await;
+    let first = run_in_mode(&scenario, 3, Mode::Act);
+    let second = run_in_mode(&scenario, 3, Mode::Act);
     assert_eq!(format!("{first:?}"), format!("{second:?}"));
-}
-
-#[tokio::test]
-async fn missing_telemetry_removes_no_machine() {
-    let mut scenario = Scenario::named("machines").unwrap();
-    scenario
-        .cluster
-        .hosts
-        .extend(Scenario::named("thief").unwrap().cluster.hosts.split_off(3));
-    let hosts: Vec<String> = scenario
-        .cluster
-        .hosts
-        .iter()
-        .map(|host| host.name.clone())
-        .collect();
-    for host in hosts {
-        let duration = Duration::from_secs(3_000);
-        scenario = scenario.with(
-            Duration::from_secs(200),
-            Event::Disconnect { host, duration },
-        );
-    }
-    let mut world = World::new(&scenario, |_| {});
-    let is_gone = world
-        .until(1_500, |world| world.has_happened("is drained"))
-        .await;
-    assert!(!is_gone, "{:?}", world.events());
-    let decision: Decision = world.status().last.unwrap().as_ref().clone();
-    assert!(
-        decision.to_string().contains("no data from any machine"),
-        "{decision}"
-    );
 }

@@ -1,6 +1,6 @@
 use super::PolicyResult;
 use super::candidate::Candidate;
-use crate::format;
+use sflow_autoscale::format;
 
 /// For each policy that elb did not beat in both overload and cost: the difference and its reason.
 pub(super) fn why(results: &[PolicyResult], target: f64) -> Vec<String> {

@@ -2,9 +2,9 @@ use std::fmt;
 
 use super::candidate::Candidate;
 use super::summary::Difference;
-use super::trace::{Score, Settling};
 use super::{Comparison, PolicyResult, WorkloadResult};
-use crate::format;
+use crate::experiment::{Score, Settling};
+use sflow_autoscale::format;
 
 /// Columns and their widths.
 const COLUMNS: [(&str, usize); 5] = [
