@@ -1,25 +1,20 @@
-use super::split_advice;
-use crate::check::facts::EngineFacts;
-use crate::check::finding::Findings;
 use crate::config::{Config, ServiceSettings, acting, mode_summary};
+use crate::diagnose::facts::EngineFacts;
+use crate::diagnose::finding::Findings;
 use crate::format::counted;
 use crate::orchestrator::{Rollout, Scaling, Service, TaskState};
 use crate::policy::{Mode, Rule};
 
 /// Checks the services to balance.
-pub(super) fn check(
-    findings: &mut Findings,
-    config: &Config,
-    managed: &[ServiceSettings],
-    engines: &EngineFacts,
-) {
+pub(super) fn check(findings: &mut Findings, config: &Config, engines: &EngineFacts) {
+    let managed = engines.managed_services(config);
     labels(findings, config, engines);
-    acts(findings, config, managed);
+    acts(findings, config, &managed);
     let found = match &engines.services {
         Some(Ok(found)) => found,
         Some(Err(why)) => {
             findings.wrong(
-                "services-unreadable",
+                "services_unreadable",
                 "services",
                 format!("cannot be read: {why}"),
                 "see the engine's log",
@@ -30,19 +25,19 @@ pub(super) fn check(
     };
     if managed.is_empty() {
         findings.wrong(
-            "no-service",
+            "no_service",
             "services",
             "no service to balance",
             "add one to the configuration ([[service]]), or label one: `docker service update \
              --label-add elb.enabled=true`",
         );
     }
-    for entry in managed {
+    for entry in &managed {
         let about = format!("service {}", entry.name);
         match found.iter().find(|service| service.name == entry.name) {
             Some(service) => one(findings, &about, config, entry, service),
             None => findings.wrong(
-                "service-missing",
+                "service_missing",
                 &about,
                 "the swarm has no service with this name",
                 "see `docker service ls`; services of a stack are named STACK_SERVICE",
@@ -57,8 +52,12 @@ fn acts(findings: &mut Findings, config: &Config, managed: &[ServiceSettings]) {
     match mode_summary(&config.control, &names) {
         Ok(what) => findings.ok("mode", "mode", what),
         Err(unset) => {
-            let (what, advice) = split_advice(&unset);
-            findings.wrong("mode-unset", "mode", what, advice);
+            let (what, advice) = unset.split_once(". ").unwrap_or((&unset, ""));
+            let mut advice = advice.to_owned();
+            if let Some(first) = advice.get_mut(..1) {
+                first.make_ascii_lowercase();
+            }
+            findings.wrong("mode_unset", "mode", what, advice);
         }
     }
 }
@@ -69,7 +68,7 @@ fn labels(findings: &mut Findings, config: &Config, engines: &EngineFacts) {
         Some(Ok(labelled)) => labelled,
         Some(Err(why)) => {
             findings.wrong(
-                "labels-unreadable",
+                "labels_unreadable",
                 "services",
                 format!("labels cannot be read: {why}"),
                 "see the engine's log",
@@ -86,7 +85,7 @@ fn labels(findings: &mut Findings, config: &Config, engines: &EngineFacts) {
             .any(|entry| entry.name == service.name);
         if is_in_file {
             findings.note(
-                "labels-unused",
+                "labels_unused",
                 &about,
                 "its labels are ignored: it is also in the configuration file",
                 "remove the labels or the entry of the file",
@@ -97,7 +96,7 @@ fn labels(findings: &mut Findings, config: &Config, engines: &EngineFacts) {
             .service(&service.name, &service.labels)
         {
             findings.wrong(
-                "labels-wrong",
+                "labels_wrong",
                 &about,
                 error.to_string(),
                 "correct it with `docker service update --label-add`; until then the service is \
@@ -120,7 +119,7 @@ fn one(
             _ => "it is a job and cannot be scaled",
         };
         findings.wrong(
-            "service-not-scalable",
+            "service_not_scalable",
             about,
             what,
             "remove it from the configuration, or create it again with `--mode replicated`",
@@ -168,7 +167,7 @@ fn owner(findings: &mut Findings, about: &str, config: &Config, service: &Servic
         && owner != ours
     {
         findings.note(
-            "owned-by-another",
+            "owned_by_another",
             about,
             format!(
                 "its label elb.owner is {owner:?}, this balancer is {ours:?}: it is not \
@@ -194,7 +193,7 @@ fn bounds(
             Mode::Off => "mode is off, so elb does not change this",
         };
         findings.note(
-            "outside-bounds",
+            "outside_bounds",
             about,
             format!(
                 "its {} are outside the limits {} to {}; {when}",
@@ -207,7 +206,7 @@ fn bounds(
     }
     if settings.min == settings.max {
         findings.note(
-            "no-room",
+            "no_room",
             about,
             format!(
                 "min and max are both {}: the size cannot change",
@@ -222,14 +221,14 @@ fn rollout(findings: &mut Findings, about: &str, rollout: Rollout) {
     match rollout {
         Rollout::Settled => {}
         Rollout::Running => findings.note(
-            "rollout-running",
+            "rollout_running",
             about,
             "a rolling update or a rollback is in progress: the service is not scaled until it \
              ends",
             "wait until it ends",
         ),
         Rollout::Paused => findings.wrong(
-            "rollout-paused",
+            "rollout_paused",
             about,
             "a rolling update or a rollback is paused: the service is not scaled until it ends",
             "see `docker service ps` for the reason; then resume with `docker service update` or \
@@ -246,7 +245,7 @@ fn tasks(findings: &mut Findings, about: &str, service: &Service) {
     if let Some(task) = failing.filter(|task| task.failures >= CRASH_LOOP) {
         let error = task.error.as_deref().unwrap_or("no error message");
         findings.wrong(
-            "tasks-failing",
+            "tasks_failing",
             about,
             format!(
                 "task {} failed {} times; error of the engine: {error}",
@@ -275,13 +274,13 @@ fn tasks(findings: &mut Findings, about: &str, service: &Service) {
     };
     match waiting.iter().find_map(|task| task.error.as_deref()) {
         Some(error) => findings.wrong(
-            "tasks-waiting",
+            "tasks_waiting",
             about,
             format!("{what}; error of the engine: {error}"),
             format!("see `docker service ps --no-trunc {}`", service.name),
         ),
         None => findings.note(
-            "tasks-starting",
+            "tasks_starting",
             about,
             format!("{what}; no error reported"),
             "probably starting; check again in a minute",
@@ -295,7 +294,7 @@ fn limits(findings: &mut Findings, about: &str, rule: &Rule, cpu_limit: Option<f
         let Some(limit) = cpu_limit else {
             if metric == "vir_cpu_limit_utilization" {
                 findings.wrong(
-                    "limit-missing",
+                    "limit_missing",
                     about,
                     "the rule uses percent of the CPU limit, but the tasks have no limit",
                     "set a limit (`docker service update --limit-cpu`, or deploy.resources.limits \
@@ -306,7 +305,7 @@ fn limits(findings: &mut Findings, about: &str, rule: &Rule, cpu_limit: Option<f
         };
         if metric == "vir_cpu_limit_utilization" && limit.fract() != 0.0 {
             findings.note(
-                "limit-not-whole",
+                "limit_not_whole",
                 about,
                 format!(
                     "the limit is {limit} CPUs, but sFlow reports whole CPUs: percent of the limit \
@@ -323,7 +322,7 @@ fn limits(findings: &mut Findings, about: &str, rule: &Rule, cpu_limit: Option<f
         };
         if most >= reach {
             findings.wrong(
-                "limit-below-rule",
+                "limit_below_rule",
                 about,
                 format!(
                     "replicas are added if {metric} exceeds {most}, but the limit of {limit} CPUs \

@@ -10,7 +10,7 @@ use sflow_v5::counter::HostAdapters;
 use sflow_v5::flow::ExtendedEntities;
 use sflow_v5::{DataSource, Datagram, Header, Sample};
 
-use crate::check::Pace;
+use super::facts::{AgentSamples, ClockRate};
 
 /// Maximum number of agents and of data sources. Further ones are not diagnosed.
 const MOST_AGENTS: usize = 4_096;
@@ -28,21 +28,15 @@ pub(super) struct AgentMonitor {
 
 /// Observations of one agent.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Seen {
+struct Seen {
     begun: (Timestamp, Header),
     newest: (Timestamp, Header),
     is_backwards: bool,
-    /// Packet samples in total, without a sampling rate, and with the name of a container.
-    pub(super) packet_samples: u64,
-    pub(super) unscaled_samples: u64,
-    pub(super) named_samples: u64,
+    samples: AgentSamples,
 }
 
 impl AgentMonitor {
-    pub(super) fn see(&mut self, at: Timestamp, sender: IpAddr, bytes: &[u8]) {
-        let Ok(datagram) = Datagram::parse(bytes) else {
-            return;
-        };
+    pub(super) fn observe(&mut self, at: Timestamp, sender: IpAddr, datagram: &Datagram<'_>) {
         let key = AgentKey {
             sender,
             address: datagram.header.agent_address,
@@ -60,9 +54,9 @@ impl AgentMonitor {
         for sample in datagram.samples() {
             match sample {
                 Sample::Flow(flow) => {
-                    seen.packet_samples += 1;
-                    seen.unscaled_samples += u64::from(flow.sampling_rate == 0);
-                    seen.named_samples += u64::from(flow.find::<ExtendedEntities>().is_some());
+                    seen.samples.packets += 1;
+                    seen.samples.unscaled += u64::from(flow.sampling_rate == 0);
+                    seen.samples.named += u64::from(flow.find::<ExtendedEntities>().is_some());
                 }
                 Sample::Counters(counters) if self.with_adapter.len() < MOST_SOURCES => {
                     let adapters = counters.find::<HostAdapters<'_>>();
@@ -76,9 +70,14 @@ impl AgentMonitor {
         }
     }
 
-    /// Observations of an agent. Agents that differ only in their instance number share one entry.
-    pub(super) fn agent(&self, key: AgentKey) -> Option<&Seen> {
-        self.agents.get(&AgentKey { instance: 0, ..key })
+    /// Contents of the datagrams of an agent. Agents that differ only in their instance number share
+    /// one entry.
+    pub(super) fn samples(&self, key: AgentKey) -> AgentSamples {
+        let seen = self.agents.get(&AgentKey { instance: 0, ..key });
+        seen.map_or_else(AgentSamples::default, |seen| AgentSamples {
+            uptime: seen.uptime(),
+            ..seen.samples
+        })
     }
 
     pub(super) fn has_adapter(&self, key: AgentKey, source: DataSource) -> bool {
@@ -88,14 +87,12 @@ impl AgentMonitor {
 }
 
 impl Seen {
-    const fn first(at: Timestamp, header: Header) -> Self {
+    fn first(at: Timestamp, header: Header) -> Self {
         Self {
             begun: (at, header),
             newest: (at, header),
             is_backwards: false,
-            packet_samples: 0,
-            unscaled_samples: 0,
-            named_samples: 0,
+            samples: AgentSamples::default(),
         }
     }
 
@@ -121,11 +118,11 @@ impl Seen {
     }
 
     /// Rate of the agent's clock; `None` before the minimum observation time.
-    pub(super) fn uptime(&self) -> Option<Pace> {
+    fn uptime(&self) -> Option<ClockRate> {
         let ((begun, first), (newest, last)) = (self.begun, self.newest);
         let passed = newest.checked_since(begun)?;
         let counted = last.uptime.wrapping_sub(first.uptime);
-        (passed >= LEAST).then(|| Pace {
+        (passed >= LEAST).then(|| ClockRate {
             rate: f64::from(counted) / 1e3 / passed.as_secs_f64(),
             is_backwards: self.is_backwards,
         })
@@ -141,7 +138,7 @@ mod tests {
     /// Name, datagrams, expected rate of the clock and whether it goes back.
     type Case = (&'static str, &'static [Stamp], Option<(f64, bool)>);
 
-    fn pace(datagrams: &[Stamp]) -> Option<Pace> {
+    fn pace(datagrams: &[Stamp]) -> Option<ClockRate> {
         let header = |sequence_number, uptime| Header {
             sequence_number,
             uptime,
@@ -157,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn clocks() {
+    fn clock_rate_is_relative_to_arrival_times() {
         let cases: [Case; 7] = [
             (
                 "right",
@@ -211,7 +208,7 @@ mod tests {
         ]);
         assert_eq!(
             found,
-            Some(Pace {
+            Some(ClockRate {
                 rate: 1.0,
                 is_backwards: false
             })

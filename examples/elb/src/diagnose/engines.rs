@@ -9,7 +9,7 @@ use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::check::{EngineFacts, ManagerFacts, Program, Unreachable};
+use super::facts::{EngineFacts, ManagerFacts, Program, Unreachable};
 use crate::config::{Config, ENABLED};
 use crate::docker::{self, About, Docker};
 use crate::orchestrator::Orchestrator as _;

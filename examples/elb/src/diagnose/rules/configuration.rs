@@ -1,11 +1,11 @@
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 
-use super::split_advice;
-use crate::check::facts::Facts;
-use crate::check::finding::Findings;
-use crate::config::{Config, ConfigError};
-use crate::coverage::any_sender;
+use crate::config::{Collector, Config, ConfigError};
+use crate::diagnose::facts::Facts;
+use crate::diagnose::finding::Findings;
 use crate::format::counted;
+use sflow_autoscale::observe::Reporter;
 
 const ABOUT: &str = "configuration";
 
@@ -32,11 +32,7 @@ pub(super) fn check<'f>(findings: &mut Findings, facts: &'f Facts) -> Option<&'f
     );
     addresses(findings, config);
     if config.collector.agents.is_empty() {
-        let nodes = facts.engines.addresses.iter();
-        let known = nodes.flat_map(|node| node.addresses.iter().copied());
-        let text = any_sender(&config.collector, known).to_string();
-        let (what, advice) = split_advice(&text);
-        findings.note("agents-unrestricted", ABOUT, what, advice);
+        any_sender(findings, &config.collector, facts);
     }
     Some(config)
 }
@@ -44,13 +40,13 @@ pub(super) fn check<'f>(findings: &mut Findings, facts: &'f Facts) -> Option<&'f
 fn refused(findings: &mut Findings, path: &str, error: &ConfigError) {
     match error {
         ConfigError::Unreadable { error, .. } => findings.wrong(
-            "configuration-unreadable",
+            "configuration_unreadable",
             ABOUT,
             format!("{path} cannot be read: {error}"),
             "name the file with --config, or create one with `elb run --example > elb.toml`",
         ),
         other => findings.wrong(
-            "configuration-refused",
+            "configuration_refused",
             ABOUT,
             format!("{path}: {other}"),
             "correct the error; an invalid configuration is not applied",
@@ -58,11 +54,41 @@ fn refused(findings: &mut Findings, path: &str, error: &ConfigError) {
     }
 }
 
+/// Recommends to allow only the nodes and the senders of `[collector.nodes]`.
+fn any_sender(findings: &mut Findings, collector: &Collector, facts: &Facts) {
+    let nodes = facts.engines.addresses.iter();
+    let mut addresses: Vec<IpAddr> = nodes.flat_map(|node| node.addresses.clone()).collect();
+    for node in facts.received().into_iter().flat_map(|it| &it.nodes) {
+        addresses.extend(&node.report.addresses);
+        if let Reporter::Agent(agent) = &node.report.reporter {
+            addresses.push(agent.sender);
+        }
+    }
+    let networks: BTreeSet<_> = collector.nodes.values().flatten().copied().collect();
+    let line = match (networks.is_empty(), addresses.is_empty()) {
+        (true, true) => "agents = [\"ADDRESS\", \"NETWORK/LENGTH\"]".to_owned(),
+        _ => {
+            let restricted = Collector {
+                agents: networks.into_iter().collect(),
+                ..collector.clone()
+            };
+            restricted.agents_with(addresses)
+        }
+    };
+    findings.note(
+        "any_sender",
+        ABOUT,
+        "collector.agents is empty: datagrams of every sender are accepted",
+        format!("set {line} under [collector]"),
+    );
+    findings.with([("line", line.into())]);
+}
+
 fn addresses(findings: &mut Findings, config: &Config) {
     let listen = config.collector.listen;
     if listen.ip().is_loopback() {
         findings.note(
-            "collector-loopback",
+            "collector_loopback",
             ABOUT,
             format!(
                 "telemetry is received on {listen}, which only agents on this machine can reach"
@@ -73,7 +99,7 @@ fn addresses(findings: &mut Findings, config: &Config) {
     let page = config.http.listen;
     if !page.ip().is_loopback() && config.http.token.is_none() {
         findings.note(
-            "page-open",
+            "page_open",
             ABOUT,
             format!(
                 "every client that can reach {page} can read everything; without a token only \
@@ -85,7 +111,7 @@ fn addresses(findings: &mut Findings, config: &Config) {
     for endpoint in &config.docker.endpoints {
         if config.docker.tls.is_none() && is_open(endpoint) {
             findings.note(
-                "docker-unencrypted",
+                "docker_unencrypted",
                 ABOUT,
                 format!(
                     "{endpoint} is not encrypted: every client that can reach it, or intercept the \

@@ -1,21 +1,18 @@
+use std::collections::HashSet;
+
 use super::some;
-use crate::check::facts::{EngineFacts, Program, TelemetryFacts};
-use crate::check::finding::Findings;
 use crate::config::{Config, Pool};
+use crate::diagnose::facts::{EngineFacts, Facts, Program, TelemetryFacts};
+use crate::diagnose::finding::Findings;
 use crate::format::counted;
 use crate::orchestrator::{Availability, Census, Demand, Node};
 use crate::policy::Mode;
 use crate::pool::hook::Call;
 use sflow_autoscale::node_pools::minimum_size;
-use sflow_autoscale::observe::short_name;
 
 /// Checks the node pools: nodes, hooks, and capacity for the services.
-pub(super) fn check(
-    findings: &mut Findings,
-    config: &Config,
-    engines: &EngineFacts,
-    telemetry: Option<&TelemetryFacts>,
-) {
+pub(super) fn check(findings: &mut Findings, config: &Config, facts: &Facts) {
+    let engines = &facts.engines;
     for pool in &config.pools {
         let about = format!("pool {}", pool.name);
         hook(findings, &about, pool, engines);
@@ -24,13 +21,13 @@ pub(super) fn check(
                 let has_machines = machines(findings, &about, pool, census);
                 if has_machines {
                     capacity(findings, &about, config, pool, census);
-                    if let Some(telemetry) = telemetry {
+                    if let Some(telemetry) = facts.received() {
                         reporting(findings, &about, pool, census, telemetry);
                     }
                 }
             }
             Some(Err(why)) => findings.wrong(
-                "cluster-unreadable",
+                "cluster_unreadable",
                 &about,
                 format!("nodes, services and tasks cannot be read: {why}"),
                 "see the engine's log",
@@ -44,7 +41,7 @@ fn hook(findings: &mut Findings, about: &str, pool: &Pool, engines: &EngineFacts
     let Some(hook) = &pool.hook else {
         if pool.settings.mode != Mode::Off {
             findings.note(
-                "pool-hookless",
+                "pool_hookless",
                 about,
                 "no hook is configured: the pool can only advise",
                 "to let it act, set a program or a url in [pool.hook]",
@@ -58,13 +55,13 @@ fn hook(findings: &mut Findings, about: &str, pool: &Pool, engines: &EngineFacts
     let path = program.display();
     match engines.programs.get(program) {
         Some(Program::Missing) => findings.wrong(
-            "hook-missing",
+            "hook_missing",
             about,
             format!("the program {path} does not exist"),
             "correct pool.hook.program; in a container, mount the program or add it to the image",
         ),
         Some(Program::NotExecutable) => findings.wrong(
-            "hook-forbidden",
+            "hook_forbidden",
             about,
             format!("{path} is not executable"),
             "`chmod +x` it, or set the interpreter as program and the script as an argument",
@@ -92,7 +89,7 @@ fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) 
         .collect();
     if meant.is_empty() {
         findings.wrong(
-            "pool-empty",
+            "pool_empty",
             about,
             format!("no node has the labels {labels}"),
             format!(
@@ -105,7 +102,7 @@ fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) 
     if of.is_empty() {
         let names: Vec<&str> = meant.iter().map(|node| node.name.as_str()).collect();
         findings.wrong(
-            "pool-managers",
+            "pool_managers",
             about,
             format!(
                 "all of its nodes are managers ({}); managers are never drained, removed or \
@@ -130,7 +127,7 @@ fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) 
     let count = u32::try_from(active).unwrap_or(u32::MAX);
     if !(min..=max).contains(&count) {
         findings.note(
-            "pool-size",
+            "pool_size",
             about,
             format!("{active} machines are active, outside the limits {min} to {max}"),
             match count < min {
@@ -141,7 +138,7 @@ fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) 
     }
     if active < pool.peers.population {
         findings.note(
-            "pool-small",
+            "pool_small",
             about,
             format!("{active} machines are too few to detect poor performers"),
             format!(
@@ -169,7 +166,7 @@ fn capacity(findings: &mut Findings, about: &str, config: &Config, pool: &Pool, 
     let floor = minimum_size(census, &of, &other_nodes, least, pool.settings.max);
     if let (true, Some(service)) = (floor.is_short, floor.service) {
         findings.note(
-            "pool-short",
+            "pool_short",
             about,
             format!(
                 "the reservations of the minimum size of {service} do not fit on the maximum of {} \
@@ -188,19 +185,20 @@ fn reporting(
     census: &Census,
     telemetry: &TelemetryFacts,
 ) {
-    let hosts = telemetry.agents.iter().flat_map(|agent| &agent.hosts);
-    let hosts: Vec<String> = hosts.map(|host| short_name(host)).collect();
+    let reported = telemetry.nodes.iter();
+    let reported = reported.filter(|node| node.containers.is_some());
+    let reported: HashSet<&str> = reported.map(|node| node.report.name.as_str()).collect();
     let of = census.nodes.iter();
     let of = of.filter(|node| pool.nodes.matches(node) && takes_tasks(node));
     let silent: Vec<&str> = of
-        .filter(|node| !hosts.contains(&short_name(&node.name)))
+        .filter(|node| !reported.contains(node.name.as_str()))
         .map(|node| node.name.as_str())
         .collect();
     if !silent.is_empty() {
         findings.note(
-            "pool-unheard",
+            "pool_unreported",
             about,
-            format!("no agent reports the host {}", some(&silent)),
+            format!("no agent reports for {}", some(&silent)),
             "a machine without data counts as fully loaded: run an agent on it",
         );
     }

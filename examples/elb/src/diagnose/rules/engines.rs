@@ -1,7 +1,7 @@
 use super::some;
-use crate::check::facts::{EngineFacts, ManagerFacts, Unreachable};
-use crate::check::finding::Findings;
 use crate::config::Config;
+use crate::diagnose::facts::{EngineFacts, ManagerFacts, Unreachable};
+use crate::diagnose::finding::Findings;
 use crate::docker::{About, Member};
 use crate::format::counted;
 
@@ -42,19 +42,19 @@ fn answers(findings: &mut Findings, about: &str, engine: &About, has_another: bo
             let what = format!("{versions}, but it is a worker: workers cannot change services");
             let advice = "configure managers only; `docker node ls` on a manager lists them";
             if has_another {
-                findings.note("not-a-manager", about, what, advice);
+                findings.note("not_a_manager", about, what, advice);
             } else {
-                findings.wrong("not-a-manager", about, what, advice);
+                findings.wrong("not_a_manager", about, what, advice);
             }
         }
         "locked" => findings.wrong(
-            "swarm-locked",
+            "swarm_locked",
             about,
             "the swarm is locked on this node",
             "unlock it there with `docker swarm unlock`",
         ),
         state => findings.wrong(
-            "not-in-a-swarm",
+            "not_in_a_swarm",
             about,
             format!("{versions}, but not in a swarm (state {state:?})"),
             "create a swarm with `docker swarm init`, or configure a manager of the existing one",
@@ -62,7 +62,7 @@ fn answers(findings: &mut Findings, about: &str, engine: &About, has_another: bo
     }
     if !engine.problem.is_empty() {
         findings.wrong(
-            "swarm-problem",
+            "swarm_problem",
             about,
             format!("error of the engine: {}", engine.problem),
             "see the engine's log",
@@ -73,20 +73,20 @@ fn answers(findings: &mut Findings, about: &str, engine: &About, has_another: bo
 fn silent(findings: &mut Findings, about: &str, why: &Unreachable, has_another: bool) {
     match why {
         Unreachable::Unusable(error) => findings.wrong(
-            "endpoint-unusable",
+            "endpoint_unusable",
             about,
             error.clone(),
             "correct docker.endpoints in the configuration",
         ),
         Unreachable::Forbidden => findings.wrong(
-            "endpoint-forbidden",
+            "endpoint_forbidden",
             about,
             "no permission to open the socket",
             "run elb as root, or as a user in the group that owns the socket (usually `docker`; \
              in a container `--group-add` with its number)",
         ),
         Unreachable::Missing => findings.wrong(
-            "endpoint-missing",
+            "endpoint_missing",
             about,
             "the socket does not exist",
             "check that the engine is running (`systemctl status docker`); in a container, that \
@@ -96,9 +96,9 @@ fn silent(findings: &mut Findings, about: &str, why: &Unreachable, has_another: 
             let (what, advice) = unreached(why);
             if has_another {
                 let advice = format!("{advice} Until then the other managers are used");
-                findings.note("manager-unreachable", about, what, advice);
+                findings.note("manager_unreachable", about, what, advice);
             } else {
-                findings.wrong("manager-unreachable", about, what, advice);
+                findings.wrong("manager_unreachable", about, what, advice);
             }
         }
     }
@@ -131,7 +131,7 @@ fn unreached(why: &Unreachable) -> (String, &'static str) {
 fn undecided(findings: &mut Findings, why: &str) {
     if why.contains("does not have a leader") {
         findings.wrong(
-            "no-quorum",
+            "no_quorum",
             SWARM,
             "the managers have no leader: more than half of them must be up. Services keep \
              running, but nothing can be changed",
@@ -140,7 +140,7 @@ fn undecided(findings: &mut Findings, why: &str) {
         );
     } else {
         findings.wrong(
-            "nodes-unreadable",
+            "nodes_unreadable",
             SWARM,
             format!("the nodes cannot be listed: {why}"),
             "see the engine's log",
@@ -167,7 +167,7 @@ fn swarm(findings: &mut Findings, config: &Config, members: &[Member]) {
     let without_one = reachable.saturating_sub(1);
     if managers.len() > 1 && without_one * 2 <= managers.len() {
         findings.note(
-            "quorum-thin",
+            "quorum_thin",
             SWARM,
             format!(
                 "{reachable} of {} managers are reachable: if one more fails, the swarm cannot be \
@@ -179,7 +179,7 @@ fn swarm(findings: &mut Findings, config: &Config, members: &[Member]) {
     }
     if managers.len() >= 3 && config.docker.endpoints.len() == 1 {
         findings.note(
-            "one-endpoint",
+            "one_endpoint",
             SWARM,
             format!(
                 "one of {} managers is configured: if it fails, elb cannot change anything",
@@ -195,7 +195,7 @@ fn swarm(findings: &mut Findings, config: &Config, members: &[Member]) {
         .collect();
     if !down.is_empty() {
         findings.note(
-            "node-down",
+            "node_down",
             SWARM,
             format!("not ready: {}", some(&down)),
             "swarm moves their tasks; restore them, or remove them with `docker node rm`",
