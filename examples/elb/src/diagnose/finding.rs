@@ -32,16 +32,15 @@ impl Level {
     }
 }
 
-/// Kinds of findings about incomplete data, which the API, the page and the metrics of a running
-/// loop contain.
-const INCOMPLETE: [&str; 20] = [
+/// Kinds of findings about missing or unusable data, which the API, the page and the metrics of a
+/// running loop contain.
+const INCOMPLETE: [&str; 18] = [
     "agent_contested",
     "agent_lossy",
     "agent_restarts",
     "any_sender",
     "foreign_sender",
     "host_twice",
-    "host_unknown",
     "host_without_containers",
     "metric_partial",
     "metric_unknown",
@@ -50,7 +49,6 @@ const INCOMPLETE: [&str; 20] = [
     "no_packet_samples",
     "node_contested",
     "node_without_agent",
-    "polling_slow",
     "sender_refused",
     "service_unseen",
     "shared_sender",
@@ -60,18 +58,21 @@ const INCOMPLETE: [&str; 20] = [
 const MORE: &str = "more";
 
 /// Kinds whose `id` in the JSON of `elb check` is not the kind with hyphens.
-const IDS: [(&str, &str); 14] = [
+const IDS: [(&str, &str); 17] = [
     ("agent_contested", "address-contested"),
     ("agent_lossy", "loss"),
     ("any_sender", "agents-unrestricted"),
     ("host_without_containers", "no-containers"),
+    ("labels", "labels-wrong"),
     ("metric_unknown", "metric-unreported"),
     ("no_agent", "no-datagram"),
     ("node_contested", "host-twice"),
     ("node_without_agent", "node-silent"),
+    ("not_scalable", "service-not-scalable"),
     ("other_protocol", "turned-away"),
     ("pool_unreported", "pool-unheard"),
     ("sender_refused", "turned-away"),
+    ("service_gone", "service-missing"),
     ("service_unseen", "containers-unheard"),
     ("shared_sender", "foreign-sender"),
     ("unusable_datagrams", "strangers"),
@@ -82,7 +83,8 @@ const IDS: [(&str, &str); 14] = [
 pub struct Finding {
     /// Severity.
     pub level: Level,
-    /// Stable name of the rule in the API and the metrics, such as `silent_agent`.
+    /// Stable name of the kind, such as `silent_agent`. Problems that a running loop also reports have
+    /// the name of their [`ProblemReason`](sflow_autoscale::problem::ProblemReason).
     pub kind: &'static str,
     /// Subject: `service apache`.
     pub about: String,
@@ -290,7 +292,7 @@ mod tests {
         for agent in 0..25 {
             findings.wrong("silent_agent", &format!("agent {agent}"), "no data", "");
         }
-        findings.wrong("service_missing", "service a", "missing", "");
+        findings.wrong("service_gone", "service a", "missing", "");
         let listed = findings.incomplete();
         let kinds: Vec<&str> = listed.iter().map(|finding| finding.kind).collect();
         assert_eq!(kinds[..20], ["silent_agent"; 20]);

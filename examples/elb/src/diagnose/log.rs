@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn silent_agent_is_logged_when_it_begins_and_when_it_ends() {
-        let mut log = GapLog::default();
+        let mut log = FindingLog::default();
         let mut lines = Vec::new();
         for second in (0..200).step_by(10) {
             let found = match second {
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn invented_agents_do_not_fill_the_log() {
-        let mut log = GapLog::default();
+        let mut log = FindingLog::default();
         let mut lines = 0;
         for round in 0..50 {
             let found = found("silent_agent", round * 20..round * 20 + 20);

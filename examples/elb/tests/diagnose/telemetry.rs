@@ -132,7 +132,7 @@ pub(crate) const CASES: &[Case] = &[
         },
         Note,
         "node-silent",
-        &["node spare", "before tasks are placed"],
+        &["node spare", "start an agent"],
     ),
     (
         |facts| {

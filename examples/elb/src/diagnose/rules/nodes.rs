@@ -127,31 +127,22 @@ fn contested(findings: &mut Findings, node: &str, senders: &[String]) {
 }
 
 fn without_agent(findings: &mut Findings, node: &str, tasks: usize, unknown_host: Option<&str>) {
+    const START: &str =
+        "start an agent there, or configure it to send from the address of the node";
     let about = format!("node {node}");
+    let what = "no agent reports for this node";
     match (tasks, unknown_host) {
-        (0, _) => findings.note(
-            "node_without_agent",
-            &about,
-            "no agent reports for this node",
-            "start an agent there before tasks are placed on it, or configure it to send from the \
-             address of the node",
-        ),
+        (0, _) => findings.note("node_without_agent", &about, what, START),
         (_, host) => {
-            let name = host.map_or_else(String::new, |host| {
-                format!("if it is the one that reports the host name {host}, correct the name; ")
-            });
-            findings.wrong(
-                "node_without_agent",
-                &about,
-                format!(
-                    "no agent reports for this node, although {} there",
-                    running(tasks)
+            let what = format!("{what}, although {} there", running(tasks));
+            let advice = match host {
+                Some(host) => format!(
+                    "if it is the one that reports the host name {host}, correct the name; otherwise \
+                     {START}"
                 ),
-                format!(
-                    "{name}start an agent there, or check that its datagrams arrive from the \
-                     address of the node"
-                ),
-            )
+                None => format!("{START}; check whether its datagrams arrive"),
+            };
+            findings.wrong("node_without_agent", &about, what, advice);
         }
     }
     findings.with([("node", node.into()), ("tasks", tasks.into())]);

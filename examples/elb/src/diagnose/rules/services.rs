@@ -37,7 +37,7 @@ pub(super) fn check(findings: &mut Findings, config: &Config, engines: &EngineFa
         match found.iter().find(|service| service.name == entry.name) {
             Some(service) => one(findings, &about, config, entry, service),
             None => findings.wrong(
-                "service_missing",
+                "service_gone",
                 &about,
                 "the swarm has no service with this name",
                 "see `docker service ls`; services of a stack are named STACK_SERVICE",
@@ -96,7 +96,7 @@ fn labels(findings: &mut Findings, config: &Config, engines: &EngineFacts) {
             .service(&service.name, &service.labels)
         {
             findings.wrong(
-                "labels_wrong",
+                "labels",
                 &about,
                 error.to_string(),
                 "correct it with `docker service update --label-add`; until then the service is \
@@ -119,7 +119,7 @@ fn one(
             _ => "it is a job and cannot be scaled",
         };
         findings.wrong(
-            "service_not_scalable",
+            "not_scalable",
             about,
             what,
             "remove it from the configuration, or create it again with `--mode replicated`",
