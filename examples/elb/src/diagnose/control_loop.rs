@@ -9,6 +9,7 @@ use super::facts::{
 use crate::handle::Handle;
 use crate::policy::Mode;
 use crate::status::ServiceStatus;
+use sflow_autoscale::observe::SENDER_NOT_ALLOWED;
 
 /// Age of a task from which on its container is reported, at the usual polling intervals.
 const SETTLED: Duration = Duration::from_secs(45);
@@ -38,11 +39,12 @@ impl Facts {
             report: report.clone(),
             containers: containers.get(&index).copied(),
         });
+        let intake = telemetry.ingest_stats();
+        let not_allowed = intake.refused.get(SENDER_NOT_ALLOWED).copied();
         let facts = TelemetryFacts {
-            address: config.collector.listen,
             listened,
             settled_after: SETTLED,
-            datagrams: telemetry.ingest_stats().datagrams,
+            datagrams: intake.datagrams - not_allowed.unwrap_or(0),
             packet_samples: registry.health().flow_samples,
             refused_senders: telemetry.refused_senders(now),
             refuses_all: telemetry.refuses_all(now),

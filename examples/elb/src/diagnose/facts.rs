@@ -120,10 +120,8 @@ pub struct NotListening {
 }
 
 /// Received telemetry.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct TelemetryFacts {
-    /// Local address.
-    pub address: SocketAddr,
     /// Duration of listening.
     pub listened: Duration,
     /// Duration of listening, and age of a task, from which on missing data is a finding; zero for
@@ -152,27 +150,6 @@ pub struct TelemetryFacts {
     pub containers: Option<Vec<ContainerFacts>>,
     /// The services.
     pub services: Vec<ServiceFacts>,
-}
-
-impl Default for TelemetryFacts {
-    fn default() -> Self {
-        Self {
-            address: ([0, 0, 0, 0], 6343).into(),
-            listened: Duration::ZERO,
-            settled_after: Duration::ZERO,
-            datagrams: 0,
-            packet_samples: 0,
-            discarded: BTreeMap::new(),
-            not_allowed: BTreeMap::new(),
-            refused_senders: Vec::new(),
-            refuses_all: false,
-            dropped: None,
-            nodes: Vec::new(),
-            agents: Vec::new(),
-            containers: None,
-            services: Vec::new(),
-        }
-    }
 }
 
 impl TelemetryFacts {

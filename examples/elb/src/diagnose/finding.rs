@@ -179,8 +179,9 @@ impl Findings {
         for (kind, count) in counts {
             if let further @ 1.. = count.saturating_sub(LISTED) {
                 let what = format!("{further} more findings of this kind");
-                more.note(MORE, kind, what, "");
-                more.with([("count", further.into())]);
+                let mut subject = more.about(kind);
+                subject.note(MORE, what, "");
+                subject.with([("count", further.into())]);
             }
         }
         more.0
@@ -200,53 +201,67 @@ impl Findings {
             .filter(|it| it.level > Level::Ok && INCOMPLETE.contains(&it.kind))
     }
 
-    pub(super) fn ok(&mut self, kind: &'static str, about: &str, what: impl Into<String>) {
-        self.push(Level::Ok, kind, about, what.into(), String::new());
+    /// Starts findings about one subject, such as `service apache`.
+    pub(super) fn about(&mut self, subject: impl Into<String>) -> Subject<'_> {
+        Subject {
+            findings: &mut self.0,
+            about: subject.into(),
+        }
+    }
+}
+
+/// Adds findings about one subject.
+#[derive(Debug)]
+pub(super) struct Subject<'f> {
+    findings: &'f mut Vec<Finding>,
+    about: String,
+}
+
+impl Subject<'_> {
+    pub(super) fn ok(&mut self, kind: &'static str, what: impl Into<String>) {
+        self.push(Level::Ok, kind, what, "");
     }
 
     pub(super) fn note(
         &mut self,
         kind: &'static str,
-        about: &str,
         what: impl Into<String>,
         advice: impl Into<String>,
     ) {
-        self.push(Level::Note, kind, about, what.into(), advice.into());
+        self.push(Level::Note, kind, what, advice);
     }
 
     pub(super) fn wrong(
         &mut self,
         kind: &'static str,
-        about: &str,
         what: impl Into<String>,
         advice: impl Into<String>,
     ) {
-        self.push(Level::Wrong, kind, about, what.into(), advice.into());
+        self.push(Level::Wrong, kind, what, advice);
     }
 
     pub(super) fn push(
         &mut self,
         level: Level,
         kind: &'static str,
-        about: &str,
-        what: String,
-        advice: String,
+        what: impl Into<String>,
+        advice: impl Into<String>,
     ) {
         // Parser errors have several lines; a finding has one.
         let one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        self.0.push(Finding {
+        self.findings.push(Finding {
             level,
             kind,
-            about: about.to_owned(),
-            what: one_line(what),
-            advice: Some(one_line(advice)).filter(|advice| !advice.is_empty()),
+            about: self.about.clone(),
+            what: one_line(what.into()),
+            advice: Some(one_line(advice.into())).filter(|advice| !advice.is_empty()),
             details: BTreeMap::new(),
         });
     }
 
     /// Adds values for programs to the last finding.
     pub(super) fn with<const N: usize>(&mut self, details: [(&'static str, Value); N]) {
-        if let Some(last) = self.0.last_mut() {
+        if let Some(last) = self.findings.last_mut() {
             last.details.extend(details);
         }
     }
@@ -267,14 +282,10 @@ mod tests {
     #[test]
     fn finding_with_control_characters_is_one_line() {
         let mut findings = Findings::default();
-        findings.wrong(
-            "x",
-            "service a\u{1b}[2J",
-            "two\nlines\r\nand  more",
-            "do\tthis",
-        );
-        findings.note("x", "node n", "is drained", "");
-        findings.ok("y", "configuration", "fine");
+        let mut service = findings.about("service a\u{1b}[2J");
+        service.wrong("x", "two\nlines\r\nand  more", "do\tthis");
+        findings.about("node n").note("x", "is drained", "");
+        findings.about("configuration").ok("y", "fine");
         assert_eq!(
             findings.to_string(),
             "wrong  service a\u{fffd}[2J: two lines and more; do this\n\
@@ -288,11 +299,14 @@ mod tests {
     #[test]
     fn findings_beyond_the_limit_are_counted() {
         let mut findings = Findings::default();
-        findings.note("no_packet_samples", "telemetry", "none", "");
+        let mut telemetry = findings.about("telemetry");
+        telemetry.note("no_packet_samples", "none", "");
         for agent in 0..25 {
-            findings.wrong("silent_agent", &format!("agent {agent}"), "no data", "");
+            let mut agent = findings.about(format!("agent {agent}"));
+            agent.wrong("silent_agent", "no data", "");
         }
-        findings.wrong("service_gone", "service a", "missing", "");
+        let mut service = findings.about("service a");
+        service.wrong("service_gone", "missing", "");
         let listed = findings.incomplete();
         let kinds: Vec<&str> = listed.iter().map(|finding| finding.kind).collect();
         assert_eq!(kinds[..20], ["silent_agent"; 20]);

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -80,7 +80,6 @@ pub async fn collect(
 #[derive(Debug)]
 struct Listening {
     receiver: AsyncUdpReceiver,
-    address: SocketAddr,
     telemetry: Telemetry,
     monitor: AgentMonitor,
     collector: Collector,
@@ -106,7 +105,6 @@ impl Listening {
         let mut telemetry = Telemetry::default();
         telemetry.set_node_senders(collector.nodes.clone());
         Ok(Self {
-            address: receiver.local_addr().unwrap_or(address),
             receiver,
             telemetry,
             monitor: AgentMonitor::default(),
@@ -173,7 +171,6 @@ impl Listening {
         let mut intake = self.telemetry.ingest_stats();
         let not_allowed = intake.refused.remove(SENDER_NOT_ALLOWED).unwrap_or(0);
         TelemetryFacts {
-            address: self.address,
             listened: now - self.begun,
             settled_after: Duration::ZERO,
             datagrams: intake.datagrams - not_allowed,

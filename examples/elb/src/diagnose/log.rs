@@ -107,7 +107,8 @@ mod tests {
     fn found(kind: &'static str, subjects: impl IntoIterator<Item = usize>) -> Vec<Finding> {
         let mut findings = Findings::default();
         for subject in subjects {
-            findings.wrong(kind, &format!("subject {subject}"), "no data", "check it");
+            let mut subject = findings.about(format!("subject {subject}"));
+            subject.wrong(kind, "no data", "check it");
         }
         findings.iter().cloned().collect()
     }
@@ -147,8 +148,9 @@ mod tests {
         let mut count = |datagrams: u64, line: &str| {
             let what = format!("{datagrams} datagrams are refused");
             let mut findings = Findings::default();
-            findings.wrong("sender_refused", "telemetry", what, "");
-            findings.with([("line", line.into())]);
+            let mut telemetry = findings.about("telemetry");
+            telemetry.wrong("sender_refused", what, "");
+            telemetry.with([("line", line.into())]);
             log.lines(at(datagrams), &findings.incomplete()).len()
         };
         assert_eq!([count(1, "a"), count(2, "a"), count(3, "b")], [1, 0, 1]);

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::diagnose::facts::{AgentFacts, AgentSamples, ClockRate, TelemetryFacts};
-use crate::diagnose::finding::Findings;
+use crate::diagnose::finding::{Findings, Subject};
 use crate::format::{counted, duration};
 use sflow_autoscale::observe::short_name;
 
@@ -17,14 +17,14 @@ const RESTART_INTERVAL: Duration = Duration::from_secs(600);
 /// Checks each agent.
 pub(super) fn check(findings: &mut Findings, config: &Config, telemetry: &TelemetryFacts) {
     for agent in &telemetry.agents {
-        let about = about(agent);
-        polling(findings, &about, config, agent);
-        loss(findings, &about, agent);
-        identity(findings, &about, agent);
-        restarts(findings, &about, agent, telemetry.listened);
+        let mut subject = findings.about(about(agent));
+        polling(&mut subject, config, agent);
+        loss(&mut subject, agent);
+        identity(&mut subject, agent);
+        restarts(&mut subject, agent, telemetry.listened);
         if let Some(samples) = &agent.samples {
-            clock(findings, &about, samples);
-            packets(findings, &about, agent, samples);
+            clock(&mut subject, samples);
+            packets(&mut subject, agent, samples);
         }
     }
     twins(findings, telemetry);
@@ -34,13 +34,13 @@ pub(super) fn check(findings: &mut Findings, config: &Config, telemetry: &Teleme
 pub(super) fn silent(findings: &mut Findings, telemetry: &TelemetryFacts) {
     for agent in telemetry.agents.iter().filter(|it| it.status.silent) {
         let age = agent.age.as_secs_f64();
-        findings.wrong(
+        let mut subject = findings.about(about(agent));
+        subject.wrong(
             "silent_agent",
-            &about(agent),
             format!("no data for {}: its containers are unknown", duration(age)),
             "check that it runs and sends to this host",
         );
-        findings.with([
+        subject.with([
             ("agent", agent.status.key.to_string().into()),
             ("host", agent.hosts.first().cloned().into()),
             ("age", age.into()),
@@ -55,14 +55,13 @@ fn about(agent: &AgentFacts) -> String {
     }
 }
 
-fn polling(findings: &mut Findings, about: &str, config: &Config, agent: &AgentFacts) {
+fn polling(subject: &mut Subject<'_>, config: &Config, agent: &AgentFacts) {
     let control = config.control.interval;
     if let Some(interval) = agent.interval
         && interval > SLOW.max(control)
     {
-        findings.note(
+        subject.note(
             "polling_slow",
-            about,
             format!(
                 "counters arrive every {:.0} s, decisions are made every {control:?}: most of them \
                  use stale values",
@@ -73,14 +72,13 @@ fn polling(findings: &mut Findings, about: &str, config: &Config, agent: &AgentF
     }
 }
 
-fn loss(findings: &mut Findings, about: &str, agent: &AgentFacts) {
+fn loss(subject: &mut Subject<'_>, agent: &AgentFacts) {
     let Some(loss) = agent.status.loss().filter(|loss| *loss >= LOSSY) else {
         return;
     };
     let (lost, received) = (agent.status.lost, agent.status.received);
-    findings.note(
+    subject.note(
         "agent_lossy",
-        about,
         format!(
             "{lost} of {} datagrams were lost ({:.0} %)",
             lost + received,
@@ -89,20 +87,19 @@ fn loss(findings: &mut Findings, about: &str, agent: &AgentFacts) {
         "check the network path and the socket buffers of both ends (`nstat -az \
              UdpRcvbufErrors UdpSndbufErrors`)",
     );
-    findings.with([
+    subject.with([
         ("agent", agent.status.key.to_string().into()),
         ("loss", loss.into()),
     ]);
 }
 
-fn clock(findings: &mut Findings, about: &str, samples: &AgentSamples) {
+fn clock(subject: &mut Subject<'_>, samples: &AgentSamples) {
     let Some(ClockRate { rate, is_backwards }) = samples.uptime else {
         return;
     };
     if is_backwards {
-        findings.note(
+        subject.note(
             "uptime_backwards",
-            about,
             "its uptime decreases although its sequence numbers increase",
             "upgrade the agent: uptime is the time since its start in milliseconds",
         );
@@ -116,9 +113,8 @@ fn clock(findings: &mut Findings, about: &str, samples: &AgentSamples) {
         } else {
             format!("advances {rate:.2} times as fast as the clock of this machine")
         };
-        findings.note(
+        subject.note(
             "uptime_wrong",
-            about,
             format!("its uptime {what}; milliseconds are expected"),
             "upgrade the agent; until then rates are computed from arrival times, which include \
              network jitter",
@@ -126,50 +122,46 @@ fn clock(findings: &mut Findings, about: &str, samples: &AgentSamples) {
     }
 }
 
-fn identity(findings: &mut Findings, about: &str, agent: &AgentFacts) {
+fn identity(subject: &mut Subject<'_>, agent: &AgentFacts) {
     if agent.is_contested() {
-        findings.wrong(
+        subject.wrong(
             "agent_contested",
-            about,
             "another sender or a second sequence of datagrams has the identity of this agent: \
                  two agents have this identity, or its address is forged",
             "give each agent a different address (`agent = eth0` or `agentIP` in \
                  hsflowd.conf). Readings of two sequences of one sender are not used; otherwise \
                  agents are distinguished by the address of the sender",
         );
-        findings.with([("agent", agent.status.key.to_string().into())]);
+        subject.with([("agent", agent.status.key.to_string().into())]);
     }
 }
 
-fn restarts(findings: &mut Findings, about: &str, agent: &AgentFacts, listened: Duration) {
+fn restarts(subject: &mut Subject<'_>, agent: &AgentFacts, listened: Duration) {
     let restarts = agent.status.restarts;
     let limit = listened.div_duration_f64(RESTART_INTERVAL).max(1.0);
     if restarts as f64 > limit {
-        findings.wrong(
+        subject.wrong(
             "agent_restarts",
-            about,
             format!("restarted {restarts} times"),
             "check its log for crashes; or two agents use the same identity: run one agent per \
                  node",
         );
-        findings.with([("agent", agent.status.key.to_string().into())]);
+        subject.with([("agent", agent.status.key.to_string().into())]);
     }
 }
 
-fn packets(findings: &mut Findings, about: &str, agent: &AgentFacts, samples: &AgentSamples) {
+fn packets(subject: &mut Subject<'_>, agent: &AgentFacts, samples: &AgentSamples) {
     if samples.unscaled > 0 {
-        findings.note(
+        subject.note(
             "sampling_unscaled",
-            about,
             format!("{} packet samples have no sampling rate", samples.unscaled),
             "set a sampling rate in the agent; samples without one may be ignored",
         );
     }
     let without = samples.without_adapter;
     if samples.packets > 0 && samples.named == 0 && without > 0 {
-        findings.note(
+        subject.note(
             "no_adapters",
-            about,
             format!(
                 "no MAC address reported for {without} of its {}, and packet samples name \
                  no container; load of these containers is only known from counters",
@@ -195,9 +187,9 @@ fn twins(findings: &mut Findings, telemetry: &TelemetryFacts) {
     }
     agents.retain(|host, keys| keys.len() > 1 && !nodes.contains(host));
     for (host, keys) in agents {
-        findings.wrong(
+        let mut subject = findings.about(format!("host {host}"));
+        subject.wrong(
             "host_twice",
-            &format!("host {host}"),
             format!(
                 "{} report this host name: {}",
                 counted(keys.len(), "agent"),
@@ -206,6 +198,6 @@ fn twins(findings: &mut Findings, telemetry: &TelemetryFacts) {
             "run one agent on each node (Host sFlow or `elb agent`, not both), and give each \
                  machine a different host name",
         );
-        findings.with([("host", host.as_str().into())]);
+        subject.with([("host", host.as_str().into())]);
     }
 }

@@ -25,9 +25,8 @@ pub(super) fn check<'f>(findings: &mut Findings, facts: &'f Facts) -> Option<&'f
         false => "",
     };
     let interval = config.control.interval;
-    findings.ok(
+    findings.about(ABOUT).ok(
         "configuration",
-        ABOUT,
         format!("{path}: {services}{labelled}, a decision every {interval:?}"),
     );
     addresses(findings, config);
@@ -39,15 +38,13 @@ pub(super) fn check<'f>(findings: &mut Findings, facts: &'f Facts) -> Option<&'f
 
 fn refused(findings: &mut Findings, path: &str, error: &ConfigError) {
     match error {
-        ConfigError::Unreadable { error, .. } => findings.wrong(
+        ConfigError::Unreadable { error, .. } => findings.about(ABOUT).wrong(
             "configuration_unreadable",
-            ABOUT,
             format!("{path} cannot be read: {error}"),
             "name the file with --config, or create one with `elb run --example > elb.toml`",
         ),
-        other => findings.wrong(
+        other => findings.about(ABOUT).wrong(
             "configuration_refused",
-            ABOUT,
             format!("{path}: {other}"),
             "correct the error; an invalid configuration is not applied",
         ),
@@ -75,21 +72,20 @@ fn any_sender(findings: &mut Findings, collector: &Collector, facts: &Facts) {
             restricted.agents_with(addresses)
         }
     };
-    findings.note(
+    let mut subject = findings.about(ABOUT);
+    subject.note(
         "any_sender",
-        ABOUT,
         "collector.agents is empty: datagrams of every sender are accepted",
         format!("set {line} under [collector]"),
     );
-    findings.with([("line", line.into())]);
+    subject.with([("line", line.into())]);
 }
 
 fn addresses(findings: &mut Findings, config: &Config) {
     let listen = config.collector.listen;
     if listen.ip().is_loopback() {
-        findings.note(
+        findings.about(ABOUT).note(
             "collector_loopback",
-            ABOUT,
             format!(
                 "telemetry is received on {listen}, which only agents on this machine can reach"
             ),
@@ -98,9 +94,8 @@ fn addresses(findings: &mut Findings, config: &Config) {
     }
     let page = config.http.listen;
     if !page.ip().is_loopback() && config.http.token.is_none() {
-        findings.note(
+        findings.about(ABOUT).note(
             "page_open",
-            ABOUT,
             format!(
                 "every client that can reach {page} can read everything; without a token only \
                  clients on this machine can change modes"
@@ -110,9 +105,8 @@ fn addresses(findings: &mut Findings, config: &Config) {
     }
     for endpoint in &config.docker.endpoints {
         if config.docker.tls.is_none() && is_open(endpoint) {
-            findings.note(
+            findings.about(ABOUT).note(
                 "docker_unencrypted",
-                ABOUT,
                 format!(
                     "{endpoint} is not encrypted: every client that can reach it, or intercept the \
                      connection, has root privileges"

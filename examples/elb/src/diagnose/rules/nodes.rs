@@ -29,7 +29,7 @@ pub(super) fn check(findings: &mut Findings, engines: &EngineFacts, telemetry: &
         .collect();
     if !reported.is_empty() {
         let what = format!("agents report {}", some(&reported));
-        findings.ok("nodes", "telemetry", what);
+        findings.about("telemetry").ok("nodes", what);
     }
     foreign_senders(findings, nodes);
     let tasks = tasks(telemetry);
@@ -60,9 +60,8 @@ pub(super) fn check(findings: &mut Findings, engines: &EngineFacts, telemetry: &
         }
     }
     if !nodes.is_empty() && !unknown_hosts.is_empty() {
-        findings.note(
+        findings.about("telemetry").note(
             "host_unknown",
-            "telemetry",
             format!(
                 "reported hosts that are not nodes of this swarm: {}",
                 some(&unknown_hosts)
@@ -109,9 +108,9 @@ fn unknown_hosts(telemetry: &TelemetryFacts) -> Vec<&str> {
 }
 
 fn contested(findings: &mut Findings, node: &str, senders: &[String]) {
-    findings.wrong(
+    let mut subject = findings.about(format!("node {node}"));
+    subject.wrong(
         "node_contested",
-        &format!("node {node}"),
         format!(
             "several agents report for this node, so its readings are not used: {}",
             senders.join(", ")
@@ -123,16 +122,16 @@ fn contested(findings: &mut Findings, node: &str, senders: &[String]) {
             key(node)
         ),
     );
-    findings.with([("node", node.into()), ("senders", senders.into())]);
+    subject.with([("node", node.into()), ("senders", senders.into())]);
 }
 
 fn without_agent(findings: &mut Findings, node: &str, tasks: usize, unknown_host: Option<&str>) {
     const START: &str =
         "start an agent there, or configure it to send from the address of the node";
-    let about = format!("node {node}");
+    let mut subject = findings.about(format!("node {node}"));
     let what = "no agent reports for this node";
     match (tasks, unknown_host) {
-        (0, _) => findings.note("node_without_agent", &about, what, START),
+        (0, _) => subject.note("node_without_agent", what, START),
         (_, host) => {
             let what = format!("{what}, although {} there", running(tasks));
             let advice = match host {
@@ -142,10 +141,10 @@ fn without_agent(findings: &mut Findings, node: &str, tasks: usize, unknown_host
                 ),
                 None => format!("{START}; check whether its datagrams arrive"),
             };
-            findings.wrong("node_without_agent", &about, what, advice);
+            subject.wrong("node_without_agent", what, advice);
         }
     }
-    findings.with([("node", node.into()), ("tasks", tasks.into())]);
+    subject.with([("node", node.into()), ("tasks", tasks.into())]);
 }
 
 fn without_containers(findings: &mut Findings, node: &str, tasks: usize, member: Option<&Member>) {
@@ -162,16 +161,16 @@ fn without_containers(findings: &mut Findings, node: &str, tasks: usize, member:
          it access to the engine's socket"
             .to_owned()
     };
-    findings.wrong(
+    let mut subject = findings.about(format!("node {node}"));
+    subject.wrong(
         "host_without_containers",
-        &format!("node {node}"),
         format!(
             "its agent reports the host but no containers, although {} there",
             running(tasks)
         ),
         advice,
     );
-    findings.with([("host", node.into()), ("tasks", tasks.into())]);
+    subject.with([("host", node.into()), ("tasks", tasks.into())]);
 }
 
 /// Number of running tasks, as a clause.
@@ -209,9 +208,9 @@ fn foreign_senders(findings: &mut Findings, nodes: &[NodeFacts]) {
 
 fn shared_sender(findings: &mut Findings, sender: IpAddr, nodes: &[&str]) {
     let sender = sender.to_string();
-    findings.wrong(
+    let mut subject = findings.about(format!("sender {sender}"));
+    subject.wrong(
         "shared_sender",
-        &format!("sender {sender}"),
         format!(
             "readings of the nodes {} are ignored: they arrive from this address, which is not \
                  the address of any of them",
@@ -222,7 +221,7 @@ fn shared_sender(findings: &mut Findings, sender: IpAddr, nodes: &[&str]) {
                  configuration"
         ),
     );
-    findings.with([("sender", sender.into()), ("nodes", nodes.into())]);
+    subject.with([("sender", sender.into()), ("nodes", nodes.into())]);
 }
 
 fn foreign_sender(findings: &mut Findings, node: &NodeFacts, senders: &[String]) {
@@ -245,13 +244,13 @@ fn foreign_sender(findings: &mut Findings, node: &NodeFacts, senders: &[String])
             ),
         ),
     };
-    let about = format!("node {name}");
+    let mut subject = findings.about(format!("node {name}"));
     let what = format!(
         "readings of this node from {} are ignored: {known}",
         senders.join(", ")
     );
-    findings.push(level, "foreign_sender", &about, what, advice);
-    findings.with([
+    subject.push(level, "foreign_sender", what, advice);
+    subject.with([
         ("node", name.as_str().into()),
         ("senders", senders.into()),
         ("addresses", addresses.into()),

@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use super::some;
 use crate::config::{Config, Pool};
 use crate::diagnose::facts::{EngineFacts, Facts, Program, TelemetryFacts};
-use crate::diagnose::finding::Findings;
+use crate::diagnose::finding::{Findings, Subject};
 use crate::format::counted;
 use crate::orchestrator::{Availability, Census, Demand, Node};
 use crate::policy::Mode;
@@ -14,21 +14,20 @@ use sflow_autoscale::node_pools::minimum_size;
 pub(super) fn check(findings: &mut Findings, config: &Config, facts: &Facts) {
     let engines = &facts.engines;
     for pool in &config.pools {
-        let about = format!("pool {}", pool.name);
-        hook(findings, &about, pool, engines);
+        let mut subject = findings.about(format!("pool {}", pool.name));
+        hook(&mut subject, pool, engines);
         match &engines.census {
             Some(Ok(census)) => {
-                let has_machines = machines(findings, &about, pool, census);
+                let has_machines = machines(&mut subject, pool, census);
                 if has_machines {
-                    capacity(findings, &about, config, pool, census);
+                    capacity(&mut subject, config, pool, census);
                     if let Some(telemetry) = facts.received() {
-                        reporting(findings, &about, pool, census, telemetry);
+                        reporting(&mut subject, pool, census, telemetry);
                     }
                 }
             }
-            Some(Err(why)) => findings.wrong(
+            Some(Err(why)) => subject.wrong(
                 "cluster_unreadable",
-                &about,
                 format!("nodes, services and tasks cannot be read: {why}"),
                 "see the engine's log",
             ),
@@ -37,12 +36,11 @@ pub(super) fn check(findings: &mut Findings, config: &Config, facts: &Facts) {
     }
 }
 
-fn hook(findings: &mut Findings, about: &str, pool: &Pool, engines: &EngineFacts) {
+fn hook(subject: &mut Subject<'_>, pool: &Pool, engines: &EngineFacts) {
     let Some(hook) = &pool.hook else {
         if pool.settings.mode != Mode::Off {
-            findings.note(
+            subject.note(
                 "pool_hookless",
-                about,
                 "no hook is configured: the pool can only advise",
                 "to let it act, set a program or a url in [pool.hook]",
             );
@@ -54,15 +52,13 @@ fn hook(findings: &mut Findings, about: &str, pool: &Pool, engines: &EngineFacts
     };
     let path = program.display();
     match engines.programs.get(program) {
-        Some(Program::Missing) => findings.wrong(
+        Some(Program::Missing) => subject.wrong(
             "hook_missing",
-            about,
             format!("the program {path} does not exist"),
             "correct pool.hook.program; in a container, mount the program or add it to the image",
         ),
-        Some(Program::NotExecutable) => findings.wrong(
+        Some(Program::NotExecutable) => subject.wrong(
             "hook_forbidden",
-            about,
             format!("{path} is not executable"),
             "`chmod +x` it, or set the interpreter as program and the script as an argument",
         ),
@@ -71,7 +67,7 @@ fn hook(findings: &mut Findings, about: &str, pool: &Pool, engines: &EngineFacts
 }
 
 /// Checks the nodes of a pool. Returns whether it has any.
-fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) -> bool {
+fn machines(subject: &mut Subject<'_>, pool: &Pool, census: &Census) -> bool {
     let has_labels = |node: &&Node| {
         let mut labels = pool.nodes.labels.iter();
         labels.all(|(key, value)| node.labels.get(key) == Some(value))
@@ -88,9 +84,8 @@ fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) 
         .copied()
         .collect();
     if meant.is_empty() {
-        findings.wrong(
+        subject.wrong(
             "pool_empty",
-            about,
             format!("no node has the labels {labels}"),
             format!(
                 "add them with `docker node update --label-add {} NODE`",
@@ -101,9 +96,8 @@ fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) 
     }
     if of.is_empty() {
         let names: Vec<&str> = meant.iter().map(|node| node.name.as_str()).collect();
-        findings.wrong(
+        subject.wrong(
             "pool_managers",
-            about,
             format!(
                 "all of its nodes are managers ({}); managers are never drained, removed or \
                  counted",
@@ -115,9 +109,8 @@ fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) 
     }
     let (min, max) = (pool.settings.min, pool.settings.max);
     let active = of.iter().filter(|node| takes_tasks(node)).count();
-    findings.ok(
+    subject.ok(
         "pool",
-        about,
         format!(
             "{}, {active} of them active, limits {min} to {max}, mode {}",
             counted(of.len(), "machine"),
@@ -126,9 +119,8 @@ fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) 
     );
     let count = u32::try_from(active).unwrap_or(u32::MAX);
     if !(min..=max).contains(&count) {
-        findings.note(
+        subject.note(
             "pool_size",
-            about,
             format!("{active} machines are active, outside the limits {min} to {max}"),
             match count < min {
                 true => "in mode act, elb orders the missing machines immediately",
@@ -137,9 +129,8 @@ fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) 
         );
     }
     if active < pool.peers.population {
-        findings.note(
+        subject.note(
             "pool_small",
-            about,
             format!("{active} machines are too few to detect poor performers"),
             format!(
                 "at least {} are required (pool.poor.population)",
@@ -151,7 +142,7 @@ fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) 
 }
 
 /// Checks whether the minimum sizes of the services fit on the maximum number of machines.
-fn capacity(findings: &mut Findings, about: &str, config: &Config, pool: &Pool, census: &Census) {
+fn capacity(subject: &mut Subject<'_>, config: &Config, pool: &Pool, census: &Census) {
     let is_of = |node: &&Node| pool.nodes.matches(node);
     let (of, other_nodes): (Vec<&Node>, Vec<&Node>) = census
         .nodes
@@ -165,9 +156,8 @@ fn capacity(findings: &mut Findings, about: &str, config: &Config, pool: &Pool, 
     };
     let floor = minimum_size(census, &of, &other_nodes, least, pool.settings.max);
     if let (true, Some(service)) = (floor.is_short, floor.service) {
-        findings.note(
+        subject.note(
             "pool_short",
-            about,
             format!(
                 "the reservations of the minimum size of {service} do not fit on the maximum of {} \
                  machines",
@@ -178,13 +168,7 @@ fn capacity(findings: &mut Findings, about: &str, config: &Config, pool: &Pool, 
     }
 }
 
-fn reporting(
-    findings: &mut Findings,
-    about: &str,
-    pool: &Pool,
-    census: &Census,
-    telemetry: &TelemetryFacts,
-) {
+fn reporting(subject: &mut Subject<'_>, pool: &Pool, census: &Census, telemetry: &TelemetryFacts) {
     let reported = telemetry.nodes.iter();
     let reported = reported.filter(|node| node.containers.is_some());
     let reported: HashSet<&str> = reported.map(|node| node.report.name.as_str()).collect();
@@ -195,9 +179,8 @@ fn reporting(
         .map(|node| node.name.as_str())
         .collect();
     if !silent.is_empty() {
-        findings.note(
+        subject.note(
             "pool_unreported",
-            about,
             format!("no agent reports for {}", some(&silent)),
             "a machine without data counts as fully loaded: run an agent on it",
         );

@@ -1,6 +1,6 @@
 use super::some;
 use crate::diagnose::facts::{ContainerFacts, ServiceFacts, TelemetryFacts};
-use crate::diagnose::finding::Findings;
+use crate::diagnose::finding::{Findings, Subject};
 use crate::format::counted;
 use crate::orchestrator::{Task, TaskState};
 use sflow_autoscale::observe::short_name;
@@ -17,7 +17,7 @@ pub(super) fn check(findings: &mut Findings, facts: &ServiceFacts, telemetry: &T
     if running.is_empty() {
         return;
     }
-    let about = format!("service {}", facts.service.name);
+    let mut subject = findings.about(format!("service {}", facts.service.name));
     let of = counted(running.len(), "container");
     let (mut unreported, mut elsewhere) = (Vec::new(), Vec::new());
     let seen = match &telemetry.containers {
@@ -43,24 +43,22 @@ pub(super) fn check(findings: &mut Findings, facts: &ServiceFacts, telemetry: &T
             names => format!(": {}", some(names)),
         };
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        findings.wrong(
+        subject.wrong(
             "service_unseen",
-            &about,
             format!("{missing} of {of} not reported{names}"),
             "see the findings about their nodes; a new container is reported within a polling \
                  interval. Until then these containers count as loaded for scaling down, and as \
                  idle for scaling up",
         );
-        findings.with([
+        subject.with([
             ("service", facts.service.name.as_str().into()),
             ("seen", count(seen).into()),
             ("running", count(running.len()).into()),
         ]);
     }
     if !elsewhere.is_empty() {
-        findings.wrong(
+        subject.wrong(
             "containers_elsewhere",
-            &about,
             format!(
                 "{} of {of} reported by another host than the node of the task: {}; this does not \
                  count",
@@ -72,10 +70,10 @@ pub(super) fn check(findings: &mut Findings, facts: &ServiceFacts, telemetry: &T
     }
     if seen == running.len() {
         let what = format!("{seen} of {of} reported");
-        findings.ok("containers", &about, what);
+        subject.ok("containers", what);
     }
     if seen > 0 {
-        metrics(findings, &about, facts, seen, telemetry);
+        metrics(&mut subject, facts, seen, telemetry);
     }
 }
 
@@ -103,14 +101,13 @@ fn place(containers: &[ContainerFacts], task: &Task) -> Place {
 
 /// Checks which metrics of the rule are missing for some or all containers.
 fn metrics(
-    findings: &mut Findings,
-    about: &str,
+    subject: &mut Subject<'_>,
     facts: &ServiceFacts,
     seen: usize,
     telemetry: &TelemetryFacts,
 ) {
     let is_short = telemetry.settled_after.is_zero();
-    let patience = match is_short {
+    let until_then = match is_short {
         true => format!(
             "a rate requires two polling intervals, and telemetry was received for {:.0} s: listen \
              longer (--listen-for 1m)",
@@ -123,25 +120,22 @@ fn metrics(
         // The readings of young tasks are known but not used yet.
         let known = (signal.contributing + signal.warming) as usize;
         if known == 0 {
-            findings.wrong(
-                "metric_unknown",
-                about,
+            subject.wrong("metric_unknown",
                 format!("no container reports {metric}"),
                 format!(
-                    "{patience}. If it remains missing, the agent does not measure it: use another \
+                    "{until_then}. If it remains missing, the agent does not measure it: use another \
                      metric"
                 ),
             );
         } else if known < seen {
-            findings.note(
+            subject.note(
                 "metric_partial",
-                about,
                 format!("{known} of {seen} containers report {metric}"),
-                &patience,
+                &until_then,
             );
         } else {
             continue;
         }
-        findings.with([("service", service.into()), ("metric", metric.into())]);
+        subject.with([("service", service.into()), ("metric", metric.into())]);
     }
 }

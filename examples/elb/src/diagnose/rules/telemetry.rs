@@ -13,9 +13,8 @@ pub(super) fn not_listening(findings: &mut Findings, config: &Config, why: &NotL
     let NotListening { address, error, .. } = why;
     let port = address.port();
     if why.is_in_use {
-        findings.wrong(
+        findings.about(ABOUT).wrong(
             "port_in_use",
-            ABOUT,
             format!("UDP port {port} is in use, so telemetry was not checked"),
             format!(
                 "if elb is running here, see `curl http://{}/api/v1/agents`; otherwise find the \
@@ -24,9 +23,8 @@ pub(super) fn not_listening(findings: &mut Findings, config: &Config, why: &NotL
             ),
         );
     } else {
-        findings.wrong(
+        findings.about(ABOUT).wrong(
             "port_unusable",
-            ABOUT,
             format!("cannot listen on {address}: {error}"),
             "set collector.listen to an address of this machine, or to 0.0.0.0:6343",
         );
@@ -55,13 +53,12 @@ pub(super) fn check(
     unusable(findings, telemetry);
     if telemetry.agents.is_empty() {
         if telemetry.refused_senders.is_empty() {
-            no_agent(findings, telemetry);
+            no_agent(findings, &config.collector, telemetry);
         }
         return;
     }
-    findings.ok(
+    findings.about(ABOUT).ok(
         "datagrams",
-        ABOUT,
         format!(
             "{} of {} in {:.0} s on {}",
             counted(
@@ -70,7 +67,7 @@ pub(super) fn check(
             ),
             counted(telemetry.agents.len(), "agent"),
             telemetry.listened.as_secs_f64(),
-            telemetry.address
+            config.collector.listen
         ),
     );
     agents::silent(findings, telemetry);
@@ -83,8 +80,8 @@ pub(super) fn check(
     }
 }
 
-fn no_agent(findings: &mut Findings, telemetry: &TelemetryFacts) {
-    let (address, port) = (telemetry.address, telemetry.address.port());
+fn no_agent(findings: &mut Findings, collector: &Collector, telemetry: &TelemetryFacts) {
+    let (address, port) = (collector.listen, collector.listen.port());
     let what = match telemetry.datagrams {
         0 => format!(
             "no datagram received on {address} in {:.0} s",
@@ -95,9 +92,9 @@ fn no_agent(findings: &mut Findings, telemetry: &TelemetryFacts) {
             count(datagrams)
         ),
     };
-    findings.wrong(
+    let mut subject = findings.about(ABOUT);
+    subject.wrong(
         "no_agent",
-        ABOUT,
         what,
         format!(
             "check that an agent runs on each node, that it sends to an address of this \
@@ -106,7 +103,7 @@ fn no_agent(findings: &mut Findings, telemetry: &TelemetryFacts) {
              shows what arrives"
         ),
     );
-    findings.with([("port", port.into())]);
+    subject.with([("port", port.into())]);
 }
 
 /// Reports the senders that `collector.agents` does not allow, and the configuration line that does.
@@ -144,8 +141,9 @@ fn refused_senders(findings: &mut Findings, collector: &Collector, telemetry: &T
             "if these are agents of the nodes, set {line} under [collector] in the configuration"
         ),
     };
-    findings.push(level, "sender_refused", ABOUT, what, advice);
-    findings.with([
+    let mut subject = findings.about(ABOUT);
+    subject.push(level, "sender_refused", what, advice);
+    subject.with([
         ("senders", senders.into()),
         ("shared", shared.into()),
         ("is_all", is_all.into()),
@@ -158,9 +156,8 @@ fn other_protocols(findings: &mut Findings, telemetry: &TelemetryFacts) {
     if datagrams > 0 {
         let senders = telemetry.not_allowed.keys().map(IpAddr::to_string);
         let senders: Vec<String> = senders.collect();
-        findings.note(
+        findings.about(ABOUT).note(
             "other_protocol",
-            ABOUT,
             format!(
                 "ignored {datagrams} datagrams that are not sFlow, from {}",
                 some(&senders)
@@ -173,9 +170,8 @@ fn other_protocols(findings: &mut Findings, telemetry: &TelemetryFacts) {
 fn unusable(findings: &mut Findings, telemetry: &TelemetryFacts) {
     let dropped = telemetry.dropped.unwrap_or(0);
     if dropped > 0 {
-        findings.wrong(
+        findings.about(ABOUT).wrong(
             "kernel_drops",
-            ABOUT,
             format!("the kernel dropped {dropped} datagrams because the receive buffer was full"),
             "raise net.core.rmem_max (`sysctl -w net.core.rmem_max=4194304`), or find the sender \
              of so many datagrams",
@@ -188,9 +184,8 @@ fn unusable(findings: &mut Findings, telemetry: &TelemetryFacts) {
         .map(|(cause, count)| format!("{count} × {cause}"))
         .collect();
     if !causes.is_empty() {
-        findings.note(
+        findings.about(ABOUT).note(
             "unusable_datagrams",
-            ABOUT,
             format!("datagrams that cannot be used: {}", causes.join(", ")),
             "restrict the port to the agents; use other ports for other protocols",
         );
@@ -206,9 +201,8 @@ fn packet_samples(findings: &mut Findings, telemetry: &TelemetryFacts) {
         metric.contains("vir_bytes_") || metric.contains("vir_pkts_")
     });
     if is_used && telemetry.packet_samples == 0 {
-        findings.note(
+        findings.about(ABOUT).note(
             "no_packet_samples",
-            ABOUT,
             "no packet samples received: load is only known from counters, once per polling \
              interval",
             "if there is traffic, enable sampling (`sampling = 100` and a `pcap` line for \
