@@ -267,52 +267,16 @@ impl Subject<'_> {
     }
 }
 
+impl FromIterator<Finding> for Findings {
+    fn from_iter<T: IntoIterator<Item = Finding>>(findings: T) -> Self {
+        Self(findings.into_iter().collect())
+    }
+}
+
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0
             .iter()
             .try_for_each(|finding| writeln!(f, "{finding}"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn finding_with_control_characters_is_one_line() {
-        let mut findings = Findings::default();
-        let mut service = findings.about("service a\u{1b}[2J");
-        service.wrong("x", "two\nlines\r\nand  more", "do\tthis");
-        findings.about("node n").note("x", "is drained", "");
-        findings.about("configuration").ok("y", "fine");
-        assert_eq!(
-            findings.to_string(),
-            "wrong  service a\u{fffd}[2J: two lines and more; do this\n\
-             note   node n: is drained\n\
-             ok     configuration: fine\n"
-        );
-        assert_eq!(findings.count(Level::Wrong), 1);
-        assert_eq!(findings.0[1].sentences(), "Node n: is drained.");
-    }
-
-    #[test]
-    fn findings_beyond_the_limit_are_counted() {
-        let mut findings = Findings::default();
-        let mut telemetry = findings.about("telemetry");
-        telemetry.note("no_packet_samples", "none", "");
-        for agent in 0..25 {
-            let mut agent = findings.about(format!("agent {agent}"));
-            agent.wrong("silent_agent", "no data", "");
-        }
-        let mut service = findings.about("service a");
-        service.wrong("service_gone", "missing", "");
-        let listed = findings.incomplete();
-        let kinds: Vec<&str> = listed.iter().map(|finding| finding.kind).collect();
-        assert_eq!(kinds[..20], ["silent_agent"; 20]);
-        assert_eq!(kinds[20..], ["no_packet_samples", "more"]);
-        assert_eq!(listed[21].details["count"], 5);
-        assert_eq!(findings.counts()["silent_agent"], 25);
-        assert_eq!(findings.counts().len(), INCOMPLETE.len());
     }
 }

@@ -30,7 +30,7 @@ impl FindingLog {
 
     /// Logs changes.
     pub fn log(&mut self, now: Timestamp, found: &[Finding]) {
-        for (is_warning, text) in self.lines(now, found) {
+        for (is_warning, text) in self.update(now, found) {
             match is_warning {
                 true => warn!("{text}"),
                 false => info!("{text}"),
@@ -38,8 +38,8 @@ impl FindingLog {
         }
     }
 
-    /// The lines to log, and whether each is a warning.
-    fn lines(&mut self, now: Timestamp, found: &[Finding]) -> Vec<(bool, String)> {
+    /// The lines to log for changes since the last call, and whether each is a warning.
+    pub fn update(&mut self, now: Timestamp, found: &[Finding]) -> Vec<(bool, String)> {
         /// Maximum number of different refusals.
         const REFUSALS: usize = 64;
         let delays = Delays {
@@ -95,80 +95,4 @@ fn is_logged(finding: &Finding) -> bool {
         finding.kind,
         "service_unseen" | "metric_unknown" | "metric_partial" | "any_sender" | "more"
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::Findings;
-    use super::*;
-
-    const START: Timestamp = Timestamp::from_secs(1_700_000_000);
-
-    fn found(kind: &'static str, subjects: impl IntoIterator<Item = usize>) -> Vec<Finding> {
-        let mut findings = Findings::default();
-        for subject in subjects {
-            let mut subject = findings.about(format!("subject {subject}"));
-            subject.wrong(kind, "no data", "check it");
-        }
-        findings.iter().cloned().collect()
-    }
-
-    fn at(seconds: u64) -> Timestamp {
-        START + Duration::from_secs(seconds)
-    }
-
-    #[test]
-    fn silent_agent_is_logged_when_it_begins_and_when_it_ends() {
-        let mut log = FindingLog::default();
-        let mut lines = Vec::new();
-        for second in (0..200).step_by(10) {
-            let found = match second {
-                // A short interruption does not end the problem.
-                20..60 | 70..100 => found("silent_agent", [1]),
-                _ => Vec::new(),
-            };
-            lines.extend(log.lines(at(second), &found));
-        }
-        assert_eq!(lines.len(), 2, "{lines:?}");
-        let text = "Subject 1: no data. Check it.";
-        assert_eq!(lines[0], (true, text.to_owned()));
-        assert_eq!(lines[1], (false, format!("ended after 1:40: {text}")));
-    }
-
-    #[test]
-    fn incomplete_data_of_services_is_not_logged() {
-        let mut log = FindingLog::default();
-        assert_eq!(log.lines(at(0), &found("service_unseen", [1])), []);
-        assert_eq!(log.lines(at(0), &found("node_contested", [1])).len(), 1);
-    }
-
-    #[test]
-    fn refusal_is_logged_again_if_its_configuration_changes() {
-        let mut log = FindingLog::default();
-        let mut count = |datagrams: u64, line: &str| {
-            let what = format!("{datagrams} datagrams are refused");
-            let mut findings = Findings::default();
-            let mut telemetry = findings.about("telemetry");
-            telemetry.wrong("sender_refused", what, "");
-            telemetry.with([("line", line.into())]);
-            log.lines(at(datagrams), &findings.incomplete()).len()
-        };
-        assert_eq!([count(1, "a"), count(2, "a"), count(3, "b")], [1, 0, 1]);
-    }
-
-    #[test]
-    fn invented_agents_do_not_fill_the_log() {
-        let mut log = FindingLog::default();
-        let mut lines = 0;
-        for round in 0..50 {
-            let found = found("silent_agent", round * 20..round * 20 + 20);
-            lines += log.lines(at(10 * round as u64), &found).len();
-        }
-        assert_eq!(lines, LINES as usize + 1);
-        let again = log.lines(at(700), &found("silent_agent", [5_000]));
-        assert!(
-            again.iter().any(|(_, text)| text.contains("5000")),
-            "{again:?}"
-        );
-    }
 }

@@ -40,3 +40,4 @@ pub use self::facts::{
 pub use self::finding::{Finding, Findings, Level};
 pub use self::listening::{Progress, collect};
 pub use self::log::FindingLog;
+pub use self::monitor::AgentMonitor;

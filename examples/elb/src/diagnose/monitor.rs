@@ -1,5 +1,4 @@
-//! Observes properties of agents that decisions do not need: clocks, packet sampling, and reported
-//! MAC addresses.
+//! Properties of agents that decisions do not need.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -19,9 +18,9 @@ const MOST_SOURCES: usize = 65_536;
 /// Minimum observation time before an agent's clock is rated.
 const LEAST: Duration = Duration::from_secs(4);
 
-/// Processes every datagram.
+/// Observes clocks, packet samples and MAC addresses of at most 4,096 agents.
 #[derive(Debug, Default)]
-pub(super) struct AgentMonitor {
+pub struct AgentMonitor {
     agents: HashMap<AgentKey, Seen>,
     with_adapter: HashSet<(AgentKey, DataSource)>,
 }
@@ -36,7 +35,8 @@ struct Seen {
 }
 
 impl AgentMonitor {
-    pub(super) fn observe(&mut self, at: Timestamp, sender: IpAddr, datagram: &Datagram<'_>) {
+    /// Observes a datagram that was received from `sender` at this time.
+    pub fn observe(&mut self, at: Timestamp, sender: IpAddr, datagram: &Datagram<'_>) {
         let key = AgentKey {
             sender,
             address: datagram.header.agent_address,
@@ -70,9 +70,9 @@ impl AgentMonitor {
         }
     }
 
-    /// Contents of the datagrams of an agent. Agents that differ only in their instance number share
-    /// one entry.
-    pub(super) fn samples(&self, key: AgentKey) -> AgentSamples {
+    /// Contents of the datagrams of an agent, without its containers. Agents that differ only in their
+    /// instance number share one entry.
+    pub fn samples(&self, key: AgentKey) -> AgentSamples {
         let seen = self.agents.get(&AgentKey { instance: 0, ..key });
         seen.map_or_else(AgentSamples::default, |seen| AgentSamples {
             uptime: seen.uptime(),
@@ -126,92 +126,5 @@ impl Seen {
             rate: f64::from(counted) / 1e3 / passed.as_secs_f64(),
             is_backwards: self.is_backwards,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Arrival in seconds, sequence number and uptime of a datagram.
-    type Stamp = (u64, u32, u32);
-    /// Name, datagrams, expected rate of the clock and whether it goes back.
-    type Case = (&'static str, &'static [Stamp], Option<(f64, bool)>);
-
-    fn pace(datagrams: &[Stamp]) -> Option<ClockRate> {
-        let header = |sequence_number, uptime| Header {
-            sequence_number,
-            uptime,
-            ..Header::default()
-        };
-        let mut datagrams = datagrams.iter().map(|(second, sequence, uptime)| {
-            (Timestamp::from_secs(*second), header(*sequence, *uptime))
-        });
-        let (at, first) = datagrams.next().unwrap();
-        let mut seen = Seen::first(at, first);
-        datagrams.for_each(|(at, header)| seen.go_on(at, header));
-        seen.uptime()
-    }
-
-    #[test]
-    fn clock_rate_is_relative_to_arrival_times() {
-        let cases: [Case; 7] = [
-            (
-                "right",
-                &[(100, 1, 5_000), (110, 2, 15_000)],
-                Some((1.0, false)),
-            ),
-            (
-                "in seconds",
-                &[(100, 1, 50), (110, 2, 60)],
-                Some((0.001, false)),
-            ),
-            (
-                "does not advance",
-                &[(100, 1, 0), (110, 2, 0)],
-                Some((0.0, false)),
-            ),
-            (
-                "goes back",
-                &[(100, 1, 5_000), (105, 2, 4_000), (110, 3, 15_000)],
-                Some((1.0, true)),
-            ),
-            (
-                "wraps",
-                &[(100, 1, u32::MAX - 4_999), (110, 2, 5_000)],
-                Some((1.0, false)),
-            ),
-            (
-                "restarts",
-                &[(100, 50_000, 5_000_000), (101, 1, 0), (111, 2, 10_000)],
-                Some((1.0, false)),
-            ),
-            (
-                "observed too briefly",
-                &[(100, 1, 5_000), (102, 2, 7_000)],
-                None,
-            ),
-        ];
-        for (name, datagrams, expected) in cases {
-            let found = pace(datagrams).map(|pace| (pace.rate, pace.is_backwards));
-            assert_eq!(found, expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn overtaken_datagram_does_not_affect_the_clock() {
-        let found = pace(&[
-            (100, 1, 0),
-            (110, 3, 10_000),
-            (110, 2, 5_000),
-            (120, 4, 20_000),
-        ]);
-        assert_eq!(
-            found,
-            Some(ClockRate {
-                rate: 1.0,
-                is_backwards: false
-            })
-        );
     }
 }

@@ -3,6 +3,8 @@
 mod agents;
 mod configuration;
 mod engines;
+mod findings;
+mod monitor;
 mod pools;
 mod services;
 mod telemetry;
