@@ -8,7 +8,8 @@
 //! [`sflow_autoscale`] observes, decides and runs the control loop and the node pools. This crate
 //! contains the adapters: [`docker`] implements the orchestrator for swarm, [`simulator`] for tests
 //! without a cluster, [`pool`] calls the hooks that add and remove machines; [`http`] and
-//! [`terminal`] show the status. The [`balancer`] connects them.
+//! [`terminal`] show the status. [`diagnose`] derives problems and recommended actions, also for an
+//! installation that does not run yet. The [`balancer`] connects them.
 
 #[cfg(target_os = "linux")]
 pub mod agent;

@@ -202,8 +202,8 @@ pub struct AgentFacts {
 }
 
 impl AgentFacts {
-    /// The agents of a registry: silent ones first, then by host. `visit` is called with each entity
-    /// of an agent.
+    /// The agents of a registry: silent ones first, then by host. `visit` is called with each
+    /// entity of an agent.
     pub(super) fn all(
         registry: &Registry,
         now: Timestamp,

@@ -83,8 +83,8 @@ const IDS: [(&str, &str); 17] = [
 pub struct Finding {
     /// Severity.
     pub level: Level,
-    /// Stable name of the kind, such as `silent_agent`. Problems that a running loop also reports have
-    /// the name of their [`ProblemReason`](sflow_autoscale::problem::ProblemReason).
+    /// Stable name of the kind, such as `silent_agent`. Problems that a control loop also detects
+    /// have the name of their [`ProblemReason`](sflow_autoscale::problem::ProblemReason).
     pub kind: &'static str,
     /// Subject: `service apache`.
     pub about: String,
@@ -161,8 +161,8 @@ impl Findings {
         self.iter().filter(|finding| finding.level == level).count()
     }
 
-    /// Incomplete data, the most important first. Of each kind the first 20 are listed; further ones
-    /// are counted in a finding of the kind `more`.
+    /// Incomplete data, the most important first. Of each kind the first 20 are listed; further
+    /// ones are counted in a finding of the kind `more`.
     pub fn incomplete(&self) -> Vec<Finding> {
         const LISTED: usize = 20;
         let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
@@ -178,8 +178,8 @@ impl Findings {
         let mut more = Self(listed);
         for (kind, count) in counts {
             if let further @ 1.. = count.saturating_sub(LISTED) {
-                let what = format!("{further} more findings of this kind");
-                let mut subject = more.about(kind);
+                let what = format!("{further} more findings of the kind {kind}");
+                let mut subject = more.about("telemetry");
                 subject.note(MORE, what, "");
                 subject.with([("count", further.into())]);
             }

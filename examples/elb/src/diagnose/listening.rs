@@ -20,8 +20,8 @@ use crate::notices;
 use crate::orchestrator::{Service, TaskState};
 use sflow_autoscale::observe::{MetricQuery, NodeReport, Reporter, SENDER_NOT_ALLOWED, Telemetry};
 
-/// Collects the facts for `elb check`: asks the engines, and listens meanwhile until all expected data
-/// was received, `listen_for` is over, or `end` completes. Calls `show` four times per second.
+/// Collects the facts for `elb check`: asks the engines, and listens until all expected data was
+/// received, `listen_for` is over, or `end` completes. Calls `show` four times per second.
 pub async fn collect(
     path: String,
     config: Config,

@@ -88,8 +88,8 @@ impl FindingLog {
     }
 }
 
-/// Whether beginning and end of the finding are logged. Others are logged at the start or as a problem
-/// of a service.
+/// Whether beginning and end of the finding are logged. Others are logged at the start or as a
+/// problem of a service.
 fn is_logged(finding: &Finding) -> bool {
     !matches!(
         finding.kind,

@@ -70,8 +70,8 @@ impl AgentMonitor {
         }
     }
 
-    /// Contents of the datagrams of an agent, without its containers. Agents that differ only in their
-    /// instance number share one entry.
+    /// Contents of the datagrams of an agent, without its containers. Agents that differ only in
+    /// their instance number share one entry.
     pub fn samples(&self, key: AgentKey) -> AgentSamples {
         let seen = self.agents.get(&AgentKey { instance: 0, ..key });
         seen.map_or_else(AgentSamples::default, |seen| AgentSamples {

@@ -85,7 +85,7 @@ fn loss(subject: &mut Subject<'_>, agent: &AgentFacts) {
             loss * 100.0
         ),
         "check the network path and the socket buffers of both ends (`nstat -az \
-             UdpRcvbufErrors UdpSndbufErrors`)",
+         UdpRcvbufErrors UdpSndbufErrors`)",
     );
     subject.with([
         ("agent", agent.status.key.to_string().into()),
@@ -127,10 +127,10 @@ fn identity(subject: &mut Subject<'_>, agent: &AgentFacts) {
         subject.wrong(
             "agent_contested",
             "another sender or a second sequence of datagrams has the identity of this agent: \
-                 two agents have this identity, or its address is forged",
+             two agents have this identity, or its address is forged",
             "give each agent a different address (`agent = eth0` or `agentIP` in \
-                 hsflowd.conf). Readings of two sequences of one sender are not used; otherwise \
-                 agents are distinguished by the address of the sender",
+             hsflowd.conf). Readings of two sequences of one sender are not used; otherwise \
+             agents are distinguished by the address of the sender",
         );
         subject.with([("agent", agent.status.key.to_string().into())]);
     }
@@ -144,7 +144,7 @@ fn restarts(subject: &mut Subject<'_>, agent: &AgentFacts, listened: Duration) {
             "agent_restarts",
             format!("restarted {restarts} times"),
             "check its log for crashes; or two agents use the same identity: run one agent per \
-                 node",
+             node",
         );
         subject.with([("agent", agent.status.key.to_string().into())]);
     }
@@ -173,8 +173,8 @@ fn packets(subject: &mut Subject<'_>, agent: &AgentFacts, samples: &AgentSamples
     }
 }
 
-/// Reports several agents with the same host name, unless it is the name of a node: then the address
-/// decides, or the node is contested.
+/// Reports several agents with the same host name, unless it is the name of a node: then the
+/// address decides, or the node is contested.
 fn twins(findings: &mut Findings, telemetry: &TelemetryFacts) {
     let nodes = telemetry.nodes.iter();
     let nodes: HashSet<String> = nodes.map(|node| short_name(&node.report.name)).collect();
@@ -196,7 +196,7 @@ fn twins(findings: &mut Findings, telemetry: &TelemetryFacts) {
                 keys.join(", ")
             ),
             "run one agent on each node (Host sFlow or `elb agent`, not both), and give each \
-                 machine a different host name",
+             machine a different host name",
         );
         subject.with([("host", host.as_str().into())]);
     }

@@ -117,8 +117,8 @@ fn contested(findings: &mut Findings, node: &str, senders: &[String]) {
         ),
         format!(
             "stop all but one of them (Host sFlow or `elb agent`, not both), and give each \
-                 machine a different host name. If the orchestrator does not know the address of \
-                 the node, set {} = [\"ADDRESS\"] under [collector.nodes]",
+             machine a different host name. If the orchestrator does not know the address of \
+             the node, set {} = [\"ADDRESS\"] under [collector.nodes]",
             key(node)
         ),
     );
@@ -136,8 +136,8 @@ fn without_agent(findings: &mut Findings, node: &str, tasks: usize, unknown_host
             let what = format!("{what}, although {} there", running(tasks));
             let advice = match host {
                 Some(host) => format!(
-                    "if it is the one that reports the host name {host}, correct the name; otherwise \
-                     {START}"
+                    "if the agent with the host name {host} runs on this node, correct the name; \
+                     otherwise {START}"
                 ),
                 None => format!("{START}; check whether its datagrams arrive"),
             };
@@ -213,12 +213,12 @@ fn shared_sender(findings: &mut Findings, sender: IpAddr, nodes: &[&str]) {
         "shared_sender",
         format!(
             "readings of the nodes {} are ignored: they arrive from this address, which is not \
-                 the address of any of them",
+             the address of any of them",
             some(nodes)
         ),
         format!(
             "{HOST_NETWORK}, add \"*\" = [\"{sender}\"] under [collector.nodes] in the \
-                 configuration"
+             configuration"
         ),
     );
     subject.with([("sender", sender.into()), ("nodes", nodes.into())]);

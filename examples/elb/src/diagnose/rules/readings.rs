@@ -42,18 +42,17 @@ pub(super) fn check(findings: &mut Findings, facts: &ServiceFacts, telemetry: &T
             [] => String::new(),
             names => format!(": {}", some(names)),
         };
-        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         subject.wrong(
             "service_unseen",
             format!("{missing} of {of} not reported{names}"),
             "see the findings about their nodes; a new container is reported within a polling \
-                 interval. Until then these containers count as loaded for scaling down, and as \
-                 idle for scaling up",
+             interval. Until then these containers count as loaded for scaling down, and as \
+             idle for scaling up",
         );
         subject.with([
             ("service", facts.service.name.as_str().into()),
-            ("seen", count(seen).into()),
-            ("running", count(running.len()).into()),
+            ("seen", seen.into()),
+            ("running", running.len().into()),
         ]);
     }
     if !elsewhere.is_empty() {
@@ -120,11 +119,12 @@ fn metrics(
         // The readings of young tasks are known but not used yet.
         let known = (signal.contributing + signal.warming) as usize;
         if known == 0 {
-            subject.wrong("metric_unknown",
+            subject.wrong(
+                "metric_unknown",
                 format!("no container reports {metric}"),
                 format!(
-                    "{until_then}. If it remains missing, the agent does not measure it: use another \
-                     metric"
+                    "{until_then}. If it remains missing, the agent does not measure it: use \
+                     another metric"
                 ),
             );
         } else if known < seen {
