@@ -7,19 +7,19 @@
 //!
 //! [`sflow_autoscale`] observes, decides and runs the control loop and the node pools. This crate
 //! contains the adapters: [`docker`] implements the orchestrator for swarm, [`hooks`] calls the hooks
-//! that add and remove machines; [`http`] and [`terminal`] show the status. The [`balancer`] connects
-//! them. Experiments without a cluster run on [`sflow_simulator`].
+//! that add and remove machines; [`http`] and [`terminal`] show the status. [`diagnose`] derives
+//! problems and recommended actions, also for an installation that does not run yet. The
+//! [`balancer`] connects them. Experiments without a cluster run on [`sflow_simulator`].
 
 #[cfg(target_os = "linux")]
 pub mod agent;
 pub mod balancer;
 mod bounded_file;
 pub mod charts;
-pub mod check;
 pub mod cli;
 mod client;
 pub mod config;
-pub mod coverage;
+pub mod diagnose;
 pub mod docker;
 pub mod format;
 pub mod handle;

@@ -309,7 +309,7 @@ fn check(config: &Path, args: &[&str]) -> (Option<i32>, String) {
         String::from_utf8(stderr).unwrap(),
     );
     assert_eq!(
-        errors.contains(" found"),
+        errors.contains("found"),
         status.code() == Some(1),
         "{errors}"
     );

@@ -154,10 +154,15 @@ impl Telemetry {
         &self.trust
     }
 
-    /// Ingests one datagram from a socket or a capture.
-    pub fn receive(&mut self, received_at: Timestamp, source: SocketAddr, bytes: &[u8]) {
+    /// Ingests one datagram from a socket or a capture. Returns the datagram unless it is not sFlow.
+    pub fn receive<'b>(
+        &mut self,
+        received_at: Timestamp,
+        source: SocketAddr,
+        bytes: &'b [u8],
+    ) -> Option<Datagram<'b>> {
         self.datagrams += 1;
-        match Datagram::parse(bytes) {
+        let datagram = match Datagram::parse(bytes) {
             Ok(datagram) => {
                 let sender = source.ip().to_canonical();
                 self.first_datagram.get_or_insert(received_at);
@@ -174,10 +179,15 @@ impl Telemetry {
                         self.notices.push(Notice::Unusable { source, cause });
                     }
                 }
+                Some(datagram)
             }
-            Err(error) => self.refuse(causes::not_sflow(bytes, &error), source, error),
-        }
+            Err(error) => {
+                self.refuse(causes::not_sflow(bytes, &error), source, error);
+                None
+            }
+        };
         self.expire(received_at);
+        datagram
     }
 
     /// The notices since the last call, to be logged. There is one per cause at most.

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use super::{Log, runtime, say, say_part};
 use crate::balancer::Balancer;
 use crate::config::{Collector, Config, ConfigError, EXAMPLE, acting, mode_summary};
-use crate::coverage::{Coverage, GapLog};
+use crate::diagnose::{Facts, FindingLog, Findings};
 use crate::docker::Docker;
 use crate::format::counted;
 use crate::handle::{Handle, Refusal, Request};
@@ -130,7 +130,7 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
         );
     }
     balancer.report_mode(now());
-    let mut gaps = GapLog::default();
+    let mut findings = FindingLog::default();
     let mut logged: Option<tokio::time::Instant> = None;
     let mut next = tokio::time::Instant::now();
     loop {
@@ -146,9 +146,10 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
                     () = &mut end => break,
                 };
                 next = tokio::time::Instant::now() + (again - now()).min(again - begun);
-                if logged.is_none_or(|logged| logged.elapsed() >= GapLog::EVERY) {
+                if logged.is_none_or(|logged| logged.elapsed() >= FindingLog::EVERY) {
                     logged = Some(tokio::time::Instant::now());
-                    gaps.log(handle.now(), &Coverage::of(&handle).missing);
+                    let found = Findings::of(&Facts::of_loop(&handle));
+                    findings.log(handle.now(), &found.incomplete());
                 }
             }
             () = events.changed() => balancer.controller_mut().discover_soon(),

@@ -197,7 +197,7 @@ async fn the_page_shows_the_newest_snapshot() {
         "<svg role=\"img\"",
         "<h2>Current problems</h2>",
         "service &lt;nginx&gt; does not exist",
-        "No data from any agent.",
+        "Telemetry: no datagram received on",
     ] {
         assert!(body.contains(expected), "no {expected:?} in {body}");
     }

@@ -4,6 +4,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use elb::config::Config;
+use elb::diagnose::{Facts, Findings};
+use elb::handle::Handle;
+use elb::shared::Shared;
+use elb::status::{About, LoopStatus};
 use sflow_autoscale::observe::{MetricQuery, Telemetry, work_per_cpu, work_query};
 use sflow_autoscale::orchestrator::{NodeAddresses, Orchestrator as _, Service, TaskState};
 use sflow_autoscale::policy::Signal;
@@ -184,15 +188,25 @@ fn senders_that_are_not_nodes_are_refused_until_an_agent_reports() {
     assert!(!advance(&mut telemetry, 1, proxy), "reported too early");
     assert!(advance(&mut telemetry, 45, proxy));
     let now = START + Duration::from_secs(45);
-    let refused = elb::coverage::foreign(telemetry.trust().nodes(), |_| false);
-    let message = refused[0].to_string();
-    assert_eq!(refused.len(), 1, "{refused:?}");
+    let status = Shared::new(LoopStatus::new(START));
+    let about = About {
+        speed: 0.0,
+        ..About::default()
+    };
+    status.lock().set_context(now, about);
+    let (handle, _) = Handle::new(Shared::new(telemetry), status, Config::article());
+    let findings = Findings::of(&Facts::of_loop(&handle));
+    let mut refused = findings.iter().filter(|finding| finding.is_refusal());
+    let message = refused.next().unwrap().sentences();
+    assert_eq!(refused.next(), None, "{findings}");
+    let mut telemetry = handle.telemetry().lock();
     let (_, line) = message.split_once("add ").unwrap();
     let (line, _) = line.split_once(" under [collector.nodes]").unwrap();
     let text = format!("[collector.nodes]\n{line}\n");
     let config = Config::from_toml(&text).unwrap();
     telemetry.set_node_senders(config.collector.nodes);
-    telemetry.set_nodes(now, nodes_of(&telemetry));
+    let nodes = nodes_of(&telemetry);
+    telemetry.set_nodes(now, nodes);
     assert!(!telemetry.refuses_all(now));
 }
 

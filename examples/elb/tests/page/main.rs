@@ -283,10 +283,10 @@ async fn missing_telemetry_is_described_on_page() {
         .await;
     let missing = missing.as_str().unwrap().to_owned();
     for part in [
-        "No data from the agent of node3 (10.0.0.3/100000) for",
-        "No agent reports for the node node2",
+        "Agent 10.0.0.3/100000 on node3: no data for",
+        "Node node2: no agent reports for this node",
         "Start an agent there",
-        "containers are reported",
+        "containers not reported",
     ] {
         assert!(missing.contains(part), "{part}: {missing}");
     }

@@ -1,12 +1,15 @@
 //! Agents, the state of their data, and incomplete data.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serve::Json;
 use sflow_metrics::{AgentStatus, Health, Timestamp};
 
 use super::input::{Params, limit};
-use crate::coverage::{Coverage, Gap};
+use crate::diagnose::{Facts, Finding, Findings};
 use crate::http::Site;
 use serve::Problem;
 use sflow_autoscale::observe::IngestStats;
@@ -32,9 +35,11 @@ pub(super) struct Agents {
 /// A problem as data and as text.
 #[derive(Serialize)]
 struct Lack {
-    #[serde(flatten)]
-    what: Gap,
+    /// The kind.
+    what: &'static str,
     words: String,
+    #[serde(flatten)]
+    details: BTreeMap<&'static str, Value>,
 }
 
 /// Durations are in seconds.
@@ -77,7 +82,7 @@ pub(super) async fn list(
 ) -> Result<Json<Agents>, Problem> {
     let limit = limit(wanted.limit, 1_000, 10_000)?;
     let now = site.handle.now();
-    let missing = Coverage::of(&site.handle).missing;
+    let missing = Findings::of(&Facts::of_loop(&site.handle)).incomplete();
     let telemetry = site.handle.telemetry().lock();
     let mut agents: Vec<AgentStatus> = telemetry.registry().agents().collect();
     let health = telemetry.registry().health();
@@ -95,9 +100,12 @@ pub(super) async fn list(
 }
 
 impl Lack {
-    fn of(what: Gap) -> Self {
-        let words = what.to_string();
-        Self { what, words }
+    fn of(finding: Finding) -> Self {
+        Self {
+            what: finding.kind,
+            words: finding.sentences(),
+            details: finding.details,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serve::Json;
 
 use super::input::{Nothing, Params};
-use crate::coverage::Coverage;
+use crate::diagnose::{Facts, Finding, Findings};
 use crate::format::{count, duration};
 use crate::http::Site;
 use sflow_autoscale::problem::ProblemReason;
@@ -177,21 +177,20 @@ fn orchestrator(site: &Site) -> Condition {
 fn telemetry(site: &Site) -> Condition {
     /// Maximum number of listed reasons.
     const LISTED: usize = 3;
-    let coverage = Coverage::of(&site.handle);
-    let all = coverage.reporters.len();
-    let refusals = coverage.missing.iter().filter(|it| it.is_refusal());
-    let refusals: Vec<String> = refusals.take(LISTED).map(ToString::to_string).collect();
-    let reporting = coverage.reporting();
+    let facts = Facts::of_loop(&site.handle);
+    let (reporting, all, refuses_all) = facts.received().map_or((0, 0, false), |received| {
+        let all = received.agents.len();
+        (received.reporting(), all, received.refuses_all)
+    });
+    let findings = Findings::of(&facts).incomplete();
+    let reasons = |is_reason: fn(&Finding) -> bool| {
+        let reasons = findings.iter().filter(|finding| is_reason(finding));
+        let reasons: Vec<String> = reasons.take(LISTED).map(Finding::sentences).collect();
+        reasons.join(" ")
+    };
     let words = match (reporting, all - reporting) {
-        _ if coverage.refuses_all && !refusals.is_empty() => refusals.join(" "),
-        (0, 0) if !refusals.is_empty() => refusals.join(" "),
-        (0, 0) => {
-            let listen = site.handle.config().lock().collector.listen;
-            format!(
-                "No data from any agent; check that agents send to UDP port {}.",
-                listen.port()
-            )
-        }
+        _ if refuses_all => reasons(Finding::is_refusal),
+        (0, 0) => reasons(|it| it.is_refusal() || it.kind == "no_agent"),
         (0, silent) => format!("All {} agents are silent.", count_of(silent)),
         (reporting, 0) => format!("All {} agents report.", count_of(reporting)),
         (reporting, silent) => {
@@ -201,7 +200,7 @@ fn telemetry(site: &Site) -> Condition {
     };
     Condition {
         name: "telemetry",
-        met: reporting > 0 && !coverage.refuses_all,
+        met: reporting > 0 && !refuses_all,
         words,
     }
 }

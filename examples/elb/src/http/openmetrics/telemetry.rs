@@ -7,7 +7,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use sflow_metrics::{AgentStatus, Health};
 
 use super::{Column, Labels, counter, counters, gauge, gauges, label};
-use crate::coverage::{Coverage, Gap};
+use crate::diagnose::{Facts, Findings};
 use crate::handle::Handle;
 use crate::view::Snapshot;
 
@@ -239,15 +239,7 @@ pub(super) fn agents(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fm
         let of_each = of_each.map(|agent| (labels(agent), f64::from(u8::from(value(agent)))));
         gauges(encoder, name, help, of_each)?;
     }
-    let mut missing: BTreeMap<&str, usize> = Gap::KINDS.map(|kind| (kind, 0)).into();
-    for lack in Coverage::of(handle).missing {
-        let count = match lack {
-            Gap::More { count } => count,
-            _ => 1,
-        };
-        *missing.entry(lack.kind()).or_default() += count;
-    }
-    let missing = missing.into_iter();
+    let missing = Findings::of(&Facts::of_loop(handle)).counts().into_iter();
     gauges(
         encoder,
         "elb_missing",

@@ -16,7 +16,7 @@ use self::when::When;
 use super::Site;
 use super::html::{Segment, Text};
 use crate::charts;
-use crate::coverage::Coverage;
+use crate::diagnose::Facts;
 use crate::policy::SubjectKind;
 use crate::view::{DecisionView, PoolView, ServiceView, Snapshot};
 
@@ -40,7 +40,7 @@ pub(super) fn index(site: &Site, sought: &Sought) -> String {
         snapshot = site.glance(usize::MAX);
     }
     let when = When::of(&snapshot, site.handle.status().lock().started());
-    let coverage = Coverage::of(&site.handle);
+    let facts = Facts::of_loop(&site.handle);
     let services = match (snapshot.services.as_slice(), is_many) {
         ([], _) => "<p class=\"card quiet\">Waiting for the first round.</p>\n".to_owned(),
         (services, true) => {
@@ -57,7 +57,7 @@ pub(super) fn index(site: &Site, sought: &Sought) -> String {
         }
     };
     let problems = problems(&snapshot.troubles);
-    let telemetry = telemetry::card(&snapshot.intake, &coverage);
+    let telemetry = telemetry::card(&snapshot.intake, &facts);
     let pool = |pool: &PoolView| {
         let own = about(&snapshot, SubjectKind::Pool, &pool.status.name);
         pool::card(pool, &own, &when)

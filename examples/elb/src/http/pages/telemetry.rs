@@ -1,6 +1,6 @@
 //! Card of the telemetry: agents, incomplete data, ignored data.
 
-use crate::coverage::{Coverage, Gap, Reporter};
+use crate::diagnose::{AgentFacts, Facts, Finding, Findings, Level, TelemetryFacts};
 use crate::format::{count, duration, shortened};
 use crate::http::html::Text;
 use sflow_autoscale::observe::IngestStats;
@@ -8,22 +8,25 @@ use sflow_autoscale::observe::IngestStats;
 /// Maximum number of listed agents; silent ones come first.
 const ROWS: usize = 50;
 
-pub(super) fn card(intake: &IngestStats, coverage: &Coverage) -> String {
+pub(super) fn card(intake: &IngestStats, facts: &Facts) -> String {
+    let incomplete = Findings::of(facts).incomplete();
+    let received = facts.received();
+    let agents = received.map_or(&[][..], |received| &received.agents);
     let fact =
         |label: &str, number: String| format!("<div><dt>{label}</dt><dd>{number}</dd></div>");
-    let all = coverage.reporters.len();
-    let reporting = coverage.reporting();
-    let agents = match reporting == all {
+    let all = agents.len();
+    let reporting = received.map_or(0, TelemetryFacts::reporting);
+    let numbers = match reporting == all {
         true => count(all as u64),
         false => format!("{} of {}", count(reporting as u64), count(all as u64)),
     };
     let facts = [
-        fact("agents reporting", agents),
+        fact("agents reporting", numbers),
         fact("datagrams", count(intake.datagrams)),
         fact("samples", count(intake.samples)),
     ];
-    let missing = missing(&coverage.missing);
-    let agents = agents_table(&coverage.reporters);
+    let missing = missing(&incomplete);
+    let agents = agents_table(agents);
     let refused = refused(intake);
     format!(
         "<section class=\"card\" id=\"telemetry\">\n<div class=\"head\"><h2>Telemetry</h2></div>\n\
@@ -32,25 +35,28 @@ pub(super) fn card(intake: &IngestStats, coverage: &Coverage) -> String {
     )
 }
 
-fn missing(missing: &[Gap]) -> String {
+fn missing(missing: &[Finding]) -> String {
     if missing.is_empty() {
         return "<p class=\"well\">Data is complete.</p>\n".to_owned();
     }
-    let item = |missing: &Gap| {
-        let class = if missing.is_serious() { "odd" } else { "quiet" };
-        let text = missing.to_string();
+    let item = |finding: &Finding| {
+        let class = match finding.level {
+            Level::Wrong => "odd",
+            Level::Note | Level::Ok => "quiet",
+        };
+        let text = finding.sentences();
         format!("<li class=\"{class}\"><bdi>{}</bdi></li>\n", Text(&text))
     };
     let items: String = missing.iter().map(item).collect();
     format!("<h3>Incomplete data</h3>\n<ul class=\"missing\">\n{items}</ul>\n")
 }
 
-fn agents_table(reporters: &[Reporter]) -> String {
-    if reporters.is_empty() {
+fn agents_table(agents: &[AgentFacts]) -> String {
+    if agents.is_empty() {
         return String::new();
     }
-    let rows: String = reporters.iter().take(ROWS).map(row).collect();
-    let more = match reporters.len().saturating_sub(ROWS) {
+    let rows: String = agents.iter().take(ROWS).map(row).collect();
+    let more = match agents.len().saturating_sub(ROWS) {
         0 => String::new(),
         more => format!(
             "<p class=\"more\">{more} more, all reporting: \
@@ -67,21 +73,21 @@ fn agents_table(reporters: &[Reporter]) -> String {
     )
 }
 
-fn row(reporter: &Reporter) -> String {
+fn row(agent: &AgentFacts) -> String {
     const NAMED: usize = 3;
-    let status = &reporter.status;
-    let named = reporter.hosts.iter().take(NAMED);
+    let status = &agent.status;
+    let named = agent.hosts.iter().take(NAMED);
     let named: Vec<String> = named
         .map(|host| Text(&shortened(host, 60)).to_string())
         .collect();
-    let hosts = match (named.as_slice(), reporter.hosts.len()) {
+    let hosts = match (named.as_slice(), agent.hosts.len()) {
         ([], _) => "<span class=\"quiet\">no host</span>".to_owned(),
         (named, all) if all > NAMED => format!("{} and {} more", named.join(", "), all - NAMED),
         (named, _) => named.join(", "),
     };
-    let agent = status.key.to_string();
-    let age = duration(reporter.age.as_secs_f64());
-    let (class, health) = match (status.silent, status.contested || status.doubtful) {
+    let key = status.key.to_string();
+    let age = duration(agent.age.as_secs_f64());
+    let (class, health) = match (status.silent, agent.is_contested()) {
         (true, _) => ("odd", format!("silent for {age}")),
         (false, true) => (
             "odd",
@@ -94,7 +100,7 @@ fn row(reporter: &Reporter) -> String {
         1 => ", restarted once".to_owned(),
         restarts => format!(", restarted {} times", count(restarts)),
     };
-    let every = match reporter.interval {
+    let every = match agent.interval {
         Some(interval) => format!("{:.0} s", interval.as_secs_f64()),
         None => "–".to_owned(),
     };
@@ -107,8 +113,8 @@ fn row(reporter: &Reporter) -> String {
          <td class=\"number\" data-label=\"containers\">{}</td>\
          <td class=\"number\" data-label=\"interval\">{every}</td>\
          <td class=\"number\" data-label=\"lost\">{lost}</td></tr>\n",
-        Text(&agent),
-        reporter.containers,
+        Text(&key),
+        agent.containers,
     )
 }
 

@@ -1,8 +1,8 @@
 use super::{CONFIG, Case, config};
-use crate::check::Level::{Note, Wrong};
-use crate::config::Config;
+use elb::config::Config;
+use elb::diagnose::Level::{Note, Wrong};
 
-pub(super) const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     (
         |facts| {
             let text = CONFIG.replace("agents = [\"10.0.0.0/24\"]", "");

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{CONFIG, Case, Wrong, config, healthy};
-use crate::check::Level::Note;
-use crate::check::{Facts, Findings, Program};
-use crate::orchestrator::{Availability, Census, Demand, Node, Resources, Scaling, ServiceId};
+use elb::diagnose::Level::{Note, Wrong};
+use elb::diagnose::{Facts, Findings, Program};
+use elb::orchestrator::{Availability, Census, Demand, Node, Resources, Scaling, ServiceId};
+
+use super::{CONFIG, Case, agent_of, config, healthy, members, node as node_facts, received};
 
 const POOL: &str = r#"
 [[pool]]
@@ -47,21 +48,18 @@ fn pooled(facts: &mut Facts, pool: &str) {
     let program = PathBuf::from("/etc/elb/machines");
     facts.engines.programs = BTreeMap::from([(program, Program::Fine)]);
     // One node more than in the correct installation.
-    let received = super::received(facts);
-    let mut fourth = received.agents[2].clone();
-    fourth.key = super::key(4);
-    fourth.hosts = vec!["node4".to_owned()];
-    received.agents.push(fourth);
-    let mut member = super::members(facts)[2].clone();
+    received(facts).agents.push(agent_of(4));
+    received(facts).nodes.push(node_facts(4));
+    let mut member = members(facts)[2].clone();
     member.name = "node4".to_owned();
-    super::members(facts).push(member);
+    members(facts).push(member);
 }
 
 fn census(facts: &mut Facts) -> &mut Census {
     facts.engines.census.as_mut().unwrap().as_mut().unwrap()
 }
 
-pub(super) const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     (
         |facts| {
             pooled(facts, POOL);
@@ -137,10 +135,9 @@ pub(super) const CASES: &[Case] = &[
     (
         |facts| {
             pooled(facts, POOL);
-            super::received(facts)
-                .agents
-                .retain(|agent| agent.hosts != ["node4"]);
-            super::members(facts).pop();
+            received(facts).nodes.pop();
+            received(facts).agents.pop();
+            members(facts).pop();
         },
         Note,
         "pool-unheard",
@@ -158,7 +155,7 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 #[test]
-fn a_pool_that_is_well_is_ok_in_its_line() {
+fn healthy_pool_is_ok_in_its_line() {
     let mut facts = healthy();
     pooled(&mut facts, POOL);
     let findings = Findings::of(&facts);

@@ -4,10 +4,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use sflow_metrics::Timestamp;
 use sflow_v5::{Encoder, Header};
 
-use super::{Case, agent, key, members, received};
-use crate::check::Level::{Note, Wrong};
-use crate::check::{AgentFacts, Facts, NotListening, TelemetryFacts};
-use sflow_autoscale::observe::Telemetry;
+use elb::diagnose::Level::{Note, Wrong};
+use elb::diagnose::{AgentFacts, Facts, NotListening, TelemetryFacts};
+use sflow_autoscale::observe::{Reporter, Telemetry};
+
+use super::{
+    Case, agent, agent_of, claimant, containers, key, members, node, received, signals, unreport,
+};
 
 /// Refuses the datagrams of a proxy that sends for several agents: either all datagrams, or besides
 /// those of accepted agents.
@@ -25,13 +28,13 @@ fn refuse(facts: &mut Facts, is_all: bool) {
     }
     let received = received(facts);
     received.refused_senders = telemetry.refused_senders(Timestamp::from_secs(1));
-    received.turned_away = BTreeMap::from([(proxy, 12)]);
     if is_all {
         received.datagrams = 0;
+        received.agents.clear();
     }
 }
 
-pub(super) const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     (
         |facts| {
             facts.telemetry = Some(Err(NotListening {
@@ -65,7 +68,7 @@ pub(super) const CASES: &[Case] = &[
     (
         |facts| {
             let sender = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
-            received(facts).turned_away = BTreeMap::from([(sender, 12)]);
+            received(facts).not_allowed = BTreeMap::from([(sender, 12)]);
         },
         Note,
         "turned-away",
@@ -76,7 +79,7 @@ pub(super) const CASES: &[Case] = &[
         Note,
         "turned-away",
         &[
-            "12 datagrams",
+            "2 datagrams",
             "collector.agents does not contain 172.18.0.1",
             r#"agents = ["10.0.0.0/24", "172.18.0.1"]"#,
         ],
@@ -86,7 +89,7 @@ pub(super) const CASES: &[Case] = &[
         Wrong,
         "turned-away",
         &[
-            "All sFlow datagrams are refused",
+            "all sFlow datagrams are refused",
             r#"agents = ["10.0.0.0/24", "172.18.0.1"] under [collector]"#,
             r#""*" = ["172.18.0.1"] under [collector.nodes]"#,
             "host's network",
@@ -100,7 +103,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         |facts| {
-            received(facts).refused = BTreeMap::from([
+            received(facts).discarded = BTreeMap::from([
                 ("NetFlow".to_owned(), 3),
                 ("overflow of the socket".to_owned(), 7),
             ]);
@@ -111,9 +114,9 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         |facts| {
-            let received = received(facts);
-            received.agents.remove(1);
-            received.containers.remove(1);
+            unreport(facts);
+            received(facts).agents.remove(1);
+            containers(facts).remove(1);
         },
         Wrong,
         "node-silent",
@@ -121,16 +124,21 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         |facts| {
-            let mut node = members(facts)[1].clone();
-            node.name = "spare".to_owned();
-            members(facts).push(node);
+            let mut spare = node(4);
+            spare.report.name = "spare".to_owned();
+            spare.report.reporter = Reporter::None;
+            spare.containers = None;
+            received(facts).nodes.push(spare);
         },
         Note,
         "node-silent",
-        &["node spare", "before tasks are placed"],
+        &["node spare", "start an agent"],
     ),
     (
-        |facts| agent(facts).hosts = vec!["ip-10-0-0-2".to_owned()],
+        |facts| {
+            unreport(facts).report.addresses.clear();
+            agent(facts).hosts = vec!["ip-10-0-0-2".to_owned()];
+        },
         Wrong,
         "node-silent",
         &["node2", "ip-10-0-0-2"],
@@ -138,9 +146,8 @@ pub(super) const CASES: &[Case] = &[
     (
         |facts| {
             let stray = AgentFacts {
-                key: key(9),
                 hosts: vec!["switch".to_owned()],
-                ..received(facts).agents[0].clone()
+                ..agent_of(9)
             };
             received(facts).agents.push(stray);
         },
@@ -149,7 +156,7 @@ pub(super) const CASES: &[Case] = &[
         &["switch", "collector.nodes"],
     ),
     (
-        |facts| drop(received(facts).containers.remove(1)),
+        |facts| received(facts).nodes[1].containers = Some(0),
         Wrong,
         "no-containers",
         &["node2", "min-api-version", "elb agent"],
@@ -157,50 +164,87 @@ pub(super) const CASES: &[Case] = &[
     (
         |facts| {
             members(facts)[1].engine = "20.10.24".to_owned();
-            received(facts).containers.remove(1);
+            received(facts).nodes[1].containers = Some(0);
         },
         Wrong,
         "no-containers",
         &["node2", "docker { markTraffic = on }"],
     ),
     (
-        |facts| drop(received(facts).containers.remove(1)),
+        |facts| drop(containers(facts).remove(1)),
         Wrong,
         "containers-unheard",
         &["1 of 3 containers", "apache.2."],
     ),
     (
-        |facts| received(facts).containers[1].host = Some("node3".to_owned()),
+        |facts| containers(facts)[1].host = Some("node3".to_owned()),
         Wrong,
         "containers-elsewhere",
         &["apache.2.", "does not count"],
     ),
     (
-        |facts| {
-            let signals = received(facts).signals.get_mut("apache").unwrap();
-            signals[1].contributing = 0;
-        },
+        |facts| signals(facts)[1].contributing = 0,
         Wrong,
         "metric-unreported",
         &["vir_cpu_cores", "22 s", "--listen-for"],
     ),
     (
-        |facts| {
-            let signals = received(facts).signals.get_mut("apache").unwrap();
-            signals[1].contributing = 2;
-        },
+        |facts| signals(facts)[1].contributing = 2,
         Note,
         "metric-partial",
         &["2 of 3", "vir_cpu_cores"],
     ),
     (
-        |facts| {
-            for agent in &mut received(facts).agents {
-                agent.packet_samples = 0;
-            }
-        },
+        |facts| received(facts).packet_samples = 0,
         Note,
         "no-packet-samples",
         &["once per polling", "sampling = 100"],
+    ),
+    (
+        |facts| {
+            let node = unreport(facts);
+            node.report.reporter = Reporter::Contested(vec![claimant(2), claimant(9)]);
+        },
+        Wrong,
+        "host-twice",
+        &["node node2", "10.0.0.2, 10.0.0.9", "stop all but one"],
+    ),
+    (
+        |facts| unreport(facts).report.foreign = vec![claimant(9)],
+        Wrong,
+        "foreign-sender",
+        &[
+            "node node2",
+            "not its address 10.0.0.2",
+            "add node2 = [\"10.0.0.9\"] under [collector.nodes]",
+        ],
+    ),
+    (
+        |facts| received(facts).nodes[1].report.foreign = vec![claimant(9)],
+        Note,
+        "foreign-sender",
+        &["from 10.0.0.9 are ignored", "firewall"],
+    ),
+    (
+        |facts| {
+            for node in &mut received(facts).nodes[..2] {
+                node.report.reporter = Reporter::None;
+                node.report.foreign = vec![claimant(9)];
+                node.containers = None;
+            }
+        },
+        Wrong,
+        "foreign-sender",
+        &[
+            "sender 10.0.0.9",
+            "the nodes node1, node2",
+            "add \"*\" = [\"10.0.0.9\"] under [collector.nodes]",
+        ],
+    ),
+    (
+        |facts| received(facts).agents.clear(),
+        Wrong,
+        "no-datagram",
+        &["no agent reports on 0.0.0.0:6343", "900"],
     ),
 ];

@@ -1,11 +1,11 @@
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 
-use super::split_advice;
-use crate::check::facts::Facts;
-use crate::check::finding::Findings;
-use crate::config::{Config, ConfigError};
-use crate::coverage::any_sender;
+use crate::config::{Collector, Config, ConfigError};
+use crate::diagnose::facts::Facts;
+use crate::diagnose::finding::Findings;
 use crate::format::counted;
+use sflow_autoscale::observe::Reporter;
 
 const ABOUT: &str = "configuration";
 
@@ -25,45 +25,67 @@ pub(super) fn check<'f>(findings: &mut Findings, facts: &'f Facts) -> Option<&'f
         false => "",
     };
     let interval = config.control.interval;
-    findings.ok(
+    findings.about(ABOUT).ok(
         "configuration",
-        ABOUT,
         format!("{path}: {services}{labelled}, a decision every {interval:?}"),
     );
     addresses(findings, config);
     if config.collector.agents.is_empty() {
-        let nodes = facts.engines.addresses.iter();
-        let known = nodes.flat_map(|node| node.addresses.iter().copied());
-        let text = any_sender(&config.collector, known).to_string();
-        let (what, advice) = split_advice(&text);
-        findings.note("agents-unrestricted", ABOUT, what, advice);
+        any_sender(findings, &config.collector, facts);
     }
     Some(config)
 }
 
 fn refused(findings: &mut Findings, path: &str, error: &ConfigError) {
     match error {
-        ConfigError::Unreadable { error, .. } => findings.wrong(
-            "configuration-unreadable",
-            ABOUT,
+        ConfigError::Unreadable { error, .. } => findings.about(ABOUT).wrong(
+            "configuration_unreadable",
             format!("{path} cannot be read: {error}"),
             "name the file with --config, or create one with `elb run --example > elb.toml`",
         ),
-        other => findings.wrong(
-            "configuration-refused",
-            ABOUT,
+        other => findings.about(ABOUT).wrong(
+            "configuration_refused",
             format!("{path}: {other}"),
             "correct the error; an invalid configuration is not applied",
         ),
     }
 }
 
+/// Recommends to allow only the nodes and the senders of `[collector.nodes]`.
+fn any_sender(findings: &mut Findings, collector: &Collector, facts: &Facts) {
+    let nodes = facts.engines.addresses.iter();
+    let mut addresses: Vec<IpAddr> = nodes.flat_map(|node| node.addresses.clone()).collect();
+    for node in facts.received().into_iter().flat_map(|it| &it.nodes) {
+        addresses.extend(&node.report.addresses);
+        if let Reporter::Agent(agent) = &node.report.reporter {
+            addresses.push(agent.sender);
+        }
+    }
+    let networks: BTreeSet<_> = collector.nodes.values().flatten().copied().collect();
+    let line = match (networks.is_empty(), addresses.is_empty()) {
+        (true, true) => "agents = [\"ADDRESS\", \"NETWORK/LENGTH\"]".to_owned(),
+        _ => {
+            let restricted = Collector {
+                agents: networks.into_iter().collect(),
+                ..collector.clone()
+            };
+            restricted.agents_with(addresses)
+        }
+    };
+    let mut subject = findings.about(ABOUT);
+    subject.note(
+        "any_sender",
+        "collector.agents is empty: datagrams of every sender are accepted",
+        format!("set {line} under [collector]"),
+    );
+    subject.with([("line", line.into())]);
+}
+
 fn addresses(findings: &mut Findings, config: &Config) {
     let listen = config.collector.listen;
     if listen.ip().is_loopback() {
-        findings.note(
-            "collector-loopback",
-            ABOUT,
+        findings.about(ABOUT).note(
+            "collector_loopback",
             format!(
                 "telemetry is received on {listen}, which only agents on this machine can reach"
             ),
@@ -72,9 +94,8 @@ fn addresses(findings: &mut Findings, config: &Config) {
     }
     let page = config.http.listen;
     if !page.ip().is_loopback() && config.http.token.is_none() {
-        findings.note(
-            "page-open",
-            ABOUT,
+        findings.about(ABOUT).note(
+            "page_open",
             format!(
                 "every client that can reach {page} can read everything; without a token only \
                  clients on this machine can change modes"
@@ -84,9 +105,8 @@ fn addresses(findings: &mut Findings, config: &Config) {
     }
     for endpoint in &config.docker.endpoints {
         if config.docker.tls.is_none() && is_open(endpoint) {
-            findings.note(
-                "docker-unencrypted",
-                ABOUT,
+            findings.about(ABOUT).note(
+                "docker_unencrypted",
                 format!(
                     "{endpoint} is not encrypted: every client that can reach it, or intercept the \
                      connection, has root privileges"

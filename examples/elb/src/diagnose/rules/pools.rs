@@ -1,37 +1,33 @@
+use std::collections::HashSet;
+
 use super::some;
-use crate::check::facts::{EngineFacts, Program, TelemetryFacts};
-use crate::check::finding::Findings;
 use crate::config::{Config, Pool};
+use crate::diagnose::facts::{EngineFacts, Facts, Program, TelemetryFacts};
+use crate::diagnose::finding::{Findings, Subject};
 use crate::format::counted;
 use crate::hooks::Call;
 use crate::orchestrator::{Availability, Census, Demand, Node};
 use crate::policy::Mode;
 use sflow_autoscale::node_pools::minimum_size;
-use sflow_autoscale::observe::short_name;
 
 /// Checks the node pools: nodes, hooks, and capacity for the services.
-pub(super) fn check(
-    findings: &mut Findings,
-    config: &Config,
-    engines: &EngineFacts,
-    telemetry: Option<&TelemetryFacts>,
-) {
+pub(super) fn check(findings: &mut Findings, config: &Config, facts: &Facts) {
+    let engines = &facts.engines;
     for pool in &config.pools {
-        let about = format!("pool {}", pool.name);
-        hook(findings, &about, pool, engines);
+        let mut subject = findings.about(format!("pool {}", pool.name));
+        hook(&mut subject, pool, engines);
         match &engines.census {
             Some(Ok(census)) => {
-                let has_machines = machines(findings, &about, pool, census);
+                let has_machines = machines(&mut subject, pool, census);
                 if has_machines {
-                    capacity(findings, &about, config, pool, census);
-                    if let Some(telemetry) = telemetry {
-                        reporting(findings, &about, pool, census, telemetry);
+                    capacity(&mut subject, config, pool, census);
+                    if let Some(telemetry) = facts.received() {
+                        reporting(&mut subject, pool, census, telemetry);
                     }
                 }
             }
-            Some(Err(why)) => findings.wrong(
-                "cluster-unreadable",
-                &about,
+            Some(Err(why)) => subject.wrong(
+                "cluster_unreadable",
                 format!("nodes, services and tasks cannot be read: {why}"),
                 "see the engine's log",
             ),
@@ -40,12 +36,11 @@ pub(super) fn check(
     }
 }
 
-fn hook(findings: &mut Findings, about: &str, pool: &Pool, engines: &EngineFacts) {
+fn hook(subject: &mut Subject<'_>, pool: &Pool, engines: &EngineFacts) {
     let Some(hook) = &pool.hook else {
         if pool.settings.mode != Mode::Off {
-            findings.note(
-                "pool-hookless",
-                about,
+            subject.note(
+                "pool_hookless",
                 "no hook is configured: the pool can only advise",
                 "to let it act, set a program or a url in [pool.hook]",
             );
@@ -57,15 +52,13 @@ fn hook(findings: &mut Findings, about: &str, pool: &Pool, engines: &EngineFacts
     };
     let path = program.display();
     match engines.programs.get(program) {
-        Some(Program::Missing) => findings.wrong(
-            "hook-missing",
-            about,
+        Some(Program::Missing) => subject.wrong(
+            "hook_missing",
             format!("the program {path} does not exist"),
             "correct pool.hook.program; in a container, mount the program or add it to the image",
         ),
-        Some(Program::NotExecutable) => findings.wrong(
-            "hook-forbidden",
-            about,
+        Some(Program::NotExecutable) => subject.wrong(
+            "hook_forbidden",
             format!("{path} is not executable"),
             "`chmod +x` it, or set the interpreter as program and the script as an argument",
         ),
@@ -74,7 +67,7 @@ fn hook(findings: &mut Findings, about: &str, pool: &Pool, engines: &EngineFacts
 }
 
 /// Checks the nodes of a pool. Returns whether it has any.
-fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) -> bool {
+fn machines(subject: &mut Subject<'_>, pool: &Pool, census: &Census) -> bool {
     let has_labels = |node: &&Node| {
         let mut labels = pool.nodes.labels.iter();
         labels.all(|(key, value)| node.labels.get(key) == Some(value))
@@ -91,9 +84,8 @@ fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) 
         .copied()
         .collect();
     if meant.is_empty() {
-        findings.wrong(
-            "pool-empty",
-            about,
+        subject.wrong(
+            "pool_empty",
             format!("no node has the labels {labels}"),
             format!(
                 "add them with `docker node update --label-add {} NODE`",
@@ -104,9 +96,8 @@ fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) 
     }
     if of.is_empty() {
         let names: Vec<&str> = meant.iter().map(|node| node.name.as_str()).collect();
-        findings.wrong(
-            "pool-managers",
-            about,
+        subject.wrong(
+            "pool_managers",
             format!(
                 "all of its nodes are managers ({}); managers are never drained, removed or \
                  counted",
@@ -118,9 +109,8 @@ fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) 
     }
     let (min, max) = (pool.settings.min, pool.settings.max);
     let active = of.iter().filter(|node| takes_tasks(node)).count();
-    findings.ok(
+    subject.ok(
         "pool",
-        about,
         format!(
             "{}, {active} of them active, limits {min} to {max}, mode {}",
             counted(of.len(), "machine"),
@@ -129,9 +119,8 @@ fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) 
     );
     let count = u32::try_from(active).unwrap_or(u32::MAX);
     if !(min..=max).contains(&count) {
-        findings.note(
-            "pool-size",
-            about,
+        subject.note(
+            "pool_size",
             format!("{active} machines are active, outside the limits {min} to {max}"),
             match count < min {
                 true => "in mode act, elb orders the missing machines immediately",
@@ -140,9 +129,8 @@ fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) 
         );
     }
     if active < pool.peers.population {
-        findings.note(
-            "pool-small",
-            about,
+        subject.note(
+            "pool_small",
             format!("{active} machines are too few to detect poor performers"),
             format!(
                 "at least {} are required (pool.poor.population)",
@@ -154,7 +142,7 @@ fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) 
 }
 
 /// Checks whether the minimum sizes of the services fit on the maximum number of machines.
-fn capacity(findings: &mut Findings, about: &str, config: &Config, pool: &Pool, census: &Census) {
+fn capacity(subject: &mut Subject<'_>, config: &Config, pool: &Pool, census: &Census) {
     let is_of = |node: &&Node| pool.nodes.matches(node);
     let (of, other_nodes): (Vec<&Node>, Vec<&Node>) = census
         .nodes
@@ -168,9 +156,8 @@ fn capacity(findings: &mut Findings, about: &str, config: &Config, pool: &Pool, 
     };
     let floor = minimum_size(census, &of, &other_nodes, least, pool.settings.max);
     if let (true, Some(service)) = (floor.is_short, floor.service) {
-        findings.note(
-            "pool-short",
-            about,
+        subject.note(
+            "pool_short",
             format!(
                 "the reservations of the minimum size of {service} do not fit on the maximum of {} \
                  machines",
@@ -181,26 +168,20 @@ fn capacity(findings: &mut Findings, about: &str, config: &Config, pool: &Pool, 
     }
 }
 
-fn reporting(
-    findings: &mut Findings,
-    about: &str,
-    pool: &Pool,
-    census: &Census,
-    telemetry: &TelemetryFacts,
-) {
-    let hosts = telemetry.agents.iter().flat_map(|agent| &agent.hosts);
-    let hosts: Vec<String> = hosts.map(|host| short_name(host)).collect();
+fn reporting(subject: &mut Subject<'_>, pool: &Pool, census: &Census, telemetry: &TelemetryFacts) {
+    let reported = telemetry.nodes.iter();
+    let reported = reported.filter(|node| node.containers.is_some());
+    let reported: HashSet<&str> = reported.map(|node| node.report.name.as_str()).collect();
     let of = census.nodes.iter();
     let of = of.filter(|node| pool.nodes.matches(node) && takes_tasks(node));
     let silent: Vec<&str> = of
-        .filter(|node| !hosts.contains(&short_name(&node.name)))
+        .filter(|node| !reported.contains(node.name.as_str()))
         .map(|node| node.name.as_str())
         .collect();
     if !silent.is_empty() {
-        findings.note(
-            "pool-unheard",
-            about,
-            format!("no agent reports the host {}", some(&silent)),
+        subject.note(
+            "pool_unreported",
+            format!("no agent reports for {}", some(&silent)),
             "a machine without data counts as fully loaded: run an agent on it",
         );
     }

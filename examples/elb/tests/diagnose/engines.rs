@@ -1,9 +1,9 @@
 use super::{Case, about, alone, and_another, members};
-use crate::check::Level::{Note, Wrong};
-use crate::check::Unreachable;
-use crate::docker::Manager;
+use elb::diagnose::Level::{Note, Wrong};
+use elb::diagnose::Unreachable;
+use elb::docker::Manager;
 
-pub(super) const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     (
         |facts| alone(facts, Unreachable::Forbidden),
         Wrong,

@@ -1,7 +1,7 @@
 use super::some;
-use crate::check::facts::{EngineFacts, ManagerFacts, Unreachable};
-use crate::check::finding::Findings;
 use crate::config::Config;
+use crate::diagnose::facts::{EngineFacts, ManagerFacts, Unreachable};
+use crate::diagnose::finding::{Findings, Level, Subject};
 use crate::docker::{About, Member};
 use crate::format::counted;
 
@@ -12,10 +12,10 @@ pub(super) fn check(findings: &mut Findings, config: &Config, engines: &EngineFa
     let is_good = |manager: &ManagerFacts| manager.answer.as_ref().is_ok_and(|it| it.is_manager);
     let has_another = engines.managers.iter().any(is_good);
     for manager in &engines.managers {
-        let about = format!("manager {}", manager.endpoint);
+        let mut subject = findings.about(format!("manager {}", manager.endpoint));
         match &manager.answer {
-            Ok(engine) => answers(findings, &about, engine, has_another),
-            Err(why) => silent(findings, &about, why, has_another),
+            Ok(engine) => answers(&mut subject, engine, has_another),
+            Err(why) => unreachable(&mut subject, why, has_another),
         }
     }
     match &engines.members {
@@ -25,123 +25,113 @@ pub(super) fn check(findings: &mut Findings, config: &Config, engines: &EngineFa
     }
 }
 
-fn answers(findings: &mut Findings, about: &str, engine: &About, has_another: bool) {
+fn answers(subject: &mut Subject<'_>, engine: &About, has_another: bool) {
     let versions = match &engine.oldest_api {
         Some(oldest) => format!("engine {}, API {oldest} to {}", engine.engine, engine.api),
         None => format!("engine {}, API {}", engine.engine, engine.api),
     };
     match engine.swarm.as_str() {
         "active" if engine.is_manager => {
-            findings.ok(
-                "manager",
-                about,
-                format!("{versions}, node {}", engine.name),
-            );
+            subject.ok("manager", format!("{versions}, node {}", engine.name));
         }
         "active" => {
             let what = format!("{versions}, but it is a worker: workers cannot change services");
             let advice = "configure managers only; `docker node ls` on a manager lists them";
-            if has_another {
-                findings.note("not-a-manager", about, what, advice);
+            let level = if has_another {
+                Level::Note
             } else {
-                findings.wrong("not-a-manager", about, what, advice);
-            }
+                Level::Wrong
+            };
+            subject.push(level, "not_a_manager", what, advice);
         }
-        "locked" => findings.wrong(
-            "swarm-locked",
-            about,
+        "locked" => subject.wrong(
+            "swarm_locked",
             "the swarm is locked on this node",
             "unlock it there with `docker swarm unlock`",
         ),
-        state => findings.wrong(
-            "not-in-a-swarm",
-            about,
+        state => subject.wrong(
+            "not_in_a_swarm",
             format!("{versions}, but not in a swarm (state {state:?})"),
             "create a swarm with `docker swarm init`, or configure a manager of the existing one",
         ),
     }
     if !engine.problem.is_empty() {
-        findings.wrong(
-            "swarm-problem",
-            about,
+        subject.wrong(
+            "swarm_problem",
             format!("error of the engine: {}", engine.problem),
             "see the engine's log",
         );
     }
 }
 
-fn silent(findings: &mut Findings, about: &str, why: &Unreachable, has_another: bool) {
-    match why {
-        Unreachable::Unusable(error) => findings.wrong(
-            "endpoint-unusable",
-            about,
-            error.clone(),
+fn unreachable(subject: &mut Subject<'_>, why: &Unreachable, has_another: bool) {
+    const UNREACHABLE: &str = "manager_unreachable";
+    let (kind, what, advice) = match why {
+        Unreachable::Unusable(error) => (
+            "endpoint_unusable",
+            error.as_str(),
             "correct docker.endpoints in the configuration",
         ),
-        Unreachable::Forbidden => findings.wrong(
-            "endpoint-forbidden",
-            about,
+        Unreachable::Forbidden => (
+            "endpoint_forbidden",
             "no permission to open the socket",
             "run elb as root, or as a user in the group that owns the socket (usually `docker`; \
              in a container `--group-add` with its number)",
         ),
-        Unreachable::Missing => findings.wrong(
-            "endpoint-missing",
-            about,
+        Unreachable::Missing => (
+            "endpoint_missing",
             "the socket does not exist",
             "check that the engine is running (`systemctl status docker`); in a container, that \
              the socket is mounted",
         ),
-        Unreachable::Refused | Unreachable::Silent | Unreachable::Other(_) => {
-            let (what, advice) = unreached(why);
-            if has_another {
-                let advice = format!("{advice} Until then the other managers are used");
-                findings.note("manager-unreachable", about, what, advice);
-            } else {
-                findings.wrong("manager-unreachable", about, what, advice);
-            }
-        }
-    }
-}
-
-fn unreached(why: &Unreachable) -> (String, &'static str) {
-    match why {
         Unreachable::Refused => (
-            "connection refused".to_owned(),
+            UNREACHABLE,
+            "connection refused",
             "check that the engine is running and listens on this port (`hosts` in its \
-             daemon.json).",
+             daemon.json)",
+        ),
+        Unreachable::Silent => (
+            UNREACHABLE,
+            "no answer in time",
+            "check that the machine is running and that no firewall blocks this port",
         ),
         Unreachable::Other(text) if text.contains("HTTP request to an HTTPS server") => (
-            "the engine requires TLS on this port".to_owned(),
-            "configure the certificates in [docker.tls]; the usual TLS port is 2376.",
+            UNREACHABLE,
+            "the engine requires TLS on this port",
+            "configure the certificates in [docker.tls]; the usual TLS port is 2376",
         ),
         Unreachable::Other(text) if text.to_lowercase().contains("certificate") => (
-            text.clone(),
+            UNREACHABLE,
+            text.as_str(),
             "`openssl x509 -noout -issuer -ext subjectAltName -dates -in cert.pem` shows issuer, \
-             name and validity of a certificate.",
+             name and validity of a certificate",
         ),
-        Unreachable::Other(text) => (text.clone(), "check the address of the engine."),
-        _ => (
-            "no answer in time".to_owned(),
-            "check that the machine is running and that no firewall blocks this port.",
+        Unreachable::Other(text) => (
+            UNREACHABLE,
+            text.as_str(),
+            "check the address of the engine",
         ),
+    };
+    if kind == UNREACHABLE && has_another {
+        let advice = format!("{advice}. Until then the other managers are used");
+        subject.note(kind, what, advice);
+    } else {
+        subject.wrong(kind, what, advice);
     }
 }
 
 fn undecided(findings: &mut Findings, why: &str) {
     if why.contains("does not have a leader") {
-        findings.wrong(
-            "no-quorum",
-            SWARM,
+        findings.about(SWARM).wrong(
+            "no_quorum",
             "the managers have no leader: more than half of them must be up. Services keep \
              running, but nothing can be changed",
             "restore the managers, or run `docker swarm init --force-new-cluster` on \
              a remaining one",
         );
     } else {
-        findings.wrong(
-            "nodes-unreadable",
-            SWARM,
+        findings.about(SWARM).wrong(
+            "nodes_unreadable",
             format!("the nodes cannot be listed: {why}"),
             "see the engine's log",
         );
@@ -154,9 +144,8 @@ fn swarm(findings: &mut Findings, config: &Config, members: &[Member]) {
         .iter()
         .find(|node| node.manager.is_some_and(|manager| manager.is_leader));
     let led = leader.map_or_else(String::new, |node| format!("; {} leads", node.name));
-    findings.ok(
+    findings.about(SWARM).ok(
         "swarm",
-        SWARM,
         format!(
             "{}, of them {}{led}",
             counted(members.len(), "node"),
@@ -166,9 +155,8 @@ fn swarm(findings: &mut Findings, config: &Config, members: &[Member]) {
     let reachable = managers.iter().filter(|it| it.is_reachable).count();
     let without_one = reachable.saturating_sub(1);
     if managers.len() > 1 && without_one * 2 <= managers.len() {
-        findings.note(
-            "quorum-thin",
-            SWARM,
+        findings.about(SWARM).note(
+            "quorum_thin",
             format!(
                 "{reachable} of {} managers are reachable: if one more fails, the swarm cannot be \
                  changed",
@@ -178,9 +166,8 @@ fn swarm(findings: &mut Findings, config: &Config, members: &[Member]) {
         );
     }
     if managers.len() >= 3 && config.docker.endpoints.len() == 1 {
-        findings.note(
-            "one-endpoint",
-            SWARM,
+        findings.about(SWARM).note(
+            "one_endpoint",
             format!(
                 "one of {} managers is configured: if it fails, elb cannot change anything",
                 counted(managers.len(), "manager")
@@ -194,9 +181,8 @@ fn swarm(findings: &mut Findings, config: &Config, members: &[Member]) {
         .map(|node| node.name.as_str())
         .collect();
     if !down.is_empty() {
-        findings.note(
-            "node-down",
-            SWARM,
+        findings.about(SWARM).note(
+            "node_down",
             format!("not ready: {}", some(&down)),
             "swarm moves their tasks; restore them, or remove them with `docker node rm`",
         );

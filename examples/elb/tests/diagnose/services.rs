@@ -1,8 +1,8 @@
 use super::{Case, config, configure, label, service};
-use crate::check::Level::{Note, Wrong};
-use crate::orchestrator::{Rollout, Scaling, Task, TaskState};
+use elb::diagnose::Level::{Note, Wrong};
+use elb::orchestrator::{Rollout, Scaling, Task, TaskState};
 
-pub(super) const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     (
         |facts| {
             let enabled = ("elb.enabled", "true");

@@ -9,11 +9,11 @@ use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::check::{EngineFacts, ManagerFacts, Program, Unreachable};
+use super::facts::{EngineFacts, ManagerFacts, Program, Unreachable};
 use crate::config::{Config, ENABLED};
 use crate::docker::{self, About, Docker};
 use crate::hooks::Call;
-use crate::orchestrator::Orchestrator as _;
+use crate::orchestrator::{NodeAddresses, Orchestrator as _};
 
 /// Queries every configured engine, and reads nodes and services from the managers.
 pub async fn ask_engines(config: &Config) -> EngineFacts {
@@ -42,6 +42,14 @@ pub async fn ask_engines(config: &Config) -> EngineFacts {
     let names: Vec<String> = managed.map(|entry| entry.name).collect();
     let services = docker.services(&names).await;
     facts.addresses = docker.nodes();
+    if facts.addresses.is_empty() {
+        let names = facts.members.iter().flatten().flatten();
+        let nodes = names.map(|member| NodeAddresses {
+            name: member.name.clone(),
+            addresses: Vec::new(),
+        });
+        facts.addresses = nodes.collect();
+    }
     facts.services = Some(services.map_err(|error| error.to_string()));
     if !config.pools.is_empty() {
         let census = docker.census().await;

@@ -1,17 +1,19 @@
 //! Facts about an installation, from which findings are derived.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sflow_metrics::AgentKey;
+use sflow_metrics::entity::{Entity, Kind as EntityKind, Lifecycle};
+use sflow_metrics::{AgentKey, AgentStatus, Registry, Timestamp};
 
 use crate::config::{Config, ConfigError, ServiceSettings};
 use crate::docker::{About, Member};
 use crate::orchestrator::{Census, Labelled, NodeAddresses, Service, Task};
 use crate::policy::Signal;
-use sflow_autoscale::observe::{MAX_NAME_LENGTH, NodeReport, RefusedSender};
+use sflow_autoscale::observe::{MAX_NAME_LENGTH, NodeReport, RefusedSender, reporting_interval};
 
 /// All facts.
 #[derive(Clone, Debug)]
@@ -26,7 +28,14 @@ pub struct Facts {
     pub telemetry: Option<Result<TelemetryFacts, NotListening>>,
 }
 
-/// Answers of the engines.
+impl Facts {
+    /// The received telemetry, if any could be received.
+    pub fn received(&self) -> Option<&TelemetryFacts> {
+        self.telemetry.as_ref()?.as_ref().ok()
+    }
+}
+
+/// Answers of the engines; of a running loop, none.
 #[derive(Clone, Debug, Default)]
 pub struct EngineFacts {
     /// Each endpoint in the order of the configuration.
@@ -111,82 +120,164 @@ pub struct NotListening {
 }
 
 /// Received telemetry.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct TelemetryFacts {
-    /// Local address.
-    pub address: SocketAddr,
     /// Duration of listening.
     pub listened: Duration,
-    /// Datagrams received.
+    /// Duration of listening, and age of a task, from which on missing data is a finding; zero for
+    /// `elb check`, which listens for as long as the user has chosen.
+    pub settled_after: Duration,
+    /// Datagrams received from allowed senders.
     pub datagrams: u64,
+    /// Packet samples received.
+    pub packet_samples: u64,
     /// Datagrams that were discarded, by cause.
-    pub refused: BTreeMap<String, u64>,
+    pub discarded: BTreeMap<String, u64>,
     /// Datagrams from senders that `collector.agents` does not allow, by sender; at most 64
     /// senders.
-    pub turned_away: BTreeMap<IpAddr, u64>,
+    pub not_allowed: BTreeMap<IpAddr, u64>,
     /// Senders of sFlow datagrams that `collector.agents` does not allow.
     pub refused_senders: Vec<RefusedSender>,
-    /// The agent of each node.
-    pub reports: Vec<NodeReport>,
+    /// Whether sFlow datagrams are received but those of all agents are refused.
+    pub refuses_all: bool,
     /// Datagrams dropped by the kernel because the receive buffer was full, if known.
     pub dropped: Option<u64>,
-    /// The agents.
+    /// The nodes of the cluster.
+    pub nodes: Vec<NodeFacts>,
+    /// The agents; silent ones first.
     pub agents: Vec<AgentFacts>,
-    /// The containers.
-    pub containers: Vec<ContainerFacts>,
-    /// Values of the metrics of each service's rule.
-    pub signals: BTreeMap<String, Vec<Signal>>,
+    /// The containers; `None` if [`ServiceFacts::signals`] count only those on their own nodes.
+    pub containers: Option<Vec<ContainerFacts>>,
+    /// The services.
+    pub services: Vec<ServiceFacts>,
 }
 
-impl Default for TelemetryFacts {
-    fn default() -> Self {
-        Self {
-            address: ([0, 0, 0, 0], 6343).into(),
-            listened: Duration::ZERO,
-            datagrams: 0,
-            refused: BTreeMap::new(),
-            turned_away: BTreeMap::new(),
-            refused_senders: Vec::new(),
-            reports: Vec::new(),
-            dropped: None,
-            agents: Vec::new(),
-            containers: Vec::new(),
-            signals: BTreeMap::new(),
-        }
+impl TelemetryFacts {
+    /// Whether agents have had enough time to report, so that missing data is a finding.
+    pub fn is_settled(&self) -> bool {
+        self.listened >= self.settled_after
     }
+
+    /// Number of agents that are not silent.
+    pub fn reporting(&self) -> usize {
+        let reporting = self.agents.iter().filter(|agent| !agent.status.silent);
+        reporting.count()
+    }
+}
+
+/// Telemetry of one node of the cluster.
+#[derive(Clone, Debug, Default)]
+pub struct NodeFacts {
+    /// The node and the agent that reports for it.
+    pub report: NodeReport,
+    /// Number of containers that are reported for it; `None` if no agent reports for it.
+    pub containers: Option<u32>,
+}
+
+/// Telemetry of one service.
+#[derive(Clone, Debug)]
+pub struct ServiceFacts {
+    /// The service and its tasks.
+    pub service: Arc<Service>,
+    /// Values of the metrics of its rule; `None` if its telemetry is not needed.
+    pub signals: Option<Vec<Signal>>,
 }
 
 /// Facts about one agent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AgentFacts {
-    /// Identity of the agent.
-    pub key: AgentKey,
+    /// State of its datagrams.
+    pub status: AgentStatus,
     /// Names of the hosts that it reports; usually one.
     pub hosts: Vec<String>,
-    /// Datagrams received.
-    pub received: u64,
-    /// Datagrams lost, according to the sequence numbers.
-    pub lost: u64,
-    /// Number of restarts.
-    pub restarts: u64,
-    /// Whether another sender or a second sequence of datagrams has the same identity.
-    pub is_contested: bool,
-    /// The longest interval between two counter samples of a container (or of the host); `None`
-    /// before the second sample.
+    /// Number of containers that it currently reports.
+    pub containers: u32,
+    /// The longest interval between two counter samples of a host or container; `None` before the
+    /// second sample.
     pub interval: Option<Duration>,
+    /// Age of its last datagram.
+    pub age: Duration,
+    /// Contents of its datagrams; `None` if only decisions are made from them.
+    pub samples: Option<AgentSamples>,
+}
+
+impl AgentFacts {
+    /// The agents of a registry: silent ones first, then by host. `visit` is called with each
+    /// entity of an agent.
+    pub(super) fn all(
+        registry: &Registry,
+        now: Timestamp,
+        mut visit: impl FnMut(&Entity<'_>),
+    ) -> Vec<Self> {
+        let facts = registry.agents().map(|status| {
+            let agent = Self {
+                age: now - status.last_seen,
+                status,
+                hosts: Vec::new(),
+                containers: 0,
+                interval: None,
+                samples: None,
+            };
+            (status.key, agent)
+        });
+        let mut agents: HashMap<AgentKey, Self> = facts.collect();
+        for entity in registry.entities(now) {
+            let Some(agent) = agents.get_mut(&entity.agent()) else {
+                continue;
+            };
+            visit(&entity);
+            match entity.kind() {
+                EntityKind::Host if !entity.name().is_empty() => {
+                    agent.hosts.push(entity.name().to_owned());
+                }
+                EntityKind::Host => {}
+                EntityKind::Container => agent.containers += u32::from(is_live(&entity)),
+                _ => continue,
+            }
+            agent.interval = agent.interval.max(reporting_interval(&entity));
+        }
+        let mut agents: Vec<Self> = agents.into_values().collect();
+        for agent in &mut agents {
+            agent.hosts.sort_unstable();
+            agent.hosts.dedup();
+        }
+        // Agents of the same host are adjacent.
+        agents.sort_by(|a, b| {
+            let rank = |it: &Self| (!it.status.silent, it.hosts.first().cloned(), it.status.key);
+            rank(a).cmp(&rank(b))
+        });
+        agents
+    }
+
+    /// Whether another sender or a second sequence of datagrams has its identity.
+    pub const fn is_contested(&self) -> bool {
+        self.status.contested || self.status.doubtful
+    }
+}
+
+/// Whether an entity is reported at present.
+pub(super) fn is_live(entity: &Entity<'_>) -> bool {
+    matches!(entity.lifecycle(), Lifecycle::Live | Lifecycle::Warming)
+}
+
+/// Contents of the datagrams of one agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct AgentSamples {
     /// Packet samples received.
-    pub packet_samples: u64,
+    pub packets: u64,
     /// Packet samples without a sampling rate.
-    pub unscaled_samples: u64,
+    pub unscaled: u64,
     /// Packet samples that name a container (`extended_entities`).
-    pub named_samples: u64,
+    pub named: u64,
+    /// Containers whose MAC addresses are not reported.
+    pub without_adapter: u32,
     /// Rate of the agent's uptime; `None` during the first seconds.
-    pub uptime: Option<Pace>,
+    pub uptime: Option<ClockRate>,
 }
 
 /// Rate of a clock that counts milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pace {
+pub struct ClockRate {
     /// Seconds counted per elapsed second; 1 is correct.
     pub rate: f64,
     /// Whether it went back although the sequence numbers of datagrams increased.
@@ -198,14 +289,10 @@ pub struct Pace {
 pub struct ContainerFacts {
     /// Name of the container.
     pub name: String,
-    /// First half of its id.
+    /// UUID of the container: first half of its id.
     pub uuid: Option<[u8; 16]>,
     /// Host name according to its agent.
     pub host: Option<String>,
-    /// The agent that reports it.
-    pub agent: AgentKey,
-    /// Whether its agent reports its MAC addresses.
-    pub has_adapter: bool,
 }
 
 impl ContainerFacts {

@@ -1,26 +1,20 @@
-use super::split_advice;
-use crate::check::facts::EngineFacts;
-use crate::check::finding::Findings;
 use crate::config::{Config, ServiceSettings, acting, mode_summary};
+use crate::diagnose::facts::EngineFacts;
+use crate::diagnose::finding::{Findings, Subject};
 use crate::format::counted;
 use crate::orchestrator::{Rollout, Scaling, Service, TaskState};
 use crate::policy::{Mode, Rule};
 
 /// Checks the services to balance.
-pub(super) fn check(
-    findings: &mut Findings,
-    config: &Config,
-    managed: &[ServiceSettings],
-    engines: &EngineFacts,
-) {
+pub(super) fn check(findings: &mut Findings, config: &Config, engines: &EngineFacts) {
+    let managed = engines.managed_services(config);
     labels(findings, config, engines);
-    acts(findings, config, managed);
+    acts(findings, config, &managed);
     let found = match &engines.services {
         Some(Ok(found)) => found,
         Some(Err(why)) => {
-            findings.wrong(
-                "services-unreadable",
-                "services",
+            findings.about("services").wrong(
+                "services_unreadable",
                 format!("cannot be read: {why}"),
                 "see the engine's log",
             );
@@ -29,21 +23,19 @@ pub(super) fn check(
         None => return,
     };
     if managed.is_empty() {
-        findings.wrong(
-            "no-service",
-            "services",
+        findings.about("services").wrong(
+            "no_service",
             "no service to balance",
             "add one to the configuration ([[service]]), or label one: `docker service update \
              --label-add elb.enabled=true`",
         );
     }
-    for entry in managed {
-        let about = format!("service {}", entry.name);
+    for entry in &managed {
+        let mut subject = findings.about(format!("service {}", entry.name));
         match found.iter().find(|service| service.name == entry.name) {
-            Some(service) => one(findings, &about, config, entry, service),
-            None => findings.wrong(
-                "service-missing",
-                &about,
+            Some(service) => one(&mut subject, config, entry, service),
+            None => subject.wrong(
+                "service_gone",
                 "the swarm has no service with this name",
                 "see `docker service ls`; services of a stack are named STACK_SERVICE",
             ),
@@ -55,10 +47,14 @@ pub(super) fn check(
 fn acts(findings: &mut Findings, config: &Config, managed: &[ServiceSettings]) {
     let names = acting(managed, &config.pools);
     match mode_summary(&config.control, &names) {
-        Ok(what) => findings.ok("mode", "mode", what),
+        Ok(what) => findings.about("mode").ok("mode", what),
         Err(unset) => {
-            let (what, advice) = split_advice(&unset);
-            findings.wrong("mode-unset", "mode", what, advice);
+            let (what, advice) = unset.split_once(". ").unwrap_or((&unset, ""));
+            let mut advice = advice.to_owned();
+            if let Some(first) = advice.get_mut(..1) {
+                first.make_ascii_lowercase();
+            }
+            findings.about("mode").wrong("mode_unset", what, advice);
         }
     }
 }
@@ -68,9 +64,8 @@ fn labels(findings: &mut Findings, config: &Config, engines: &EngineFacts) {
     let labelled = match &engines.labelled {
         Some(Ok(labelled)) => labelled,
         Some(Err(why)) => {
-            findings.wrong(
-                "labels-unreadable",
-                "services",
+            findings.about("services").wrong(
+                "labels_unreadable",
                 format!("labels cannot be read: {why}"),
                 "see the engine's log",
             );
@@ -79,15 +74,14 @@ fn labels(findings: &mut Findings, config: &Config, engines: &EngineFacts) {
         None => return,
     };
     for service in labelled {
-        let about = format!("service {}", service.name);
+        let mut subject = findings.about(format!("service {}", service.name));
         let is_in_file = config
             .services
             .iter()
             .any(|entry| entry.name == service.name);
         if is_in_file {
-            findings.note(
-                "labels-unused",
-                &about,
+            subject.note(
+                "labels_unused",
                 "its labels are ignored: it is also in the configuration file",
                 "remove the labels or the entry of the file",
             );
@@ -96,9 +90,8 @@ fn labels(findings: &mut Findings, config: &Config, engines: &EngineFacts) {
             .labels
             .service(&service.name, &service.labels)
         {
-            findings.wrong(
-                "labels-wrong",
-                &about,
+            subject.wrong(
+                "labels",
                 error.to_string(),
                 "correct it with `docker service update --label-add`; until then the service is \
                  not balanced",
@@ -107,30 +100,22 @@ fn labels(findings: &mut Findings, config: &Config, engines: &EngineFacts) {
     }
 }
 
-fn one(
-    findings: &mut Findings,
-    about: &str,
-    config: &Config,
-    entry: &ServiceSettings,
-    service: &Service,
-) {
+fn one(subject: &mut Subject<'_>, config: &Config, entry: &ServiceSettings, service: &Service) {
     let Scaling::Replicated { replicas } = service.scaling else {
         let what = match service.scaling {
             Scaling::Global => "it is global (one task per node) and cannot be scaled",
             _ => "it is a job and cannot be scaled",
         };
-        findings.wrong(
-            "service-not-scalable",
-            about,
+        subject.wrong(
+            "not_scalable",
             what,
             "remove it from the configuration, or create it again with `--mode replicated`",
         );
         return;
     };
     let settings = &entry.settings;
-    findings.ok(
+    subject.ok(
         "service",
-        about,
         format!(
             "{} of {} running, limits {} to {}, mode {}",
             service.running(),
@@ -140,11 +125,11 @@ fn one(
             mode(config, settings.mode)
         ),
     );
-    owner(findings, about, config, service);
-    bounds(findings, about, config, entry, replicas);
-    rollout(findings, about, service.rollout);
-    tasks(findings, about, service);
-    limits(findings, about, &settings.rule, service.cpu_limit);
+    owner(subject, config, service);
+    bounds(subject, config, entry, replicas);
+    rollout(subject, service.rollout);
+    tasks(subject, service);
+    limits(subject, &settings.rule, service.cpu_limit);
 }
 
 /// The effective mode, with the service's own mode if the loop's mode is more restrictive.
@@ -160,16 +145,15 @@ fn mode(config: &Config, own: Mode) -> String {
     }
 }
 
-fn owner(findings: &mut Findings, about: &str, config: &Config, service: &Service) {
+fn owner(subject: &mut Subject<'_>, config: &Config, service: &Service) {
     let ours = &config.discovery.owner;
     let owner = service.labels.get("elb.owner").map(|owner| owner.trim());
     if let Some(owner) = owner
         && !owner.is_empty()
         && owner != ours
     {
-        findings.note(
-            "owned-by-another",
-            about,
+        subject.note(
+            "owned_by_another",
             format!(
                 "its label elb.owner is {owner:?}, this balancer is {ours:?}: it is not \
                  scaled"
@@ -179,13 +163,7 @@ fn owner(findings: &mut Findings, about: &str, config: &Config, service: &Servic
     }
 }
 
-fn bounds(
-    findings: &mut Findings,
-    about: &str,
-    config: &Config,
-    entry: &ServiceSettings,
-    replicas: u32,
-) {
+fn bounds(subject: &mut Subject<'_>, config: &Config, entry: &ServiceSettings, replicas: u32) {
     let settings = &entry.settings;
     if !(settings.min..=settings.max).contains(&replicas) {
         let when = match settings.mode.least(config.control.mode) {
@@ -193,9 +171,8 @@ fn bounds(
             Mode::Advise => "elb would change this in mode act",
             Mode::Off => "mode is off, so elb does not change this",
         };
-        findings.note(
-            "outside-bounds",
-            about,
+        subject.note(
+            "outside_bounds",
             format!(
                 "its {} are outside the limits {} to {}; {when}",
                 counted(replicas as usize, "replica"),
@@ -206,9 +183,8 @@ fn bounds(
         );
     }
     if settings.min == settings.max {
-        findings.note(
-            "no-room",
-            about,
+        subject.note(
+            "no_room",
             format!(
                 "min and max are both {}: the size cannot change",
                 settings.min
@@ -218,19 +194,17 @@ fn bounds(
     }
 }
 
-fn rollout(findings: &mut Findings, about: &str, rollout: Rollout) {
+fn rollout(subject: &mut Subject<'_>, rollout: Rollout) {
     match rollout {
         Rollout::Settled => {}
-        Rollout::Running => findings.note(
-            "rollout-running",
-            about,
+        Rollout::Running => subject.note(
+            "rollout_running",
             "a rolling update or a rollback is in progress: the service is not scaled until it \
              ends",
             "wait until it ends",
         ),
-        Rollout::Paused => findings.wrong(
-            "rollout-paused",
-            about,
+        Rollout::Paused => subject.wrong(
+            "rollout_paused",
             "a rolling update or a rollback is paused: the service is not scaled until it ends",
             "see `docker service ps` for the reason; then resume with `docker service update` or \
              undo with `docker service rollback`",
@@ -241,13 +215,12 @@ fn rollout(findings: &mut Findings, about: &str, rollout: Rollout) {
 /// Number of failures in one slot from which a task counts as failing.
 const CRASH_LOOP: u32 = 2;
 
-fn tasks(findings: &mut Findings, about: &str, service: &Service) {
+fn tasks(subject: &mut Subject<'_>, service: &Service) {
     let failing = service.tasks.iter().max_by_key(|task| task.failures);
     if let Some(task) = failing.filter(|task| task.failures >= CRASH_LOOP) {
         let error = task.error.as_deref().unwrap_or("no error message");
-        findings.wrong(
-            "tasks-failing",
-            about,
+        subject.wrong(
+            "tasks_failing",
             format!(
                 "task {} failed {} times; error of the engine: {error}",
                 task.container, task.failures
@@ -274,15 +247,13 @@ fn tasks(findings: &mut Findings, about: &str, service: &Service) {
         what.replace("is not", "are not")
     };
     match waiting.iter().find_map(|task| task.error.as_deref()) {
-        Some(error) => findings.wrong(
-            "tasks-waiting",
-            about,
+        Some(error) => subject.wrong(
+            "tasks_waiting",
             format!("{what}; error of the engine: {error}"),
             format!("see `docker service ps --no-trunc {}`", service.name),
         ),
-        None => findings.note(
-            "tasks-starting",
-            about,
+        None => subject.note(
+            "tasks_starting",
             format!("{what}; no error reported"),
             "probably starting; check again in a minute",
         ),
@@ -290,13 +261,12 @@ fn tasks(findings: &mut Findings, about: &str, service: &Service) {
 }
 
 /// Checks the CPU limit of a container against the targets of the rule.
-fn limits(findings: &mut Findings, about: &str, rule: &Rule, cpu_limit: Option<f64>) {
+fn limits(subject: &mut Subject<'_>, rule: &Rule, cpu_limit: Option<f64>) {
     for (metric, most) in above(rule) {
         let Some(limit) = cpu_limit else {
             if metric == "vir_cpu_limit_utilization" {
-                findings.wrong(
-                    "limit-missing",
-                    about,
+                subject.wrong(
+                    "limit_missing",
                     "the rule uses percent of the CPU limit, but the tasks have no limit",
                     "set a limit (`docker service update --limit-cpu`, or deploy.resources.limits \
                      in a stack file), or use vir_cpu_cores",
@@ -305,9 +275,8 @@ fn limits(findings: &mut Findings, about: &str, rule: &Rule, cpu_limit: Option<f
             continue;
         };
         if metric == "vir_cpu_limit_utilization" && limit.fract() != 0.0 {
-            findings.note(
-                "limit-not-whole",
-                about,
+            subject.note(
+                "limit_not_whole",
                 format!(
                     "the limit is {limit} CPUs, but sFlow reports whole CPUs: percent of the limit \
                      is missing or inaccurate"
@@ -322,9 +291,8 @@ fn limits(findings: &mut Findings, about: &str, rule: &Rule, cpu_limit: Option<f
             _ => continue,
         };
         if most >= reach {
-            findings.wrong(
-                "limit-below-rule",
-                about,
+            subject.wrong(
+                "limit_below_rule",
                 format!(
                     "replicas are added if {metric} exceeds {most}, but the limit of {limit} CPUs \
                      allows at most {reach}: this metric never adds replicas"

@@ -1,0 +1,43 @@
+//! Diagnoses an installation and recommends actions: one set of rules for `elb check`, readiness,
+//! the problems on the page, the API and the metrics.
+//!
+//! ```text
+//! elb check: configuration, engines, datagrams ─┐
+//!                                               ├─► [`Facts`] ─► rules ─► [`Findings`]
+//! elb run: status and telemetry of the loop ────┘
+//! ```
+//!
+//! [`Findings::of`] performs no I/O and uses no clock, so that every rule can be tested with
+//! constructed facts. A rule whose facts are unknown yields no finding.
+//!
+//! ```
+//! use elb::config::{Config, EXAMPLE};
+//! use elb::diagnose::{EngineFacts, Facts, Findings, Level};
+//!
+//! let facts = Facts {
+//!     configuration: Config::from_toml(EXAMPLE),
+//!     path: "elb.toml".to_owned(),
+//!     engines: EngineFacts::default(),
+//!     telemetry: None,
+//! };
+//! assert_eq!(Findings::of(&facts).count(Level::Wrong), 0);
+//! ```
+
+mod control_loop;
+mod engines;
+mod facts;
+mod finding;
+mod listening;
+mod log;
+mod monitor;
+mod rules;
+
+pub use self::engines::ask_engines;
+pub use self::facts::{
+    AgentFacts, AgentSamples, ClockRate, ContainerFacts, EngineFacts, Facts, ManagerFacts,
+    NodeFacts, NotListening, Program, ServiceFacts, TelemetryFacts, Unreachable,
+};
+pub use self::finding::{Finding, Findings, Level};
+pub use self::listening::{Progress, collect};
+pub use self::log::FindingLog;
+pub use self::monitor::AgentMonitor;
