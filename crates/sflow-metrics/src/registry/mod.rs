@@ -44,6 +44,8 @@ pub struct Registry {
     /// peers, even if its own instance is another one since the first was removed. Randomly keyed,
     /// because senders choose the keys.
     agent_places: HashMap<AgentKey, u32>,
+    /// Index of the agent of the last datagram. Agents send several datagrams at once.
+    last_agent: u32,
     sources: Slab<Source>,
     /// Metrics with windows, for watched queries and thresholds.
     watches: Vec<Watch>,
@@ -83,6 +85,7 @@ impl Registry {
             health: Health::default(),
             agents: Slab::new(),
             agent_places: HashMap::new(),
+            last_agent: 0,
             sources: Slab::new(),
             watches: Vec::new(),
             watched_queries: Vec::new(),

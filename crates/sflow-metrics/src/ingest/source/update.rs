@@ -93,7 +93,6 @@ impl Source {
         let mut changes = Changes::default();
         // Agents send the same records in the same order.
         let mut expected = 0;
-        let mut has_columns = false;
         let mut frames = 0;
         for Frame { format, bytes } in arrival.sample.frames() {
             // Each function gets a frame of its own, so that this one is not kept in memory.
@@ -123,11 +122,10 @@ impl Source {
                     self.update_row(expected, frame(), measure, &mut changes, health);
                 }
             }
-            has_columns = true;
             expected += 1;
         }
         health.malformed_records += u64::from(frames < arrival.sample.records.declared_count());
-        if !has_columns {
+        if expected == 0 {
             self.update_without_columns(arrival, measure, &mut changes, allowance, health);
         }
         if changes.has_rates {

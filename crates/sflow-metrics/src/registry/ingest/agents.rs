@@ -24,7 +24,8 @@ impl Registry {
         datagram: &Datagram<'_>,
     ) -> Option<(u32, Placed)> {
         let at = stamp.received_at;
-        if let Some(mut place) = self.agent_places.get(&key).copied() {
+        if let Some(mut place) = self.agent_place(&key) {
+            self.last_agent = place;
             if !self.agents.get(place)?.peers.is_empty() {
                 place = self.find_peer(place, stamp, datagram);
             }
@@ -115,6 +116,14 @@ impl Registry {
         self.admission.admit_agent(key.sender);
         self.record_agent_event(at, place, |agent| event::Kind::AgentAppeared { agent });
         Some((place, Placed::at(Place::Next { missing: 0 }, 0)))
+    }
+
+    /// The index of the agent with this key, whose instance is 0.
+    fn agent_place(&self, key: &AgentKey) -> Option<u32> {
+        match self.agents.get(self.last_agent) {
+            Some(last) if last.status.key == *key => Some(self.last_agent),
+            _ => self.agent_places.get(key).copied(),
+        }
     }
 
     /// Determines whether two senders use one agent address at the same time, or the address of one

@@ -186,13 +186,12 @@ impl Registry {
         };
         let ceilings = self.config.ceilings.clone();
         let mut measure = Measure::new(moment, &ceilings);
-        let mut samples = datagram.samples();
-        while let Some(sample) = &samples.next() {
+        for sample in datagram.samples() {
             let is_used = match sample {
                 Sample::Counters(sample) => {
                     self.health.counter_samples += 1;
                     let arrival = Arrival {
-                        sample,
+                        sample: &sample,
                         moment,
                         session,
                         lost,
@@ -202,20 +201,20 @@ impl Registry {
                 }
                 Sample::RtMetric(metrics) => {
                     self.health.custom_samples += 1;
-                    self.ingest_custom_metrics(agent, metrics, moment, session, in_order)
+                    self.ingest_custom_metrics(agent, &metrics, moment, session, in_order)
                 }
                 #[cfg(feature = "flows")]
                 Sample::Flow(sample) => {
                     self.health.flow_samples += 1;
                     let unused = self.health.flow_samples_unused();
-                    self.flow_sample(origin, sample);
+                    self.flow_sample(origin, &sample);
                     self.health.flow_samples_unused() == unused
                 }
                 #[cfg(feature = "flows")]
                 Sample::Discarded(packet) => {
                     self.health.discarded_packets += 1;
                     let unused = self.health.flow_samples_unused();
-                    self.discarded_packet(origin, packet);
+                    self.discarded_packet(origin, &packet);
                     self.health.flow_samples_unused() == unused
                 }
                 #[cfg(not(feature = "flows"))]
