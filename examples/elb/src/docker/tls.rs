@@ -148,7 +148,9 @@ impl Tls {
                     loaded.config = Arc::new(config);
                 }
                 Err(error) => {
-                    warn!("changed TLS files are invalid, the previous ones remain in use: {error}");
+                    warn!(
+                        "changed TLS files are invalid, the previous ones remain in use: {error}"
+                    );
                 }
             }
             // Logged once per change.

@@ -52,7 +52,7 @@ impl Listening {
             address: receiver.local_addr().unwrap_or(address),
             receiver,
             telemetry: {
-                let mut telemetry = Telemetry::default();
+                let mut telemetry = Telemetry::default().with_services(swarm::service_of);
                 telemetry.set_node_senders(collector.nodes.clone());
                 telemetry
             },

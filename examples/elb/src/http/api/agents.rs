@@ -80,7 +80,7 @@ pub(super) async fn list(
     let missing = Coverage::of(&site.handle).missing;
     let telemetry = site.handle.telemetry().lock();
     let mut agents: Vec<AgentStatus> = telemetry.registry().agents().collect();
-    let health = telemetry.registry().health();
+    let health = *telemetry.registry().health();
     let intake = telemetry.ingest_stats();
     drop(telemetry);
     agents.sort_unstable_by_key(|agent| agent.key);
