@@ -148,9 +148,7 @@ impl Tls {
                     loaded.config = Arc::new(config);
                 }
                 Err(error) => {
-                    warn!(
-                        "changed TLS files are invalid, the previous ones remain in use: {error}"
-                    );
+                    warn!("changed TLS files are invalid, the previous ones remain in use: {error}");
                 }
             }
             // Logged once per change.
