@@ -53,6 +53,7 @@ impl Config {
             sequence_number: 0,
         }
     }
+
     /// With a changed setting.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {

@@ -163,7 +163,7 @@ pub struct Health {
     pub threshold_states_refused: u64,
 }
 
-impl AddAssign for Health {
+impl AddAssign<&Self> for Health {
     /// Adds the counts of another registry.
     ///
     /// ```
@@ -176,12 +176,12 @@ impl AddAssign for Health {
     /// }
     /// assert_eq!(all, Health::default());
     /// ```
-    fn add_assign(&mut self, other: Self) {
+    fn add_assign(&mut self, other: &Self) {
         macro_rules! add {
             ($($field:ident,)*) => {{
                 // All fields, or this does not compile.
                 let Self { $($field),* } = other;
-                $(self.$field = self.$field.saturating_add($field);)*
+                $(self.$field = self.$field.saturating_add(*$field);)*
             }};
         }
         add!(

@@ -105,7 +105,7 @@ fn bytes_of_another_version_are_an_error() {
             .ingest_bytes(support::at(0.0), sender, b"hello world")
             .is_err()
     );
-    assert_eq!(registry.health(), Health::default());
+    assert_eq!(*registry.health(), Health::default());
 }
 
 #[test]

@@ -493,6 +493,25 @@ fn groups_are_bounded() {
     assert_eq!((groups.groups.len(), groups.left_out), (3, 7));
 }
 
+/// The clock of a query can be behind that of the newest datagram.
+#[test]
+fn tumbling_window_before_newest_reading_is_kept() {
+    let mut registry = Registry::new(Config::default());
+    let query: Query = "avg:vir_cpu_cores[5s tumbling]".parse().unwrap();
+    registry.watch(&query);
+    let mut agent = Agent::new(1);
+    let mut web = Container::new("web.1", 1);
+    for sequence in 1..=4 {
+        web.work(5.0, f64::from(sequence) / 10.0, 0.0);
+        let now = f64::from(sequence) * 5.0;
+        agent.report(&mut registry, now, &[web.sample(sequence)]);
+    }
+    for (now, expected) in [(19.9, 0.2), (20.0, 0.3)] {
+        let value = registry.query(at(now), &query)[0].value.unwrap();
+        assert!((value - expected).abs() < 0.01, "at {now}: {value}");
+    }
+}
+
 #[test]
 fn tumbling_windows_are_complete() {
     let mut registry = Registry::new(Config::default());

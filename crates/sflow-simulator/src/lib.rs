@@ -32,5 +32,5 @@ pub use network::{Delivery, Stats};
 pub use orchestrator::{HostStatus, ServiceStatus, TaskState, TaskStatus};
 pub use simulation::{Simulation, Truth};
 pub use spec::{AgentSpec, Delay, HostSpec, Idle, Network, Request, Reservation, ServiceSpec};
-pub use task::Usage;
+pub use task::{Usage, service_of};
 pub use workload::{TraceError, Workload};

@@ -91,6 +91,20 @@ pub(crate) struct TaskRates {
     pub(crate) cores: f64,
 }
 
+/// The service of a simulated container, given its name: `service.slot.id`.
+///
+/// ```
+/// use sflow_simulator::service_of;
+///
+/// assert_eq!(service_of("shop.web.3.8f0c2a41d7b5"), Some("shop.web"));
+/// assert_eq!(service_of("sidecar"), None);
+/// ```
+pub fn service_of(container: &str) -> Option<&str> {
+    let (rest, _id) = container.rsplit_once('.')?;
+    let (service, _slot) = rest.rsplit_once('.')?;
+    Some(service)
+}
+
 impl Task {
     /// Whether the orchestrator counts it as a replica.
     pub(crate) fn is_desired(&self) -> bool {

@@ -2,12 +2,9 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
-use crate::error::{DecodeError, ErrorKind, ParseError};
+use crate::error::ParseError;
 use crate::padding::pad;
 use crate::text::Hexadecimal;
-use crate::walk::{Kind, Value};
-use crate::wire::{Size, Wire, take};
-use crate::writer::Writer;
 
 /// `address`: an IPv4 address, an IPv6 address, or unknown.
 ///
@@ -77,47 +74,9 @@ impl FromStr for Address {
     }
 }
 
-impl<'a> Wire<'a> for Address {
-    const SIZE: Size = Size::AtLeast(4);
-    const KIND: Kind = Kind::Bytes;
-
-    #[inline]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        let start = *input;
-        match u32::decode(input)? {
-            0 => Ok(Self::Unknown),
-            1 => Ok(Self::V4(take(input)?)),
-            2 => Ok(Self::V6(take(input)?)),
-            kind => Err(DecodeError::at(start, ErrorKind::AddressType(kind))),
-        }
-    }
-
-    fn encode(&self, out: &mut Writer<'_>) {
-        match self {
-            Self::Unknown => out.word(0),
-            Self::V4(address) => {
-                out.word(1);
-                out.put(address);
-            }
-            Self::V6(address) => {
-                out.word(2);
-                out.put(address);
-            }
-        }
-    }
-
-    fn value(&self) -> Value<'a> {
-        Value::Address(*self)
-    }
-
-    fn is_unknown(&self) -> bool {
-        self.known().is_none()
-    }
-}
-
 /// Declares addresses that have no type on the wire.
 macro_rules! bare {
-    ($($(#[$doc:meta])* pub struct $name:ident([u8; $length:literal]): $address:ident, $variant:ident;)*) => {$(
+    ($($(#[$doc:meta])* pub struct $name:ident([u8; $length:literal]): $address:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub [u8; $length]);
@@ -140,32 +99,14 @@ macro_rules! bare {
                 self.addr().fmt(f)
             }
         }
-
-        impl<'a> Wire<'a> for $name {
-            const SIZE: Size = Size::Fixed($length);
-            const KIND: Kind = Kind::Bytes;
-
-            #[inline(always)]
-            fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-                Ok(Self(take(input)?))
-            }
-
-            fn encode(&self, out: &mut Writer<'_>) {
-                out.put(&self.0);
-            }
-
-            fn value(&self) -> Value<'a> {
-                Value::Address(Address::$variant(self.0))
-            }
-        }
     )*};
 }
 
 bare! {
     /// An IPv4 address without a type: four bytes.
-    pub struct Ipv4Address([u8; 4]): Ipv4Addr, V4;
+    pub struct Ipv4Address([u8; 4]): Ipv4Addr;
     /// An IPv6 address without a type, or an identifier written like one: sixteen bytes.
-    pub struct Ipv6Address([u8; 16]): Ipv6Addr, V6;
+    pub struct Ipv6Address([u8; 16]): Ipv6Addr;
 }
 
 /// `mac`: six bytes, padded to eight on the wire.
@@ -217,26 +158,6 @@ fn hexadecimal(high: char, low: char) -> Option<u8> {
     u8::try_from((high.to_digit(16)? << 4) | low.to_digit(16)?).ok()
 }
 
-impl<'a> Wire<'a> for Mac {
-    const SIZE: Size = Size::Fixed(8);
-    const KIND: Kind = Kind::Bytes;
-
-    #[inline(always)]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        let [a, b, c, d, e, f, _, _] = take(input)?;
-        Ok(Self([a, b, c, d, e, f]))
-    }
-
-    fn encode(&self, out: &mut Writer<'_>) {
-        out.put(&self.0);
-        out.pad(self.0.len());
-    }
-
-    fn value(&self) -> Value<'a> {
-        Value::Mac(*self)
-    }
-}
-
 /// A UUID: sixteen bytes; all zero if unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uuid(pub [u8; 16]);
@@ -283,28 +204,6 @@ impl FromStr for Uuid {
         parse().ok_or(ParseError {
             expected: "32 hexadecimal digits, such as 3b6bc28f-e534-bd18-f953-805f9d3ce581",
         })
-    }
-}
-
-impl<'a> Wire<'a> for Uuid {
-    const SIZE: Size = Size::Fixed(16);
-    const KIND: Kind = Kind::Bytes;
-
-    #[inline(always)]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        Ok(Self(take(input)?))
-    }
-
-    fn encode(&self, out: &mut Writer<'_>) {
-        out.put(&self.0);
-    }
-
-    fn value(&self) -> Value<'a> {
-        Value::Uuid(*self)
-    }
-
-    fn is_unknown(&self) -> bool {
-        self.known().is_none()
     }
 }
 

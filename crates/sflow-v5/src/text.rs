@@ -1,11 +1,7 @@
 use core::fmt::{self, Write};
 use core::str::Utf8Error;
 
-use crate::error::DecodeError;
 use crate::padding::pad;
-use crate::walk::{Kind, Value};
-use crate::wire::{Size, Wire, take_opaque};
-use crate::writer::Writer;
 
 /// Text from the wire: bytes that should be UTF-8.
 ///
@@ -25,6 +21,7 @@ pub struct Text<'a>(&'a [u8]);
 
 impl<'a> Text<'a> {
     /// The bytes, without padding.
+    #[inline]
     pub const fn as_bytes(self) -> &'a [u8] {
         self.0
     }
@@ -56,6 +53,7 @@ impl<'a> From<&'a str> for Text<'a> {
 }
 
 impl<'a> From<&'a [u8]> for Text<'a> {
+    #[inline]
     fn from(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
@@ -109,28 +107,6 @@ impl fmt::Display for Lossy<'_> {
 impl fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\"", self.0.escape_ascii())
-    }
-}
-
-impl<'a> Wire<'a> for Text<'a> {
-    const SIZE: Size = Size::AtLeast(4);
-    const KIND: Kind = Kind::Text;
-
-    #[inline]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        Ok(Self(take_opaque(input)?))
-    }
-
-    fn encode(&self, out: &mut Writer<'_>) {
-        out.opaque(self.0);
-    }
-
-    fn value(&self) -> Value<'a> {
-        Value::Text(*self)
-    }
-
-    fn is_unknown(&self) -> bool {
-        self.is_empty()
     }
 }
 
@@ -195,28 +171,6 @@ impl fmt::Display for Hexadecimal<'_> {
 impl fmt::Debug for Opaque<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
-    }
-}
-
-impl<'a> Wire<'a> for Opaque<'a> {
-    const SIZE: Size = Size::AtLeast(4);
-    const KIND: Kind = Kind::Bytes;
-
-    #[inline]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        Ok(Self(take_opaque(input)?))
-    }
-
-    fn encode(&self, out: &mut Writer<'_>) {
-        out.opaque(self.0);
-    }
-
-    fn value(&self) -> Value<'a> {
-        Value::Bytes(self.0)
-    }
-
-    fn is_unknown(&self) -> bool {
-        self.0.is_empty()
     }
 }
 

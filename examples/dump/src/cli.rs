@@ -10,11 +10,12 @@ use sflow_collector::capture::Port;
 use sflow_collector::udp::listen_address;
 
 use stop::Stop;
+use untrusted::report;
 
 use crate::filter::{Condition, Filter};
 use crate::json::Json;
 use crate::output::Output;
-use crate::run::{Findings, Inputs, Run, complain};
+use crate::run::{Findings, Inputs, Run};
 use crate::view::View;
 
 /// Print the content of sFlow datagrams from captures or a UDP port.
@@ -144,9 +145,7 @@ impl Cli {
             None => Inputs::Files(self.files, self.port),
         };
         let stop = Stop::watch().unwrap_or_else(|error| {
-            complain(&format_args!(
-                "cannot handle Ctrl-C, which will end without a summary: {error}"
-            ));
+            report!("cannot handle Ctrl-C, which will end without a summary: {error}");
             Stop::default()
         });
         let run = Run {
@@ -165,7 +164,7 @@ impl Cli {
             Ok(findings) if findings.is_malformed && self.strict => ExitCode::from(3),
             Ok(_) => ExitCode::SUCCESS,
             Err(error) => {
-                complain(&format_args!("{error:#}"));
+                report!("{error:#}");
                 ExitCode::FAILURE
             }
         }

@@ -1,6 +1,6 @@
 //! Reads the inputs and writes the output.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use sflow_collector::capture::{Capture, CaptureError, Port};
 use sflow_collector::udp::{SocketSettings, UdpReceiver};
 use sflow_v5::Datagram;
 use stop::Stop;
+use untrusted::report;
 
 use crate::filter::Filter;
 use crate::output::{Output, Stopped};
@@ -71,10 +72,7 @@ impl Run {
         });
         if self.shown == 0 && self.received > 0 && !self.filter.is_empty() {
             let s = if self.received == 1 { "" } else { "s" };
-            complain(&format_args!(
-                "no match for the filter in {} datagram{s}",
-                self.received
-            ));
+            report!("no match for the filter in {} datagram{s}", self.received);
         }
         match result {
             Ok(()) | Err(Stopped::Closed) => Ok(self.findings),
@@ -139,7 +137,7 @@ impl Run {
                 true => " (--port PORT reads another port, --port any reads all)",
                 false => "",
             };
-            complain(&format_args!("{}: {passed_over}{hint}", name(path)));
+            report!("{}: {passed_over}{hint}", name(path));
         }
         Ok(())
     }
@@ -151,15 +149,15 @@ impl Run {
         let names_path = error.path().is_some();
         let error = anyhow::Error::from(error);
         match names_path {
-            true => complain(&format_args!("{error:#}")),
-            false => complain(&format_args!("{}: {error:#}", name(path))),
+            true => report!("{error:#}"),
+            false => report!("{}: {error:#}", name(path)),
         }
         Ok(())
     }
 
     fn socket(&mut self, address: SocketAddr) -> anyhow::Result<Result<(), Stopped>> {
         let mut receiver = UdpReceiver::bind(address, &SocketSettings::default())?;
-        complain(&format_args!("listening on {}", receiver.local_addr()?));
+        report!("listening on {}", receiver.local_addr()?);
         let shown = self.receive(&mut receiver)?;
         if let View::Count(count) = &mut self.view {
             count.dropped(receiver.stats());
@@ -230,11 +228,4 @@ fn name(path: &Path) -> String {
         true => "standard input".to_owned(),
         false => path.display().to_string(),
     }
-}
-
-/// Writes a line to standard error, without control characters, which file names may contain.
-/// Errors are ignored.
-pub(crate) fn complain(what: &dyn std::fmt::Display) {
-    let line = what.to_string();
-    writeln!(io::stderr(), "dump: {}", untrusted::printable(&line)).ok();
 }

@@ -50,7 +50,7 @@ impl<O: Orchestrator> Balancer<O> {
             owner: DEFAULT_OWNER.to_owned(),
         }));
         let balancer = Self {
-            telemetry: Shared::default(),
+            telemetry: Shared::new(Telemetry::default().with_services(swarm::service_of)),
             controller,
             pools: None,
             status: Shared::new(LoopStatus::new(now)),

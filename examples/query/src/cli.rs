@@ -11,6 +11,7 @@ use sflow_collector::capture::Port;
 use sflow_collector::udp::listen_address;
 use sflow_metrics::flow;
 use sflow_metrics::query::{self, Query};
+use untrusted::report;
 
 use crate::duration;
 use crate::input::Input;
@@ -245,8 +246,7 @@ impl Cli {
             Outcome::Incomplete => ExitCode::FAILURE,
             Outcome::NoDatagrams => {
                 if matches!(input, Input::Sockets(..)) {
-                    let nothing = "no datagrams received; check the port and the agents";
-                    crate::run::complain(&nothing);
+                    report!("no datagrams received; check the port and the agents");
                 }
                 ExitCode::FAILURE
             }

@@ -10,6 +10,7 @@ use sflow_collector::capture::{Capture, CaptureError, Port};
 use sflow_collector::udp::{SocketSettings, UdpReceiver};
 use sflow_collector::{Received, Tally};
 use stop::Stop;
+use untrusted::report;
 
 use crate::telemetry::Shared;
 
@@ -67,7 +68,7 @@ pub(crate) fn bind(address: SocketAddr, count: usize) -> anyhow::Result<Vec<UdpR
     };
     if let Some(receiver) = receivers.first() {
         let listening = receiver.local_addr()?;
-        crate::run::complain(&format_args!("listening on {listening}"));
+        report!("listening on {listening}");
     }
     Ok(receivers)
 }
@@ -126,7 +127,7 @@ fn report(path: &Path, capture: &Capture, port: Port) {
     passed_over.protocols = Tally::default();
     let path = path.display();
     if !passed_over.is_empty() {
-        crate::run::complain(&format_args!("{path}: {passed_over}"));
+        report!("{path}: {passed_over}");
     }
     if let (0, Port::To(port)) = (passed_over.stats.datagrams, port) {
         let ports = passed_over.ports.total();
@@ -135,7 +136,7 @@ fn report(path: &Path, capture: &Capture, port: Port) {
             false => "",
         };
         let nothing = "no datagram to UDP port";
-        crate::run::complain(&format_args!("{path}: {nothing} {port}{hint}"));
+        report!("{path}: {nothing} {port}{hint}");
     }
 }
 

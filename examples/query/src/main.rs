@@ -11,12 +11,13 @@ mod telemetry;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use untrusted::report;
 
 fn main() -> ExitCode {
     match cli::Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {
-            run::complain(&format_args!("{error:#}"));
+            report!("{error:#}");
             ExitCode::FAILURE
         }
     }

@@ -2,15 +2,18 @@
 
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, anyhow};
+use sflow_collector::capture::Port;
 use sflow_collector::replay::Ticks;
 use sflow_collector::udp::UdpReceiver;
 use sflow_metrics::{Config, HashKey, Registry};
 use stop::Stop;
+use untrusted::report;
 
 use crate::input::{self, Event, Input, POLL_INTERVAL};
 use crate::prometheus::{self, Settings};
@@ -46,7 +49,7 @@ impl Run {
         let shared = Shared::new(registries.collect::<anyhow::Result<_>>()?);
         if let Some(settings) = &self.prometheus {
             let listening = prometheus::serve(settings.clone(), shared.clone())?;
-            complain(&format_args!("metrics on http://{listening}/metrics"));
+            report!("metrics on http://{listening}/metrics");
         }
         let stop = Stop::watch().context("cannot watch for Ctrl-C")?;
         let mut printer = Printer {
@@ -55,59 +58,23 @@ impl Run {
             stop: &stop,
             ticks: self.every.map(Ticks::new),
             shown: None,
+            is_incomplete: false,
             out: Vec::new(),
         };
-        let mut is_incomplete = false;
         let ended = match input {
-            Input::Captures(paths, port) => input::replay(paths, *port, &stop, |event| {
-                let received = match event {
-                    Event::Datagram(received) => received,
-                    Event::Unreadable(error) => {
-                        complain(&format_args!("{error:#}"));
-                        is_incomplete = true;
-                        return Ok(ControlFlow::Continue(()));
-                    }
-                };
-                if printer.show_due(received.received_at)?.is_break() {
-                    return Ok(ControlFlow::Break(()));
-                }
-                shared.ingest(0, received);
-                Ok(ControlFlow::Continue(()))
-            }),
+            Input::Captures(paths, port) => printer.replay(paths, *port),
             Input::Sockets(address, workers) => printer.listen(input::bind(*address, *workers)?),
         };
-        let Totals {
-            last,
-            malformed,
-            protocols,
-            ..
-        } = shared.totals();
-        if let Some(last) = last
-            && printer.shown != Some(last)
-        {
-            // The input has ended, so that a closed output changes nothing.
-            let _: ControlFlow<()> = printer.show(last)?;
-        }
+        let totals = shared.totals();
+        printer.show_last(&totals)?;
         let is_all_read = ended?.is_continue();
-        if malformed > 0 {
-            let names = match protocols.total() {
-                0 => String::new(),
-                _ => format!(": {protocols}"),
-            };
-            let what = match malformed {
-                1 => "datagram was",
-                _ => "datagrams were",
-            };
-            complain(&format_args!(
-                "{malformed} {what} not sFlow version 5{names}"
-            ));
-        }
-        if last.is_some() && self.prometheus.is_some() && is_all_read {
-            complain(&"end of input; metrics are served until Ctrl-C");
+        report_malformed(&totals);
+        if totals.last.is_some() && self.prometheus.is_some() && is_all_read {
+            report!("end of input; metrics are served until Ctrl-C");
             input::wait_for_stop(&stop);
         }
-        Ok(match last {
-            _ if is_incomplete => Outcome::Incomplete,
+        Ok(match totals.last {
+            _ if printer.is_incomplete => Outcome::Incomplete,
             Some(_) => Outcome::Complete,
             None => Outcome::NoDatagrams,
         })
@@ -131,10 +98,32 @@ struct Printer<'r> {
     ticks: Option<Ticks>,
     /// Time of the last results.
     shown: Option<SystemTime>,
+    /// Whether a file could not be read completely.
+    is_incomplete: bool,
     out: Vec<u8>,
 }
 
 impl Printer<'_> {
+    /// Reads captures, and prints results at the times of their datagrams. Breaks like
+    /// [`listen`](Self::listen).
+    fn replay(&mut self, paths: &[PathBuf], port: Port) -> anyhow::Result<ControlFlow<()>> {
+        let stop = self.stop;
+        input::replay(paths, port, stop, |event| match event {
+            Event::Datagram(received) => {
+                let shown = self.show_due(received.received_at)?;
+                if shown.is_continue() {
+                    self.shared.ingest(0, received);
+                }
+                Ok(shown)
+            }
+            Event::Unreadable(error) => {
+                report!("{error:#}");
+                self.is_incomplete = true;
+                Ok(ControlFlow::Continue(()))
+            }
+        })
+    }
+
     /// Receives with one thread for each socket, and prints results in this thread. Breaks when the
     /// program is requested to stop, or the output is closed.
     fn listen(&mut self, receivers: Vec<UdpReceiver>) -> anyhow::Result<ControlFlow<()>> {
@@ -191,6 +180,17 @@ impl Printer<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
+    /// Prints the results after the last datagram, unless they are printed already.
+    fn show_last(&mut self, totals: &Totals) -> anyhow::Result<()> {
+        if let Some(last) = totals.last
+            && self.shown != Some(last)
+        {
+            // The input has ended, so that a closed output changes nothing.
+            let _: ControlFlow<()> = self.show(last)?;
+        }
+        Ok(())
+    }
+
     fn show(&mut self, at: SystemTime) -> anyhow::Result<ControlFlow<()>> {
         self.out.clear();
         for mut telemetry in self.shared.each() {
@@ -211,11 +211,16 @@ impl Printer<'_> {
     }
 }
 
-/// Writes a line to standard error, without control characters: file names may contain these.
-/// Write errors are ignored.
-pub(crate) fn complain(what: &dyn std::fmt::Display) {
-    let line = what.to_string();
-    writeln!(io::stderr(), "query: {}", untrusted::printable(&line)).ok();
+fn report_malformed(totals: &Totals) {
+    let names = match totals.protocols.total() {
+        0 => String::new(),
+        _ => format!(": {}", totals.protocols),
+    };
+    match totals.malformed {
+        0 => {}
+        1 => report!("1 datagram was not sFlow version 5{names}"),
+        number => report!("{number} datagrams were not sFlow version 5{names}"),
+    }
 }
 
 /// Limits of a registry, with which the program uses less than 128 MiB, responses to scrapes included,

@@ -1,6 +1,8 @@
-//! Limits on the number and duration of connections. When all are in use, a new one closes the
-//! connection that has been idle longest, of the client with the most connections.
+//! Limits on the number and duration of connections, in total and per client. A connection beyond a
+//! limit is accepted, and closes the one that has been idle longest: of the same client if it has
+//! reached its limit, else of the client with the most connections.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -22,7 +24,9 @@ use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
 use tracing::debug;
 
-/// The maximum number of connections, if the process may open enough files.
+use crate::request::client;
+
+/// The maximum number of connections, if the process may open enough files. A client may have half.
 const CONNECTIONS: usize = 256;
 /// Files reserved for the rest of the process: other sockets, configuration files, pipes.
 const RESERVED_FILES: usize = 32;
@@ -39,10 +43,11 @@ const HEADER_LINES: usize = 64;
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Serves the routes until `shutdown` is ready; requests must then end within one second. Requests
-/// contain the address of the client as [`ConnectInfo`](axum::extract::ConnectInfo).
+/// contain the address of the client as [`ConnectInfo`].
 ///
 /// The maximum is 256 connections, and less if the process may open fewer than 289 files (`ulimit
-/// -n`), of which 32 are reserved for the rest of the program.
+/// -n`), of which 32 are reserved for the rest of the program. A client, which is an IPv4 address or
+/// a /64 network of IPv6, may have half of them.
 ///
 /// # Errors
 ///
@@ -53,6 +58,35 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     serve_bounded(listener, router, shutdown, most_connections(open_files())).await
+}
+
+/// Like [`serve`], in a new thread of this name, so that responses do not wait for the rest of the
+/// program. `ended` is called with the result. Jobs of [`Work`](crate::Work) are then abandoned.
+///
+/// # Errors
+///
+/// If the thread cannot be started.
+pub fn serve_in_thread(
+    name: &str,
+    listener: std::net::TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+    ended: impl FnOnce(io::Result<()>) + Send + 'static,
+) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let work = move || {
+        let result = runtime
+            .block_on(async { serve(TcpListener::from_std(listener)?, router, shutdown).await });
+        runtime.shutdown_background();
+        ended(result);
+    };
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)?;
+    Ok(())
 }
 
 async fn serve_bounded(
@@ -80,7 +114,7 @@ async fn serve_bounded(
                     router: router.clone(),
                     watcher: graceful.watcher(),
                 };
-                let slot = slots.reserve(address.ip());
+                let slot = slots.reserve(client(address.ip()));
                 connections.spawn(connection.serve(stream, slot));
             }
             Err(error) => {
@@ -188,7 +222,7 @@ struct Connections {
     next: u64,
 }
 
-/// The client of a connection.
+/// One connection.
 #[derive(Debug)]
 struct Occupant {
     client: IpAddr,
@@ -221,9 +255,16 @@ impl Slots {
     /// Reserves a slot. The receiver becomes ready when the connection is evicted.
     fn reserve(&self, client: IpAddr) -> (Slot, oneshot::Receiver<()>) {
         let mut reserved = self.lock();
-        if reserved.by_number.len() >= self.most
-            && let Some(number) = reserved.to_evict()
-        {
+        let evicted = if reserved.count(client) >= self.most.div_ceil(2) {
+            reserved.longest_idle(client)
+        } else if reserved.by_number.len() >= self.most {
+            reserved
+                .largest_client()
+                .and_then(|it| reserved.longest_idle(it))
+        } else {
+            None
+        };
+        if let Some(number) = evicted {
             reserved.by_number.remove(&number);
         }
         let (evict, evicted) = oneshot::channel();
@@ -253,20 +294,41 @@ impl Slots {
 }
 
 impl Connections {
-    /// The connection to evict: of the client with the most connections, the one that has been
-    /// without a request longest.
-    fn to_evict(&self) -> Option<u64> {
-        let mut of_client: HashMap<IpAddr, usize> = HashMap::new();
+    fn count(&self, client: IpAddr) -> usize {
+        let occupants = self.by_number.values();
+        occupants
+            .filter(|occupant| occupant.client == client)
+            .count()
+    }
+
+    /// The client with the most connections; of several, the one whose connection has been idle
+    /// longest.
+    fn largest_client(&self) -> Option<IpAddr> {
+        let mut clients: HashMap<IpAddr, (usize, Reverse<(bool, Instant)>)> = HashMap::new();
         for occupant in self.by_number.values() {
-            *of_client.entry(occupant.client).or_default() += 1;
+            let idle = Reverse(occupant.idle());
+            let (count, longest) = clients.entry(occupant.client).or_insert((0, idle));
+            *count += 1;
+            *longest = idle.max(*longest);
         }
-        let slots = |occupant: &Occupant| of_client.get(&occupant.client).copied().unwrap_or(0);
+        let largest = clients.into_iter().max_by_key(|(_, size)| *size);
+        largest.map(|(client, _)| client)
+    }
+
+    /// The connection of a client that has been without a request longest; if all have one, the one
+    /// with the oldest request.
+    fn longest_idle(&self, client: IpAddr) -> Option<u64> {
         let occupants = self.by_number.iter();
-        let longest = occupants.max_by_key(|(_, occupant)| {
-            let waited = std::cmp::Reverse(occupant.since);
-            (slots(occupant), !occupant.is_answered, waited)
-        });
+        let occupants = occupants.filter(|(_, occupant)| occupant.client == client);
+        let longest = occupants.min_by_key(|(_, occupant)| occupant.idle());
         longest.map(|(number, _)| *number)
+    }
+}
+
+impl Occupant {
+    /// The order of eviction: connections without a request first, then by time.
+    fn idle(&self) -> (bool, Instant) {
+        (self.is_answered, self.since)
     }
 }
 
@@ -349,5 +411,29 @@ mod tests {
             assert_eq!(rest, b"", "idle connections are closed");
         }
         server.abort();
+    }
+
+    #[test]
+    fn client_at_its_limit_loses_its_own_connection() {
+        let slots = Slots::new(4);
+        let [one, other] = ["192.0.2.1", "192.0.2.2"].map(|ip| ip.parse::<IpAddr>().unwrap());
+        let is_open = |evicted: &mut oneshot::Receiver<()>| {
+            evicted.try_recv() == Err(oneshot::error::TryRecvError::Empty)
+        };
+        let (first, mut first_evicted) = slots.reserve(one);
+        let _answering = first.answer();
+        let (_second, mut second_evicted) = slots.reserve(one);
+        let (_third, mut third_evicted) = slots.reserve(one);
+        // The second one has no request, unlike the first.
+        assert!(is_open(&mut first_evicted));
+        assert!(!is_open(&mut second_evicted));
+        let (_fourth, mut fourth_evicted) = slots.reserve(other);
+        let (_fifth, mut fifth_evicted) = slots.reserve(other);
+        // All slots are used, two by each client. A third client replaces the longest idle one.
+        let (_sixth, _) = slots.reserve("192.0.2.3".parse().unwrap());
+        assert!(is_open(&mut first_evicted));
+        assert!(!is_open(&mut third_evicted));
+        assert!(is_open(&mut fourth_evicted));
+        assert!(is_open(&mut fifth_evicted));
     }
 }

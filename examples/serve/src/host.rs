@@ -28,7 +28,11 @@ impl HostCheck {
 
 /// Rejects requests whose `Host` is not an address, `localhost` or an allowed name. Without allowed
 /// names, clients on other machines may use any name, since the server does not know its own.
-pub async fn check_host(State(hosts): State<HostCheck>, request: Request, next: Next) -> Response {
+pub(crate) async fn check_host(
+    State(hosts): State<HostCheck>,
+    request: Request,
+    next: Next,
+) -> Response {
     let is_here = peer(request.extensions()).is_some_and(|peer| peer.is_loopback());
     let names = &hosts.0;
     let is_our_name = |host: Authority| {

@@ -1,10 +1,19 @@
-//! An access layer for HTTP servers.
+//! An access layer for HTTP servers, which limits clients that send too much, or too slowly.
 //!
-//! [`serve`] limits connections: their number, and the time for sending a request and reading its
-//! response; it closes an idle connection when all are in use. [`protect`] limits requests: the
-//! `Host` header, the rate of each client, and the size and duration of each request. A rejected
-//! request is answered with a [`Problem`]. [`exposition`] chooses the format of metrics.
+//! * Connections ([`serve`]): their number, in total and per client; the time for sending a request
+//!   and for reading its response.
+//! * Clients ([`limit_clients`]): the `Host` header, and the rate of requests. A request is charged
+//!   after its response for the time that it took, so that costly ones count as several.
+//! * Requests ([`limit_requests`]): the size of the body, and the time until the response begins.
+//! * Long work ([`Work`]): two jobs at a time.
+//!
+//! A rejected request is answered with a [`Problem`]: 429 above the rate and 503 while the server is
+//! busy, both with `Retry-After`. [`exposition`] chooses the format of metrics.
+//!
+//! tower limits requests and not connections, and rate limiters such as governor charge a request
+//! before its cost is known. Both limits are therefore implemented here.
 
+mod address;
 mod connections;
 pub mod exposition;
 mod host;
@@ -16,21 +25,41 @@ mod work;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 
-pub use connections::serve;
-pub use host::{HostCheck, check_host, host, is_localhost};
+pub use address::listen_address;
+pub use connections::{serve, serve_in_thread};
+pub use host::{HostCheck, host, is_localhost};
 pub use json::Json;
 pub use problem::{Problem, quoted};
-pub use rate::{RateLimiter, limit_rate};
-pub use request::{BODY_BYTES, limit_request, peer};
+pub use rate::RateLimiter;
+pub use request::peer;
 pub use work::Work;
 
-/// Adds all limits of this crate to the routes, for servers whose requests are short.
-pub fn protect<S: Clone + Send + Sync + 'static>(router: Router<S>, hosts: HostCheck) -> Router<S> {
+/// Limits the size of bodies to 1 MiB, and the time until a response begins to ten seconds.
+pub fn limit_requests<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     router
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .layer(axum::middleware::from_fn(limit_request))
-        .layer(from_fn_with_state(hosts, check_host))
-        .layer(from_fn_with_state(RateLimiter::default(), limit_rate))
+        .layer(DefaultBodyLimit::max(request::BODY_BYTES))
+        .layer(from_fn(request::limit_request))
+}
+
+/// Rejects requests with a foreign `Host` header, and those above the rate of a client. Handlers can
+/// extract a [`Work`] for long work.
+pub fn limit_clients<S: Clone + Send + Sync + 'static>(
+    router: Router<S>,
+    hosts: HostCheck,
+    limiter: RateLimiter,
+) -> Router<S> {
+    router
+        .layer(from_fn_with_state(hosts, host::check_host))
+        .layer(from_fn_with_state(limiter, rate::limit_rate))
+}
+
+/// Adds [`limit_requests`] and [`limit_clients`], for a server without host names of its own.
+pub fn protect<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    limit_clients(
+        limit_requests(router),
+        HostCheck::default(),
+        RateLimiter::default(),
+    )
 }

@@ -14,6 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::Semaphore;
 
+use crate::request::client as client_of;
 use crate::{Problem, Work, peer};
 
 /// The allowance of a client in requests, and its refill per second.
@@ -88,7 +89,7 @@ impl RateLimiter {
 
 impl Buckets {
     fn of(&mut self, client: IpAddr, now: Instant) -> &mut Bucket {
-        let client = network(client);
+        let client = client_of(client);
         if self.known.len() >= CLIENTS && !self.known.contains_key(&client) {
             // A client with a full allowance is indistinguishable from a new one.
             self.known
@@ -117,17 +118,6 @@ impl Bucket {
     }
 }
 
-/// The key of a client: its address, or its /64 network for IPv6, all of which one machine can use.
-fn network(client: IpAddr) -> IpAddr {
-    match client {
-        IpAddr::V4(_) => client,
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-    }
-}
-
 /// The time of the runtime, which tests control.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
@@ -135,7 +125,7 @@ fn now() -> Instant {
 
 /// Rejects requests above the allowance of the client, and charges it for the work of the others: the
 /// time for which they kept this thread busy, and their [`Work`] on other threads.
-pub async fn limit_rate(
+pub(crate) async fn limit_rate(
     State(limiter): State<RateLimiter>,
     mut request: Request,
     next: Next,
@@ -225,7 +215,8 @@ mod tests {
         let later = now + Duration::from_secs(10);
         assert!(limiter.admit([192, 0, 2, 1].into(), later).is_ok());
         assert_eq!(limiter.lock().known.len(), 1);
-        let neighbours = ["2001:db8::1", "2001:db8::2"].map(|peer| network(peer.parse().unwrap()));
+        let neighbours =
+            ["2001:db8::1", "2001:db8::2"].map(|peer| client_of(peer.parse().unwrap()));
         assert_eq!(neighbours[0], neighbours[1]);
     }
 }

@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
 use tokio::sync::Semaphore;
 
 use crate::Problem;
 
 /// The maximum number of concurrent jobs of a server.
 const JOBS: usize = 2;
+/// The maximum time that a request waits for the jobs of others.
+const WAIT: Duration = Duration::from_secs(5);
 
-/// The work that one request costs. [`limit_rate`](crate::limit_rate) adds it to each request's
+/// The work that one request costs. [`limit_clients`](crate::limit_clients) adds it to each request's
 /// extensions and charges the client for it.
 #[derive(Clone, Debug)]
 pub struct Work {
@@ -38,20 +41,13 @@ impl Work {
     ///
     /// # Errors
     ///
-    /// If the job panics.
+    /// If other jobs take longer than five seconds to end (503), or if the job panics.
     pub async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        let failed = |_| {
-            let detail = "The request failed because of an error in this program.";
-            Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                detail,
-                "Report it with the log of this program.",
-            )
-        };
-        let permit = Arc::clone(&self.jobs).acquire_owned().await;
+        let permit = tokio::time::timeout(WAIT, Arc::clone(&self.jobs).acquire_owned()).await;
+        let permit = permit.map_err(|_| busy())?;
         let nanoseconds = Arc::clone(&self.nanoseconds);
         let job = move || {
             let begun = Instant::now();
@@ -61,7 +57,7 @@ impl Work {
             drop(permit);
             result
         };
-        tokio::task::spawn_blocking(job).await.map_err(failed)
+        tokio::task::spawn_blocking(job).await.map_err(|_| failed())
     }
 
     pub(crate) fn taken(&self) -> Duration {
@@ -69,11 +65,40 @@ impl Work {
     }
 }
 
+fn busy() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The server is busy with other requests.",
+        "Try again later.",
+    )
+    .header(RETRY_AFTER, HeaderValue::from(WAIT.as_secs()))
+}
+
+fn failed() -> Problem {
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "The request failed because of an error in this program.",
+        "Report it with the log of this program.",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
 
+    use axum::response::IntoResponse as _;
+
     use super::*;
+
+    /// Virtual time does not pass while a job runs, so that none runs here.
+    #[tokio::test(start_paused = true)]
+    async fn job_is_rejected_with_retry_after_while_two_run() {
+        let work = Work::new(Work::jobs());
+        let _running = work.jobs.acquire_many(2).await.unwrap();
+        let response = work.run(|| 3).await.unwrap_err().into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[RETRY_AFTER], "5");
+    }
 
     /// On one thread, other tasks run while a job blocks, and a third job waits.
     #[tokio::test]

@@ -25,6 +25,7 @@ use top_flows::question::{Aggregate, Fields, MOST, Question, TOP, smoothing};
 use top_flows::source::Source;
 use top_flows::terminal::{self, Start};
 use top_flows::web;
+use untrusted::report;
 
 /// The active flows by sender, receiver and other keys, in the terminal and as a page.
 ///
@@ -284,18 +285,18 @@ impl Cli {
             .iter()
             .chain(&model.status.passed_over)
         {
-            complain(line);
+            report!("{line}");
         }
         let Some(picture) = picture.filter(|_| model.status.datagrams > 0) else {
             match (&self.capture, self.port) {
-                (Some(path), Port::To(port)) => complain(&format!(
+                (Some(path), Port::To(port)) => report!(
                     "no datagram to UDP port {port} in {}; --port PORT reads another port",
                     path.display()
-                )),
+                ),
                 (Some(path), Port::Any) => {
-                    complain(&format!("no UDP datagram in {}", path.display()));
+                    report!("no UDP datagram in {}", path.display());
                 }
-                (None, _) => complain("no datagrams received; check the port and the agents"),
+                (None, _) => report!("no datagrams received; check the port and the agents"),
             }
             return Ok(ExitCode::FAILURE);
         };
@@ -309,7 +310,7 @@ impl Cli {
                 1 => "datagram was",
                 _ => "datagrams were",
             };
-            complain(&format!("{malformed} {what} not sFlow version 5{names}"));
+            report!("{malformed} {what} not sFlow version 5{names}");
         }
         let code = match (self.matrix, self.json) {
             (true, true) => {
@@ -321,7 +322,7 @@ impl Cli {
         }?;
         match (&model.status.fault, path) {
             (Some(fault), Some(path)) => {
-                complain(&format!("{}: {fault}", path.display()));
+                report!("{}: {fault}", path.display());
                 Ok(ExitCode::FAILURE)
             }
             _ if !model.status.file_errors.is_empty() => Ok(ExitCode::FAILURE),
@@ -354,7 +355,7 @@ impl Cli {
         let fed = source.run(model.clone(), Arc::clone(is_over))?;
         if self.no_terminal {
             if let Some(page) = page {
-                complain(&format!("serving the page on {page}"));
+                report!("serving the page on {page}");
             }
             while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
                 std::thread::sleep(Duration::from_millis(100));
@@ -376,19 +377,13 @@ impl Cli {
         let status = model.lock().status.clone();
         let lines = status.file_errors.iter().chain(&status.passed_over);
         for line in lines.chain(&status.fault) {
-            complain(line);
+            report!("{line}");
         }
         match status.fault.is_some() || !status.file_errors.is_empty() {
             true => Ok(ExitCode::FAILURE),
             false => Ok(ExitCode::SUCCESS),
         }
     }
-}
-
-/// Writes a line to standard error, without control characters: names of files may contain these.
-/// Errors of writing are ignored.
-pub(crate) fn complain(what: &str) {
-    writeln!(io::stderr(), "top-flows: {}", untrusted::printable(what)).ok();
 }
 
 fn document(document: &impl Serialize) -> anyhow::Result<ExitCode> {

@@ -5,12 +5,13 @@ mod cli;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use untrusted::report;
 
 fn main() -> ExitCode {
     match cli::Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {
-            cli::complain(&format!("{error:#}"));
+            report!("{error:#}");
             ExitCode::FAILURE
         }
     }

@@ -24,7 +24,7 @@ const REMOTE_QUESTIONS: usize = 12;
 const LOCAL_QUESTIONS: usize = 4;
 
 /// A question is measured until it was not asked for this time.
-const QUESTION_TIMEOUT: Duration = Duration::from_secs(20);
+pub(crate) const QUESTION_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A model shared by threads.
 #[derive(Clone, Debug)]

@@ -23,12 +23,12 @@ use self::change_quota::ChangeQuota;
 pub use self::discovery::Discovered;
 use self::discovery::Found;
 pub use self::managed::{ManagedService, Origin};
-use self::observe::{ServiceReadings, observation, read_again, read_all};
+use self::observe::{observe_again, observe_all};
 pub use self::problems::problems;
 pub use self::settings::{ControlSettings, Discovery, LabelReader, Ownership, ServiceSettings};
 use crate::observe::TelemetryAccess;
 use crate::orchestrator::{Orchestrator, OrchestratorError, Service};
-use crate::policy::{BudgetRequest, Decision, Mode, Reason, share_budget};
+use crate::policy::{BudgetRequest, Decision, Mode, Observation, Reason, share_budget};
 use crate::problem::{Problem, ProblemReason};
 
 /// Number of conflicts in a row after which the next decision waits for the next regular round.
@@ -295,13 +295,15 @@ impl<O: Orchestrator> Controller<O> {
         }));
         self.update(now, found);
 
-        let readings = telemetry.with(|telemetry| {
+        let ceilings = self.ceilings(now);
+        let ownership = self.ownership.as_ref();
+        let observations = telemetry.with(|telemetry| {
             telemetry.set_nodes(now, nodes);
-            read_all(now, &self.managed, telemetry)
+            observe_all(now, &self.managed, ownership, ceilings, telemetry)
         });
         round.stages.observe = lap();
 
-        let mut decisions = self.decide(now, readings, &mut round);
+        let mut decisions = self.decide(now, observations, &mut round);
         if let Some(per_minute) = self.control.changes_per_minute {
             let priority = |place: usize| self.managed.get(place).map_or(0, |it| it.priority);
             self.quota.apply(now, per_minute, &mut decisions, priority);
@@ -334,21 +336,18 @@ impl<O: Orchestrator> Controller<O> {
     fn decide(
         &mut self,
         now: Timestamp,
-        readings: Vec<ServiceReadings>,
+        observations: Vec<Option<Observation>>,
         round: &mut Round,
     ) -> Vec<(usize, Decision)> {
-        let ceilings = self.ceilings(now);
-        let ownership = self.ownership.as_ref();
         let mut decisions = Vec::new();
-        let managed = self.managed.iter_mut().zip(readings).zip(ceilings);
-        for (place, ((managed, readings), ceiling)) in managed.enumerate() {
+        let managed = self.managed.iter_mut().zip(observations);
+        for (place, (managed, observation)) in managed.enumerate() {
             let mode = managed.mode.least(self.mode);
             if mode == Mode::Off {
                 continue;
             }
-            match &managed.state {
-                Some(service) => {
-                    let observation = observation(service, ownership, readings, ceiling);
+            match observation {
+                Some(observation) => {
                     let mut decision = managed.policy.step(now, &observation);
                     decision.mode = mode;
                     decisions.push((place, decision));
@@ -414,15 +413,13 @@ impl<O: Orchestrator> Controller<O> {
                         Ok(found) => managed.update(now, found.into_iter().next()),
                         Err(problem) => break failed(managed, &problem, round),
                     }
-                    let Some(service) = &managed.state else {
+                    let (ownership, ceiling) = (self.ownership.as_ref(), ceiling(&decision));
+                    let observation = telemetry.with(|telemetry| {
+                        observe_again(now, managed, ownership, ceiling, telemetry)
+                    });
+                    let Some(observation) = observation else {
                         break Outcome::Kept;
                     };
-                    let (query, settings) = (&managed.query, managed.policy.settings());
-                    let readings = telemetry
-                        .with(|telemetry| read_again(now, query, service, settings, telemetry));
-                    let ownership = self.ownership.as_ref();
-                    let ceiling = ceiling(&decision);
-                    let observation = observation(service, ownership, readings, ceiling);
                     let mode = decision.mode;
                     decision = managed.policy.step(now, &observation);
                     decision.mode = mode;

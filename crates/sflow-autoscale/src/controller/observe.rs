@@ -7,191 +7,167 @@ use sflow_metrics::Timestamp;
 
 use super::Ownership;
 use super::managed::ManagedService;
-use crate::observe::{HostLoads, MetricQuery, SampledNodes, Telemetry};
+use crate::observe::{HostLoads, SampledNodes, Telemetry};
 use crate::orchestrator::{Rollout, Scaling, Service, Task, TaskState};
-use crate::policy::{Fast, HostLoad, Observation, Obstacle, Saturation, Settings, Signal, Subject};
+use crate::policy::{Fast, HostLoad, Observation, Obstacle, Saturation, Signal, Subject};
 
-/// The readings of a service.
-#[derive(Debug, Default)]
-pub(super) struct ServiceReadings {
-    pub(super) signals: Vec<Signal>,
-    /// The hosts that run it; empty if no host is saturated.
-    pub(super) hosts: Vec<HostLoad>,
-    /// The number of other hosts that are not saturated.
-    pub(super) elsewhere: u32,
-}
-
-/// What telemetry shows of each service, in one snapshot.
-pub(super) fn read_all(
+/// The observation of each service that exists, with its share of the budget.
+pub(super) fn observe_all(
     now: Timestamp,
     managed: &[ManagedService],
+    ownership: Option<&Ownership>,
+    ceilings: Vec<Option<u32>>,
     telemetry: &mut Telemetry,
-) -> Vec<ServiceReadings> {
+) -> Vec<Option<Observation>> {
     let snapshot = telemetry.snapshot(now, managed.iter().map(|managed| &managed.query));
-    let signals = managed.iter().map(|managed| match &managed.state {
-        Some(service) => {
-            let warm_up = managed.policy.settings().warm_up;
-            snapshot.signals(&managed.query, service, warm_up)
-        }
-        None => Vec::new(),
-    });
-    let signals: Vec<Vec<Signal>> = signals.collect();
-    let sampled = managed
-        .iter()
-        .filter(|managed| managed.policy.settings().fast);
-    let sampled: SampledNodes = sampled
-        .map(|managed| {
-            let state = managed.state.as_ref();
-            let warm_up = managed.policy.settings().warm_up;
+    let mut sampled = SampledNodes::new();
+    let mut observe = |(managed, ceiling): (&ManagedService, Option<u32>)| {
+        let (query, settings) = (&managed.query, managed.policy.settings());
+        let service = managed.state.as_deref();
+        if settings.fast {
             let nodes =
-                state.map(|service| snapshot.nodes_with_tasks(&managed.query, service, warm_up));
-            (managed.name.clone(), nodes.unwrap_or_default())
-        })
-        .collect();
+                service.map(|service| snapshot.nodes_with_tasks(query, service, settings.warm_up));
+            sampled.insert(managed.name.clone(), nodes.unwrap_or_default());
+        }
+        let service = service?;
+        let signals = snapshot.signals(query, service, settings.warm_up);
+        Some(observation(service, ownership, ceiling, signals))
+    };
+    let pairs = managed.iter().zip(ceilings);
+    let mut observations: Vec<Option<Observation>> = pairs.map(&mut observe).collect();
     drop(snapshot);
-    let hosts = telemetry.hosts(now);
-    let mut readings: Vec<ServiceReadings> = managed
-        .iter()
-        .zip(signals)
-        .map(|(managed, signals)| {
-            let limits = &managed.policy.settings().saturation;
-            match &managed.state {
-                Some(service) => ServiceReadings::with_hosts(signals, service, limits, &hosts),
-                None => ServiceReadings::default(),
-            }
-        })
-        .collect();
-    drop(hosts);
     if !sampled.is_empty() {
         telemetry.read_samples(now, &sampled);
-        for (managed, readings) in managed.iter().zip(&mut readings) {
-            if let Some(service) = &managed.state
-                && managed.policy.settings().fast
-            {
-                add_fast(now, service, &mut readings.signals, telemetry);
-            }
+    }
+    for (managed, observation) in managed.iter().zip(&mut observations) {
+        if let (Some(service), Some(observation)) = (&managed.state, observation) {
+            add_samples(now, managed, service, &mut observation.signals, telemetry);
         }
     }
-    readings
+    let hosts = telemetry.hosts(now);
+    for (managed, observation) in managed.iter().zip(&mut observations) {
+        if let (Some(service), Some(observation)) = (&managed.state, observation) {
+            let limits = &managed.policy.settings().saturation;
+            add_hosts(observation, service, limits, &hosts);
+        }
+    }
+    observations
 }
 
-/// The readings of one service, after a conflict.
-pub(super) fn read_again(
+/// The observation of one service, after a conflict. `None` if it does not exist any more.
+pub(super) fn observe_again(
     now: Timestamp,
-    query: &MetricQuery,
-    service: &Service,
-    settings: &Settings,
+    managed: &ManagedService,
+    ownership: Option<&Ownership>,
+    ceiling: Option<u32>,
     telemetry: &mut Telemetry,
-) -> ServiceReadings {
+) -> Option<Observation> {
+    let service = managed.state.as_deref()?;
+    let (query, settings) = (&managed.query, managed.policy.settings());
     let snapshot = telemetry.snapshot(now, [query]);
     let mut signals = snapshot.signals(query, service, settings.warm_up);
     drop(snapshot);
-    if settings.fast {
-        add_fast(now, service, &mut signals, telemetry);
-    }
-    ServiceReadings {
-        signals,
-        ..ServiceReadings::default()
-    }
+    add_samples(now, managed, service, &mut signals, telemetry);
+    let mut observation = observation(service, ownership, ceiling, signals);
+    let limits = &settings.saturation;
+    add_hosts(&mut observation, service, limits, &telemetry.hosts(now));
+    Some(observation)
 }
 
-impl ServiceReadings {
-    fn with_hosts(
-        signals: Vec<Signal>,
-        service: &Service,
-        limits: &Saturation,
-        hosts: &HostLoads<'_>,
-    ) -> Self {
-        let is_saturated = |host: &HostLoad| host.saturated(limits).is_some();
-        let all = hosts.loads();
-        if !all.iter().any(is_saturated) {
-            return Self {
-                signals,
-                ..Self::default()
-            };
-        }
-        let nodes: BTreeSet<&str> = service
-            .tasks
-            .iter()
-            .filter_map(|task| task.node.as_deref())
-            .collect();
-        let here: Vec<HostLoad> = nodes
-            .into_iter()
-            .map(|node| {
-                hosts.load(node).unwrap_or_else(|| HostLoad {
-                    name: node.to_owned(),
-                    ..HostLoad::default()
-                })
-            })
-            .collect();
-        let elsewhere = all
-            .iter()
-            .filter(|host| !is_saturated(host) && here.iter().all(|here| here.name != host.name));
-        Self {
-            signals,
-            elsewhere: u32::try_from(elsewhere.count()).unwrap_or(u32::MAX),
-            hosts: here,
-        }
-    }
-}
-
-/// Adds the rates by packet samples. Counters correct them if most containers have a fresh value and no
-/// container is warming up.
-fn add_fast(now: Timestamp, service: &Service, signals: &mut [Signal], telemetry: &mut Telemetry) {
-    let running = service.running();
-    if running == 0 {
-        return;
-    }
-    for signal in signals {
-        let is_most = signal.warming == 0 && 2 * signal.contributing > running;
-        let counters = signal.value.filter(|_| is_most);
-        let counters = counters.map(|mean| mean * f64::from(running));
-        let sampled = telemetry.sampled_rate(now, &service.name, &signal.metric, counters);
-        signal.fast = sampled.map(|sampled| Fast {
-            value: sampled.value / f64::from(running),
-            error: sampled.error,
-            samples: sampled.samples,
-            correction: sampled.correction,
-        });
-    }
-}
-
-/// The observation for the policy.
-pub(super) fn observation(
+/// The observation without its hosts.
+fn observation(
     service: &Service,
     ownership: Option<&Ownership>,
-    readings: ServiceReadings,
     ceiling: Option<u32>,
+    signals: Vec<Signal>,
 ) -> Observation {
     let (replicas, obstacle) = match service.scaling {
         Scaling::Replicated { replicas } => (replicas, None),
         Scaling::Global => (service.running(), Some("global")),
         Scaling::Job => (service.running(), Some("job")),
     };
+    let not_scalable = |what: &str| Obstacle::NotScalable {
+        what: what.to_owned(),
+    };
     let obstacle = obstacle
-        .map(|what| Obstacle::NotScalable {
-            what: what.to_owned(),
-        })
+        .map(not_scalable)
         .or_else(|| owned_by_other(service, ownership?))
         .or(match service.rollout {
             Rollout::Settled => None,
             Rollout::Running => Some(Obstacle::RolloutRunning),
             Rollout::Paused => Some(Obstacle::RolloutPaused),
         });
-    let in_state = |state: TaskState| service.tasks.iter().filter(move |task| task.state == state);
-    let running: Vec<Duration> = in_state(TaskState::Running).map(|task| task.age).collect();
+    let tasks = service.tasks.iter();
+    let running = tasks.filter(|task| task.state == TaskState::Running);
     let late = not_starting(service);
     Observation {
         subject: Subject::service(&service.name),
         replicas,
-        running,
+        running: running.map(|task| task.age).collect(),
         pending: u32::try_from(late.len()).unwrap_or(u32::MAX),
         pending_error: late.iter().find_map(|task| task.error.clone()),
         obstacle,
-        signals: readings.signals,
+        signals,
         ceiling,
-        hosts: readings.hosts,
-        elsewhere: readings.elsewhere,
+        hosts: Vec::new(),
+        elsewhere: 0,
+    }
+}
+
+/// Adds the hosts that run a service, if a host of the cluster is saturated, and the number of other
+/// hosts that are not.
+fn add_hosts(
+    observation: &mut Observation,
+    service: &Service,
+    limits: &Saturation,
+    hosts: &HostLoads<'_>,
+) {
+    let is_saturated = |host: &HostLoad| host.saturated(limits).is_some();
+    let all = hosts.loads();
+    if !all.iter().any(is_saturated) {
+        return;
+    }
+    let tasks = service.tasks.iter();
+    let nodes: BTreeSet<&str> = tasks.filter_map(|task| task.node.as_deref()).collect();
+    let load = |node: &str| {
+        hosts.load(node).unwrap_or_else(|| HostLoad {
+            name: node.to_owned(),
+            ..HostLoad::default()
+        })
+    };
+    let here: Vec<HostLoad> = nodes.into_iter().map(load).collect();
+    let elsewhere = all
+        .iter()
+        .filter(|host| !is_saturated(host) && here.iter().all(|here| here.name != host.name));
+    observation.elsewhere = u32::try_from(elsewhere.count()).unwrap_or(u32::MAX);
+    observation.hosts = here;
+}
+
+/// Adds the rates by packet samples, if the policy uses them. Counters correct them if most containers
+/// have a fresh value and no container is warming up.
+fn add_samples(
+    now: Timestamp,
+    managed: &ManagedService,
+    service: &Service,
+    signals: &mut [Signal],
+    telemetry: &mut Telemetry,
+) {
+    let running = service.running();
+    if running == 0 || !managed.policy.settings().fast {
+        return;
+    }
+    for (index, signal) in signals.iter_mut().enumerate() {
+        let is_most = signal.warming == 0 && 2 * signal.contributing > running;
+        let counters = signal.value.filter(|_| is_most);
+        let counters = counters.map(|mean| mean * f64::from(running));
+        let metrics = managed.query.parts(index);
+        let sampled = telemetry.sampled_rate(now, &service.name, metrics, counters);
+        signal.fast = sampled.map(|sampled| Fast {
+            value: sampled.value / f64::from(running),
+            error: sampled.error,
+            samples: sampled.samples,
+            correction: sampled.correction,
+        });
     }
 }
 

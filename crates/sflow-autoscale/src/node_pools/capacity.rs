@@ -285,10 +285,10 @@ mod tests {
         }
     }
 
-    fn least(census: &Census, machines: &[Node], others: &[Node]) -> MinimumSize {
+    fn least(census: &Census, machines: &[Node], other_nodes: &[Node]) -> MinimumSize {
         let machines: Vec<&Node> = machines.iter().collect();
-        let others: Vec<&Node> = others.iter().collect();
-        minimum_size(census, &machines, &others, Demand::replicas, 10)
+        let other_nodes: Vec<&Node> = other_nodes.iter().collect();
+        minimum_size(census, &machines, &other_nodes, Demand::replicas, 10)
     }
 
     #[test]
@@ -394,9 +394,9 @@ mod tests {
         let size = minimum_size(&census, &nodes, &[], Demand::replicas, 60);
         assert!((8..=50).contains(&size.machines), "{size:?}");
         for place in 0..nodes.len() {
-            let mut others = nodes.clone();
-            let leaving = others.remove(place);
-            assert_eq!(unplaceable(&census, &[leaving], &others), None);
+            let mut staying = nodes.clone();
+            let leaving = staying.remove(place);
+            assert_eq!(unplaceable(&census, &[leaving], &staying), None);
         }
     }
 

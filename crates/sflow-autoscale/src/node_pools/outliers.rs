@@ -284,8 +284,8 @@ impl PeerSettings {
     }
 
     fn next(&self, now: Timestamp, before: Option<Known>, out: Option<Evidence>) -> Known {
-        let standing = before.map(|known| known.standing);
-        match (out, standing) {
+        let state = before.map(|known| known.standing);
+        match (out, state) {
             (Some(evidence), Some(PeerState::Poor { since, .. })) => {
                 Known::out(PeerState::Poor { since, evidence })
             }
@@ -428,9 +428,9 @@ mod tests {
         values.iter().enumerate().map(reading).collect()
     }
 
-    fn standing(peers: &Outliers, host: &str) -> PeerState {
-        let mut standings = peers.states();
-        standings.find(|(name, _)| *name == host).unwrap().1
+    fn state(peers: &Outliers, host: &str) -> PeerState {
+        let mut states = peers.states();
+        states.find(|(name, _)| *name == host).unwrap().1
     }
 
     #[test]
@@ -439,13 +439,13 @@ mod tests {
         let normal = steals(&[0.5, 1.0, 0.2, 0.8, 0.6]);
         let stolen = steals(&[0.5, 1.0, 30.0, 0.8, 0.6]);
         assert_eq!(peers.update(at(0), &normal), []);
-        let mut told = Vec::new();
+        let mut recorded = Vec::new();
         for second in (10..=1_200).step_by(10) {
             let events = peers.update(at(second), &stolen);
-            told.extend(events.into_iter().map(|event| (second, event)));
+            recorded.extend(events.into_iter().map(|event| (second, event)));
         }
-        let [(10, suspect), (610, poor)] = &told[..] else {
-            panic!("{told:?}");
+        let [(10, suspect), (610, poor)] = &recorded[..] else {
+            panic!("{recorded:?}");
         };
         assert!(matches!(suspect.standing, PeerState::Suspect { .. }));
         assert_eq!(poor.host, "node2");
@@ -482,14 +482,11 @@ mod tests {
         readings[3].steal = None;
         peers.update(at(0), &readings);
         let because = |why| PeerState::Unknown { why };
-        assert_eq!(
-            standing(&peers, "node3"),
-            because(UnknownReason::NothingTold)
-        );
-        assert_eq!(standing(&peers, "node4"), PeerState::InLine);
+        assert_eq!(state(&peers, "node3"), because(UnknownReason::NothingTold));
+        assert_eq!(state(&peers, "node4"), PeerState::InLine);
         // Too few hosts report.
         peers.update(at(10), &steals(&[0.0, 0.0, 50.0]));
-        assert_eq!(standing(&peers, "node2"), because(UnknownReason::TooFew));
+        assert_eq!(state(&peers, "node2"), because(UnknownReason::TooFew));
     }
 
     #[test]
@@ -504,7 +501,7 @@ mod tests {
             peers.update(at(second), &steals(&[40.0, 45.0, 38.0, 42.0, 41.0]));
         }
         assert!(peers.poor().is_empty());
-        assert_eq!(standing(&peers, "node1"), PeerState::InLine);
+        assert_eq!(state(&peers, "node1"), PeerState::InLine);
     }
 
     #[test]
@@ -523,7 +520,7 @@ mod tests {
             peers.update(at(second), &readings);
         }
         assert_eq!(peers.poor(), ["node3"]);
-        let evidence = standing(&peers, "node3").evidence().unwrap();
+        let evidence = state(&peers, "node3").evidence().unwrap();
         assert_eq!(evidence.sign, Indicator::Work);
     }
 

@@ -17,57 +17,81 @@ pub struct HostLoads<'t> {
     trust: Option<&'t Trust>,
 }
 
+/// The queries for the metrics of hosts and of their interfaces.
+#[derive(Debug)]
+pub(super) struct HostQueries {
+    hosts: Option<Query>,
+    interfaces: Option<Query>,
+}
+
+impl Default for HostQueries {
+    fn default() -> Self {
+        // The catalogue has these metrics.
+        Self {
+            hosts: "avg:cpu_utilization,avg:cpu_steal,avg:mem_utilization"
+                .parse()
+                .ok(),
+            interfaces: "max:ifinutilization,max:ifoututilization".parse().ok(),
+        }
+    }
+}
+
 impl<'t> HostLoads<'t> {
-    pub(super) fn new(registry: &Registry, trust: &'t Trust, now: Timestamp) -> Self {
-        let mut interfaces: HashMap<usize, f64> = HashMap::new();
-        if let Ok(query) = "max:ifinutilization,max:ifoututilization".parse::<Query>() {
-            for answer in registry.per_entity(now, &query) {
-                if has_nominal_speed(&answer.entity()) {
-                    continue;
-                }
-                let values = [answer.value(0), answer.value(1)];
-                let busiest = values.iter().flatten().map(|(value, _)| *value);
-                if let Some(busiest) = busiest.reduce(f64::max)
-                    && let Some(node) = trust.node_of(&answer.entity())
-                {
-                    let most = interfaces.entry(node).or_default();
-                    *most = most.max(busiest);
-                }
+    pub(super) fn new(
+        queries: &HostQueries,
+        registry: &Registry,
+        trust: &'t Trust,
+        now: Timestamp,
+    ) -> Self {
+        let mut busiest: HashMap<usize, f64> = HashMap::new();
+        let interfaces = queries.interfaces.iter();
+        for interface in interfaces.flat_map(|query| registry.per_entity(now, query)) {
+            let values = [0, 1].map(|index| interface.value(index));
+            let values = values.iter().flatten().map(|(value, _)| *value);
+            if let Some(value) = values.reduce(f64::max)
+                && !has_nominal_speed(&interface.entity())
+                && let Some(node) = trust.node_of(&interface.entity())
+            {
+                let most = busiest.entry(node).or_default();
+                *most = most.max(value);
             }
         }
-        let mut hosts = Self {
+        let mut loads = Self {
             trust: Some(trust),
             ..Self::default()
         };
-        if let Ok(query) = "avg:cpu_utilization,avg:cpu_steal,avg:mem_utilization".parse::<Query>()
-        {
-            for answer in registry.per_entity(now, &query) {
-                let value = |place: usize| answer.value(place).map(|(value, _)| value);
-                let node = trust.node_of(&answer.entity());
-                if let Some(place) = node
-                    && let Some(node) = trust.nodes().get(place)
-                {
-                    let load = HostLoad {
-                        name: node.name.clone(),
-                        cpu: value(0),
-                        steal: value(1),
-                        memory: value(2),
-                        network: interfaces.get(&place).copied(),
-                    };
-                    // With two readings of a node its load is unknown.
-                    if let Some(known) = hosts.by_node.get(&place) {
-                        hosts.loads[*known] = HostLoad {
-                            name: load.name,
-                            ..HostLoad::default()
-                        };
-                        continue;
-                    }
-                    hosts.by_node.insert(place, hosts.loads.len());
-                    hosts.loads.push(load);
-                }
-            }
+        let hosts = queries.hosts.iter();
+        for host in hosts.flat_map(|query| registry.per_entity(now, query)) {
+            let Some(place) = trust.node_of(&host.entity()) else {
+                continue;
+            };
+            let Some(node) = trust.nodes().get(place) else {
+                continue;
+            };
+            let value = |index: usize| host.value(index).map(|(value, _)| value);
+            let load = HostLoad {
+                name: node.name.clone(),
+                cpu: value(0),
+                steal: value(1),
+                memory: value(2),
+                network: busiest.get(&place).copied(),
+            };
+            loads.add(place, load);
         }
-        hosts
+        loads
+    }
+
+    /// Adds the load of a node. With two readings of a node its load is unknown.
+    fn add(&mut self, place: usize, load: HostLoad) {
+        if let Some(known) = self.by_node.get(&place) {
+            self.loads[*known] = HostLoad {
+                name: load.name,
+                ..HostLoad::default()
+            };
+            return;
+        }
+        self.by_node.insert(place, self.loads.len());
+        self.loads.push(load);
     }
 
     /// The loads of all nodes with an agent.

@@ -1,6 +1,7 @@
 use sflow_metrics::{
+    Metric,
     entity::Kind as EntityKind,
-    query::{self, Query},
+    query::{self, Expression, Query},
 };
 
 use crate::policy::{Band, Rule};
@@ -40,11 +41,15 @@ impl MetricQuery {
         Some(expression.entity())
     }
 
+    /// The summands of the metric at `index`.
+    pub fn parts(&self, index: usize) -> &[Metric] {
+        let expression = self.query.expressions().get(index);
+        expression.map_or(&[], Expression::metrics)
+    }
+
     /// The unit of the metric at `index`, as text: `B/s`, `%`, `cores`.
     pub fn unit(&self, index: usize) -> String {
-        let expression = self.query.expressions().get(index);
-        let metric = expression.and_then(|expression| expression.metrics().first());
-        match metric.map_or("", |metric| metric.unit()) {
+        match self.parts(index).first().map_or("", Metric::unit) {
             "bytes/s" => "B/s".to_owned(),
             "bytes" => "B".to_owned(),
             unit => unit.to_owned(),

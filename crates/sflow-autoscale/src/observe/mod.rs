@@ -7,8 +7,8 @@
 mod causes;
 mod custom_metrics;
 mod hosts;
+mod interval;
 mod metric_query;
-mod naming;
 mod packet_samples;
 mod refused_senders;
 mod snapshot;
@@ -19,8 +19,8 @@ mod work_rate;
 
 pub use causes::{Notice, SENDER_NOT_ALLOWED};
 pub use hosts::{HostLoads, short_name};
+pub use interval::reporting_interval;
 pub use metric_query::MetricQuery;
-pub use naming::{reporting_interval, service_of};
 pub use packet_samples::{SampledNodes, SampledRate};
 pub use refused_senders::RefusedSender;
 pub use snapshot::{MAX_NAME_LENGTH, Snapshot};

@@ -7,15 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use sflow_metrics::{AgentKey, Registry, Timestamp, flow};
+use sflow_metrics::{AgentKey, Metric, Registry, Timestamp, flow};
 use sflow_v5::Address;
 
 use super::trust::Trust;
 
 /// Pairs of a service and an agent that are read.
 const MAX_ROWS: usize = 10_000;
-/// Only samples of the nodes: those of other senders could take up all rows.
-const RESERVED: &str = ";filter=sender.reserved=1";
 /// Smoothing of the rate that is reported, and of the rate that it is compared with to see whether the
 /// load is steady.
 const SHORT: Duration = Duration::from_secs(2);
@@ -51,8 +49,8 @@ impl Measure {
         Self::PacketsOut,
     ];
 
-    fn of(metric: &str) -> Option<Self> {
-        match metric {
+    fn of(metric: &Metric) -> Option<Self> {
+        match metric.name() {
             "vir_bytes_in" => Some(Self::BytesIn),
             "vir_bytes_out" => Some(Self::BytesOut),
             "vir_pkts_in" => Some(Self::PacketsIn),
@@ -61,21 +59,25 @@ impl Measure {
         }
     }
 
-    const fn flow(self) -> &'static str {
-        match self {
-            Self::BytesIn => {
-                "keys=service.dst,sender,agent,sub_agent,agent.instance;value=bytes.net"
-            }
-            Self::BytesOut => {
-                "keys=service.src,sender,agent,sub_agent,agent.instance;value=bytes.net"
-            }
-            Self::PacketsIn => {
-                "keys=service.dst,sender,agent,sub_agent,agent.instance;value=frames"
-            }
-            Self::PacketsOut => {
-                "keys=service.src,sender,agent,sub_agent,agent.instance;value=frames"
-            }
-        }
+    /// Measures it by service and agent.
+    fn flow(self) -> flow::Definition {
+        let service = match self {
+            Self::BytesIn | Self::PacketsIn => flow::Key::ServiceDestination,
+            Self::BytesOut | Self::PacketsOut => flow::Key::ServiceSource,
+        };
+        let value = match self {
+            Self::BytesIn | Self::BytesOut => flow::Measure::NetBytes,
+            Self::PacketsIn | Self::PacketsOut => flow::Measure::Frames,
+        };
+        let agent = [
+            flow::Key::Sender,
+            flow::Key::Agent,
+            flow::Key::SubAgent,
+            flow::Key::AgentInstance,
+        ];
+        flow::Definition::new(std::iter::once(service).chain(agent))
+            .measuring(value)
+            .listing(MAX_ROWS)
     }
 }
 
@@ -123,10 +125,12 @@ impl SampleFlows {
     ) -> Option<Self> {
         registry.group_containers_by(service_of);
         let mut watch = |measure: Measure, smoothing: Duration| {
-            let filter = if only_reserved { RESERVED } else { "" };
-            let definition: flow::Definition =
-                format!("{}{filter}", measure.flow()).parse().ok()?;
-            let definition = definition.listing(MAX_ROWS).smoothed_over(Some(smoothing));
+            let mut definition = measure.flow().smoothed_over(Some(smoothing));
+            if only_reserved {
+                // Other senders could use up all rows.
+                let reserved = flow::Key::SenderReserved;
+                definition = definition.narrowed(reserved, &flow::Value::Number(1));
+            }
             registry.watch_flows(definition).ok()
         };
         let mut flows = [const { None }; 4];
@@ -198,13 +202,12 @@ impl SampleFlows {
 }
 
 impl Samples {
-    /// The sum over the parts of a metric; `None` if packets do not show one of them.
-    fn sum(estimates: &Estimates, service: &str, metric: &str) -> Option<Estimate> {
+    /// The sum over the measures; `None` without samples of any of them.
+    fn sum(estimates: &Estimates, service: &str, measures: &[Measure]) -> Option<Estimate> {
         let mut sum = Estimate::default();
         let mut is_seen = false;
-        for part in metric.split('+') {
-            let measure = Measure::of(part.trim())?;
-            let of_each = estimates.get(&measure);
+        for measure in measures {
+            let of_each = estimates.get(measure);
             if let Some(estimate) = of_each.and_then(|of_each| of_each.get(service)) {
                 sum.value += estimate.value;
                 sum.variance += estimate.variance;
@@ -215,9 +218,9 @@ impl Samples {
     }
 }
 
-/// The ratio of counters to samples, per service and metric.
+/// The ratio of counters to samples, per service and sum of measures.
 #[derive(Debug, Default)]
-pub(super) struct Corrections(BTreeMap<(String, String), Correction>);
+pub(super) struct Corrections(BTreeMap<(String, Vec<Measure>), Correction>);
 
 #[derive(Clone, Copy, Debug)]
 struct Correction {
@@ -230,18 +233,19 @@ struct Correction {
 
 impl Corrections {
     /// The rate of all containers of a service together, if counters have confirmed it before.
-    /// `counters` is the present rate by counters.
+    /// `counters` is the present rate by counters. `None` if packets do not show one of the summands.
     pub(super) fn apply(
         &mut self,
         now: Timestamp,
         samples: &Samples,
         service: &str,
-        metric: &str,
+        summands: &[Metric],
         counters: Option<f64>,
     ) -> Option<SampledRate> {
-        let short = Samples::sum(&samples.short, service, metric)?;
-        let long = Samples::sum(&samples.long, service, metric)?;
-        let key = (service.to_owned(), metric.to_owned());
+        let measures: Vec<Measure> = summands.iter().map(Measure::of).collect::<Option<_>>()?;
+        let short = Samples::sum(&samples.short, service, &measures)?;
+        let long = Samples::sum(&samples.long, service, &measures)?;
+        let key = (service.to_owned(), measures);
         if let Some(counters) = counters.filter(|counters| *counters > 0.0)
             && is_steady(short, long)
         {
@@ -261,7 +265,7 @@ impl Corrections {
         })
     }
 
-    fn learn(&mut self, now: Timestamp, key: (String, String), counters: f64, samples: f64) {
+    fn learn(&mut self, now: Timestamp, key: (String, Vec<Measure>), counters: f64, samples: f64) {
         let new = Correction {
             counters,
             samples,
@@ -309,7 +313,15 @@ mod tests {
     use super::*;
 
     const SERVICE: &str = "apache";
-    const METRIC: &str = "vir_bytes_in+vir_bytes_out";
+
+    fn metrics(names: &[&str]) -> Vec<Metric> {
+        let metric = |name: &&str| Metric::named(name).unwrap();
+        names.iter().map(metric).collect()
+    }
+
+    fn bytes() -> Vec<Metric> {
+        metrics(&["vir_bytes_in", "vir_bytes_out"])
+    }
 
     fn samples(short: f64, long: f64, relative_error: f64) -> Samples {
         let estimates = |value: f64| {
@@ -338,15 +350,18 @@ mod tests {
     fn unconfirmed_samples_are_not_used() {
         let mut corrections = Corrections::default();
         let seen = samples(1_000.0, 1_000.0, 0.1);
-        assert_eq!(corrections.apply(at(0), &seen, SERVICE, METRIC, None), None);
         assert_eq!(
-            corrections.apply(at(0), &seen, SERVICE, METRIC, Some(0.0)),
+            corrections.apply(at(0), &seen, SERVICE, &bytes(), None),
+            None
+        );
+        assert_eq!(
+            corrections.apply(at(0), &seen, SERVICE, &bytes(), Some(0.0)),
             None
         );
         // Each packet is sampled on two interfaces; the ratio of 0.5 is known after a while.
         let mut sampled = None;
         for second in (2..=60).step_by(2) {
-            sampled = corrections.apply(at(second), &seen, SERVICE, METRIC, Some(500.0));
+            sampled = corrections.apply(at(second), &seen, SERVICE, &bytes(), Some(500.0));
             assert_eq!(sampled.is_some(), second >= 42, "{second}");
         }
         let sampled = sampled.unwrap();
@@ -363,9 +378,9 @@ mod tests {
         let mut corrections = Corrections::default();
         let seen = samples(100.0, 100.0, 0.1);
         for second in 0..50 {
-            corrections.apply(at(second), &seen, SERVICE, METRIC, Some(300.0));
+            corrections.apply(at(second), &seen, SERVICE, &bytes(), Some(300.0));
         }
-        let sampled = corrections.apply(at(50), &seen, SERVICE, METRIC, Some(300.0));
+        let sampled = corrections.apply(at(50), &seen, SERVICE, &bytes(), Some(300.0));
         assert_eq!(sampled.map(|sampled| sampled.value), Some(100.0));
     }
 
@@ -374,13 +389,13 @@ mod tests {
         let mut corrections = Corrections::default();
         let calm = samples(1_000.0, 1_000.0, 0.05);
         for second in 0..60 {
-            corrections.apply(at(second), &calm, SERVICE, METRIC, Some(500.0));
+            corrections.apply(at(second), &calm, SERVICE, &bytes(), Some(500.0));
         }
         // Six times the load, before counters show it.
         for (second, long) in [(60, 1_500.0), (61, 2_000.0), (64, 3_500.0)] {
             let surge = samples(6_000.0, long, 0.05);
             let sampled = corrections
-                .apply(at(second), &surge, SERVICE, METRIC, Some(500.0))
+                .apply(at(second), &surge, SERVICE, &bytes(), Some(500.0))
                 .unwrap();
             assert!((sampled.value - 3_000.0).abs() < 1.0, "{sampled:?}");
         }
@@ -390,7 +405,7 @@ mod tests {
     fn implausible_ratio_is_not_used() {
         let mut corrections = Corrections::default();
         let seen = samples(1_000.0, 1_000.0, 0.1);
-        let sampled = corrections.apply(at(0), &seen, SERVICE, METRIC, Some(20_000.0));
+        let sampled = corrections.apply(at(0), &seen, SERVICE, &bytes(), Some(20_000.0));
         assert_eq!(sampled, None);
     }
 
@@ -398,16 +413,16 @@ mod tests {
     fn other_metrics_and_services_have_no_rate() {
         let mut corrections = Corrections::default();
         let seen = samples(1_000.0, 1_000.0, 0.1);
-        for (service, metric) in [
-            (SERVICE, "vir_cpu_utilization"),
-            (SERVICE, "vir_bytes_in+vir_cpu_utilization"),
-            (SERVICE, "vir_pkts_in"),
-            ("nginx", METRIC),
+        for (service, names) in [
+            (SERVICE, &["vir_cpu_utilization"][..]),
+            (SERVICE, &["vir_bytes_in", "vir_cpu_utilization"]),
+            (SERVICE, &["vir_pkts_in"]),
+            ("nginx", &["vir_bytes_in", "vir_bytes_out"]),
         ] {
-            let sampled = corrections.apply(at(0), &seen, service, metric, Some(1_000.0));
-            assert_eq!(sampled, None, "{service} {metric}");
+            let sampled = corrections.apply(at(0), &seen, service, &metrics(names), Some(1_000.0));
+            assert_eq!(sampled, None, "{service} {names:?}");
         }
-        corrections.apply(at(0), &seen, SERVICE, METRIC, Some(1_000.0));
+        corrections.apply(at(0), &seen, SERVICE, &bytes(), Some(1_000.0));
         corrections.keep(|service| service == "nginx");
         assert!(corrections.0.is_empty());
     }

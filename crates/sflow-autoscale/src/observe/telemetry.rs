@@ -3,14 +3,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sflow_metrics::{Config, Registry, Timestamp, entity::Kind as EntityKind, query::Query};
+use sflow_metrics::{
+    Config, Metric, Registry, Timestamp, entity::Kind as EntityKind, query::Query,
+};
 use sflow_v5::{Datagram, Error};
 
 use super::causes::{self, Notice, OVERFLOW, SENDER_NOT_ALLOWED};
 use super::custom_metrics::CustomMetrics;
-use super::hosts::HostLoads;
+use super::hosts::{HostLoads, HostQueries};
 use super::metric_query::MetricQuery;
-use super::naming::service_of;
 use super::packet_samples::{Corrections, SampleFlows, SampledNodes, SampledRate, Samples};
 use super::refused_senders::{RefusedSender, RefusedSenders};
 use super::snapshot::Snapshot;
@@ -32,6 +33,7 @@ pub struct Telemetry {
     notices: Vec<Notice>,
     expired: Timestamp,
     service_of: fn(&str) -> Option<&str>,
+    host_queries: HostQueries,
     custom: CustomMetrics,
     sample_flows: Option<SampleFlows>,
     samples: Samples,
@@ -93,8 +95,8 @@ fn default_limits() -> Config {
 }
 
 impl Telemetry {
-    /// Telemetry without measurements, with these limits of the registry. Containers are named as
-    /// swarm names them: [`service_of`](super::service_of).
+    /// Telemetry without measurements, with these limits of the registry. Containers belong to no
+    /// service until [`with_services`](Self::with_services).
     pub fn new(config: Config) -> Self {
         Self {
             registry: Registry::new(config),
@@ -103,7 +105,8 @@ impl Telemetry {
             refused: BTreeMap::new(),
             noticed: BTreeSet::new(),
             notices: Vec::new(),
-            service_of,
+            service_of: |_| None,
+            host_queries: HostQueries::default(),
             expired: Timestamp::ZERO,
             custom: CustomMetrics::default(),
             sample_flows: None,
@@ -119,10 +122,10 @@ impl Telemetry {
         }
     }
 
-    /// Uses another naming scheme of containers: `service_of` returns the name of the service that a
-    /// container belongs to. Packet samples are counted by it.
+    /// Assigns containers to services: `service_of` returns the name of the service that a container
+    /// belongs to, by the name of the container. Packet samples are counted by it.
     #[must_use]
-    pub fn with_naming(mut self, service_of: fn(&str) -> Option<&str>) -> Self {
+    pub fn with_services(mut self, service_of: fn(&str) -> Option<&str>) -> Self {
         self.service_of = service_of;
         self
     }
@@ -169,12 +172,12 @@ impl Telemetry {
                 self.last_allowed = Some(received_at);
                 self.registry.ingest(received_at, sender, &datagram);
                 let health = self.registry.health();
-                for (cause, count) in causes::over_limit(&health) {
+                for (cause, count) in causes::over_limit(health) {
                     if count > 0 && self.noticed.insert(cause) {
                         self.notices.push(Notice::OverLimit { source, cause });
                     }
                 }
-                for (cause, count) in causes::unusable(&health) {
+                for (cause, count) in causes::unusable(health) {
                     if count > 0 && self.noticed.insert(cause) {
                         self.notices.push(Notice::Unusable { source, cause });
                     }
@@ -308,23 +311,23 @@ impl Telemetry {
         self.corrections.keep(|service| nodes.contains_key(service));
     }
 
-    /// The rate of a metric over all containers of a service, by packet samples, if counters have
-    /// confirmed them before. `counters` is the present rate by counters. `None` for metrics that
-    /// packets do not show.
+    /// The rate of a sum of metrics over all containers of a service, by packet samples, if counters
+    /// have confirmed them before. `counters` is the present rate by counters. `None` for metrics
+    /// that packets do not show.
     pub fn sampled_rate(
         &mut self,
         now: Timestamp,
         service: &str,
-        metric: &str,
+        summands: &[Metric],
         counters: Option<f64>,
     ) -> Option<SampledRate> {
         self.corrections
-            .apply(now, &self.samples, service, metric, counters)
+            .apply(now, &self.samples, service, summands, counters)
     }
 
     /// The load of the hosts.
     pub fn hosts(&self, now: Timestamp) -> HostLoads<'_> {
-        HostLoads::new(&self.registry, &self.trust, now)
+        HostLoads::new(&self.host_queries, &self.registry, &self.trust, now)
     }
 
     /// The names of the containers that are reported, by the service that their name belongs to.
@@ -393,9 +396,9 @@ impl Telemetry {
             "custom metric that nothing uses",
             health.custom_metrics_unused,
         )];
-        let causes = causes::unusable(&health)
+        let causes = causes::unusable(health)
             .into_iter()
-            .chain(causes::over_limit(&health));
+            .chain(causes::over_limit(health));
         for (cause, count) in causes.chain(unused) {
             if count > 0 {
                 refused.insert(cause.to_owned(), count);

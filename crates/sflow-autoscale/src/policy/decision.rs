@@ -6,6 +6,7 @@ use sflow_metrics::Timestamp;
 use super::observation::{Observation, Signal};
 use super::reason::Reason;
 use super::settings::Mode;
+use super::subject::Subject;
 
 /// A decision with its inputs and the reason of every step.
 ///
@@ -36,45 +37,6 @@ pub struct Decision {
     pub next_change: Option<Timestamp>,
 }
 
-/// The subject of a decision: a service or a pool of nodes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Subject {
-    /// Whether it is a service or a pool.
-    pub kind: SubjectKind,
-    /// The name of the service or pool.
-    #[serde(rename = "service")]
-    pub name: String,
-}
-
-impl Subject {
-    /// The service of this name.
-    pub fn service(name: impl Into<String>) -> Self {
-        Self {
-            kind: SubjectKind::Service,
-            name: name.into(),
-        }
-    }
-
-    /// The pool of this name.
-    pub fn pool(name: impl Into<String>) -> Self {
-        Self {
-            kind: SubjectKind::Pool,
-            name: name.into(),
-        }
-    }
-}
-
-/// The kind of a subject.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SubjectKind {
-    /// A service, whose replicas are tasks.
-    #[default]
-    Service,
-    /// A pool of nodes, whose replicas are machines.
-    Pool,
-}
-
 impl Decision {
     pub(super) fn new(time: Timestamp, mode: Mode, observation: &Observation) -> Self {
         Self {
@@ -94,7 +56,7 @@ impl Decision {
     /// The ratio of load and limit; 1 if the load is below the limit.
     pub fn need(&self) -> f64 {
         let needs = self.steps.iter().filter_map(|step| match &step.reason {
-            Reason::Above { value, limit, .. } if *limit > 0.0 => Some(value / limit),
+            Reason::Above(above) if above.limit > 0.0 => Some(above.value / above.limit),
             _ => None,
         });
         needs.fold(1.0, f64::max)

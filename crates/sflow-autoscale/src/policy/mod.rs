@@ -6,6 +6,7 @@
 
 mod budget;
 mod decision;
+mod describe;
 mod hold;
 mod limit;
 mod observation;
@@ -15,15 +16,17 @@ mod recommend;
 mod schedule;
 mod settings;
 mod stabilise;
+mod subject;
 
 pub use budget::{BudgetRequest, share_budget};
-pub use decision::{Decision, Stage, Step, Subject, SubjectKind};
+pub use decision::{Decision, Stage, Step};
 pub use hold::{HoldReason, StayReason};
 pub use observation::{Fast, HostLoad, Observation, Obstacle, Shortage, Signal};
 pub use parts::Parts;
-pub use reason::Reason;
+pub use reason::{Beyond, Reason};
 pub use schedule::{Schedule, days};
 pub use settings::{Band, Mode, Pace, Rule, Saturation, Select, Settings, Target, Thresholds};
+pub use subject::{Subject, SubjectKind};
 
 use sflow_metrics::Timestamp;
 

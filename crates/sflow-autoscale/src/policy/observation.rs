@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::decision::Subject;
 use super::settings::Saturation;
+use super::subject::Subject;
 use crate::format::quantity;
 
 /// The input of a decision.

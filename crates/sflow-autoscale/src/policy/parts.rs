@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::decision::SubjectKind;
+use super::subject::SubjectKind;
 use crate::format::quantity;
 
 /// The parts of the mean of a metric.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::decision::{Decision, Stage};
 use super::observation::{Fast, Observation, Signal};
 use super::parts::Parts;
-use super::reason::Reason;
+use super::reason::{Beyond, Reason};
 use super::settings::{Rule, Settings, Target, Thresholds};
 
 /// The recommendation of the rule, with the missing-data rule applied.
@@ -119,24 +119,14 @@ fn target(
         let shrinking = load.missing_at(metric.target);
         let proposal = if growing.value > limit {
             let replicas = whole(f64::from(all) * growing.value / metric.target);
-            let reason = Reason::Above {
-                metric: name.clone(),
-                value: growing.value,
-                limit: metric.target,
-                parts: growing.parts,
-            };
+            let reason = Reason::Above(growing.beyond(name, metric.target));
             (replicas.max(decision.replicas), reason)
         } else if shrinking.value < least {
             let replicas = whole(f64::from(all) * shrinking.value / metric.target);
-            let reason = Reason::Below {
-                metric: name.clone(),
-                value: shrinking.value,
-                limit: metric.target,
-                parts: shrinking.parts,
-            };
+            let reason = Reason::Below(shrinking.beyond(name, metric.target));
             (replicas.min(decision.replicas), reason)
         } else {
-            let reason = Reason::within(name, &growing, &shrinking, (least, limit));
+            let reason = within(name, growing, &shrinking, (least, limit));
             (decision.replicas, reason)
         };
         proposed = largest(proposed, proposal);
@@ -152,6 +142,21 @@ fn missing(observation: &Observation, place: usize, metric: &str) -> Reason {
     Reason::MetricMissing {
         metric: metric.to_owned(),
         warming: signal.map_or(0, |signal| signal.warming),
+    }
+}
+
+/// The reason for a metric within its limits.
+fn within(metric: &str, growing: Mean, shrinking: &Mean, (lower, upper): (f64, f64)) -> Reason {
+    Reason::Within {
+        metric: metric.to_owned(),
+        value: growing.value,
+        most: shrinking.value.max(growing.value),
+        lower,
+        upper,
+        parts: Parts {
+            others: None,
+            ..growing.parts
+        },
     }
 }
 
@@ -182,12 +187,7 @@ fn two_threshold(
         let growing = load.growing(then, metric.upper, name, decision);
         if growing.value > metric.upper {
             let to = decision.replicas.saturating_add(step_up);
-            let reason = Reason::Above {
-                metric: name.clone(),
-                value: growing.value,
-                limit: metric.upper,
-                parts: growing.parts,
-            };
+            let reason = Reason::Above(growing.beyond(name, metric.upper));
             decision.change(Stage::Recommend, to, reason);
             return;
         }
@@ -195,17 +195,12 @@ fn two_threshold(
         if shrinking.value < metric.lower {
             let part = shrinking.value / metric.lower;
             if all_below.as_ref().is_none_or(|(most, _)| part > *most) {
-                let reason = Reason::Below {
-                    metric: name.clone(),
-                    value: shrinking.value,
-                    limit: metric.lower,
-                    parts: shrinking.parts,
-                };
+                let reason = Reason::Below(shrinking.beyond(name, metric.lower));
                 all_below = Some((part, reason));
             }
         } else {
             let limits = (metric.lower, metric.upper);
-            hold.get_or_insert_with(|| Reason::within(name, &growing, &shrinking, limits));
+            hold.get_or_insert_with(|| within(name, growing, &shrinking, limits));
         }
     }
     match (hold, all_below) {
@@ -229,9 +224,20 @@ struct Load {
 }
 
 /// A mean over all containers, and its parts.
-pub(super) struct Mean {
-    pub(super) value: f64,
-    pub(super) parts: Parts,
+struct Mean {
+    value: f64,
+    parts: Parts,
+}
+
+impl Mean {
+    fn beyond(self, metric: &str, limit: f64) -> Beyond {
+        Beyond {
+            metric: metric.to_owned(),
+            value: self.value,
+            limit,
+            parts: self.parts,
+        }
+    }
 }
 
 impl Load {

@@ -11,8 +11,8 @@ use std::time::Duration;
 use sflow_metrics::Timestamp;
 
 use super::{
-    BudgetRequest, Decision, Mode, Observation, Obstacle, Pace, Parts, Policy, Reason, Rule,
-    Settings, Signal, Stage, Subject, Target, Thresholds, share_budget,
+    Beyond, BudgetRequest, Decision, Mode, Observation, Obstacle, Pace, Parts, Policy, Reason,
+    Rule, Settings, Signal, Stage, Subject, Target, Thresholds, share_budget,
 };
 
 #[test]
@@ -234,48 +234,48 @@ fn reasons_as_text() {
     let metric = || "cpu".to_owned();
     for (reason, words) in [
         (
-            Reason::Above {
+            Reason::Above(Beyond {
                 metric: metric(),
                 value: 112_345.6,
                 limit: 100_000.0,
                 parts: Parts::default(),
-            },
+            }),
             "cpu is 112,346 per container, above 100,000",
         ),
         (
-            Reason::Above {
+            Reason::Above(Beyond {
                 metric: metric(),
                 value: 1e300,
                 limit: 999.9,
                 parts: Parts::default(),
-            },
+            }),
             "cpu is 1.00e300 per container, above 1,000",
         ),
         (
-            Reason::Above {
+            Reason::Above(Beyond {
                 metric: metric(),
                 value: 12.34,
                 limit: 10.0,
                 parts: Parts::default(),
-            },
+            }),
             "cpu is 12.3 per container, above 10",
         ),
         (
-            Reason::Below {
+            Reason::Below(Beyond {
                 metric: metric(),
                 value: 0.00412,
                 limit: 0.005,
                 parts: Parts::default(),
-            },
+            }),
             "cpu is 0.0041 per container, below 0.005",
         ),
         (
-            Reason::Below {
+            Reason::Below(Beyond {
                 metric: metric(),
                 value: 0.0,
                 limit: 0.5,
                 parts: Parts::default(),
-            },
+            }),
             "cpu is 0 per container, below 0.5",
         ),
         (

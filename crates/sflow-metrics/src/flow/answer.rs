@@ -4,7 +4,7 @@ use core::ops::Range;
 use crate::flow::definition::Definition;
 use crate::flow::heavy::Weights;
 use crate::flow::key::Key;
-use crate::flow::sketch::STANDARD_ERROR;
+use crate::flow::sketch::Estimate;
 use crate::flow::value::{Raw, Value};
 use crate::timestamp::Timestamp;
 
@@ -96,7 +96,8 @@ pub struct Row {
     pub error: f64,
     /// The error of `value`, up or down, because it is estimated from samples, at 95 % confidence.
     /// If all samples have the same weight it is `value × 1.96 / √samples`. Includes
-    /// [`rate_error`](Self::rate_error).
+    /// [`rate_error`](Self::rate_error). For a count of distinct values it is the error of the
+    /// estimate: 0 up to 95 values, which are counted exactly.
     pub sampling_error: f64,
     /// The difference between `value`, which uses the growth of sample pools, and samples × stated
     /// sampling rate. This part of `sampling_error` is systematic: it has the same sign for all
@@ -218,25 +219,25 @@ impl Answer {
     pub(super) fn with_counts<'e>(
         mut self,
         definition: &Definition,
-        flows: impl Iterator<Item = (&'e [u8], u64, f64)>,
-        all: f64,
+        flows: impl Iterator<Item = (&'e [u8], u64, Estimate)>,
+        all: Estimate,
     ) -> Self {
-        let counts: Vec<_> = flows.filter(|(.., count)| *count > 0.0).collect();
+        let counts: Vec<_> = flows.filter(|(.., count)| count.value > 0.0).collect();
         self.tracked = counts.len();
         let heaviest = heaviest(counts, definition.top, |a, b| {
-            b.2.total_cmp(&a.2).then_with(|| a.0.cmp(b.0))
+            b.2.value.total_cmp(&a.2.value).then_with(|| a.0.cmp(b.0))
         });
-        let row = |(key, samples, count): (&[u8], u64, f64)| Row {
+        let row = |(key, samples, count): (&[u8], u64, Estimate)| Row {
             keys: values(definition, key),
-            value: count,
+            value: count.value,
             error: 0.0,
-            sampling_error: NINETY_FIVE * STANDARD_ERROR * count,
+            sampling_error: NINETY_FIVE * count.error,
             rate_error: 0.0,
             samples,
         };
         self.rows = heaviest.into_iter().map(row).collect();
-        self.total = all;
-        self.total_sampling_error = NINETY_FIVE * STANDARD_ERROR * all;
+        self.total = all.value;
+        self.total_sampling_error = NINETY_FIVE * all.error;
         self
     }
 }

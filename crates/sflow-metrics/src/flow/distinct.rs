@@ -6,7 +6,7 @@
 use core::time::Duration;
 use std::collections::HashMap;
 
-use crate::flow::sketch::{SKETCH_BYTES, Sketch};
+use crate::flow::sketch::{Estimate, SKETCH_BYTES, Sketch};
 use crate::timestamp::Timestamp;
 use crate::window::slot_number;
 
@@ -185,7 +185,7 @@ impl DistinctValues {
     }
 
     /// The estimated number of values when this many more periods have ended.
-    pub(super) fn estimate(&self, ended: u64) -> f64 {
+    pub(super) fn estimate(&self, ended: u64) -> Estimate {
         match ended {
             0 if self.previous.is_empty() => self.current.estimate(),
             0 => {
@@ -194,7 +194,7 @@ impl DistinctValues {
                 both.estimate()
             }
             1 => self.current.estimate(),
-            _ => 0.0,
+            _ => Estimate::default(),
         }
     }
 }
@@ -218,10 +218,11 @@ mod tests {
                     distinct.add(b"key", hash(value), Timestamp::ZERO);
                 }
             }
-            let found = distinct.all().estimate(0);
-            let error = (found - f64::from(truth)).abs();
-            let most = 3.0 * STANDARD_ERROR * f64::from(truth);
-            assert!(error <= most, "{truth}: {found}");
+            let Estimate { value, error } = distinct.all().estimate(0);
+            let difference = (value - f64::from(truth)).abs();
+            assert!(difference <= 3.0 * error, "{truth}: {value}");
+            let expected = if truth < 96 { 0.0 } else { STANDARD_ERROR };
+            assert_eq!(error, expected * value, "{truth}");
         }
     }
 
@@ -229,7 +230,7 @@ mod tests {
     fn few_values_are_counted_exactly() {
         let mut distinct = Distinct::new(1, None);
         for value in 0..90 {
-            assert_eq!(distinct.all().estimate(0), f64::from(value));
+            assert_eq!(distinct.all().estimate(0).value, f64::from(value));
             distinct.add(b"key", hash(value), Timestamp::ZERO);
         }
     }
@@ -244,7 +245,7 @@ mod tests {
         assert_eq!(distinct.refused(), 1);
         let count = |distinct: &Distinct, seconds| {
             let ended = distinct.ended_periods(at(seconds));
-            distinct.all().estimate(ended)
+            distinct.all().estimate(ended).value
         };
         assert_eq!(count(&distinct, 112), 1.0, "value of the previous period");
         assert_eq!(count(&distinct, 120), 0.0);

@@ -1,5 +1,6 @@
 //! HyperLogLog sketches of Apache DataSketches, which estimate the number of different values.
 
+use datasketches::common::NumStdDev;
 use datasketches::hll::{Coupon, HllSketch, HllType, HllUnion};
 
 /// Binary logarithm of the number of registers.
@@ -8,8 +9,16 @@ const BITS: u8 = 10;
 /// Maximum number of bytes of a sketch outside its own fields.
 pub(super) const SKETCH_BYTES: usize = 1 << BITS;
 
-/// The relative standard error of an estimate.
+/// The relative standard error of an estimate that is not exact.
 pub(super) const STANDARD_ERROR: f64 = 1.04 / 32.0;
+
+/// An estimated number of values, a whole number.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Estimate {
+    pub(super) value: f64,
+    /// The standard error; 0 if the number is exact.
+    pub(super) error: f64,
+}
 
 /// The values that were added. Merging is commutative and associative, and the estimate depends
 /// only on the set of values.
@@ -47,11 +56,22 @@ impl Sketch {
         }
     }
 
-    /// The estimated number of different values, a whole number.
-    pub(super) fn estimate(&self) -> f64 {
-        let sketch = self.0.as_ref();
-        // Few values are counted exactly, except for a correction of expected collisions.
-        sketch.map_or(0.0, |sketch| sketch.composite_estimate().round())
+    /// The estimated number of different values. Up to 95 are counted exactly.
+    pub(super) fn estimate(&self) -> Estimate {
+        let Some(sketch) = &self.0 else {
+            return Estimate::default();
+        };
+        // Also an exact count contains a correction of expected collisions.
+        let value = sketch.composite_estimate().round();
+        let is_exact = sketch.upper_bound(NumStdDev::One).round() <= value;
+        Estimate {
+            value,
+            error: if is_exact {
+                0.0
+            } else {
+                STANDARD_ERROR * value
+            },
+        }
     }
 }
 
@@ -229,12 +249,12 @@ mod written {
                     let mut merged = other.clone();
                     merged.merge(&read);
                     read.merge(&other);
-                    prop_assert!(merged.estimate().is_finite());
+                    prop_assert!(merged.estimate().value.is_finite());
                     prop_assert_eq!(merged.estimate(), read.estimate());
                     for hash in 0..300_u64 {
                         read.add(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15));
                     }
-                    prop_assert!(read.estimate() >= 0.0);
+                    prop_assert!(read.estimate().value >= 0.0);
                 }
             }
         }

@@ -37,13 +37,15 @@ pub(super) struct Watched {
     current: Tally,
 }
 
-/// The last two windows.
+/// The windows before the current one.
 #[derive(Debug)]
 struct Window {
     length: Duration,
     /// The number of the current window; `None` without samples.
     number: Option<u64>,
-    previous: Tally,
+    /// The last complete window, and the one before it: the time of an answer can be before that of
+    /// the newest sample.
+    previous: [Tally; 2],
 }
 
 /// Sums or counts, relative to the landmark of the decay.
@@ -109,9 +111,9 @@ impl Watched {
             ),
             _ => (config.max_flow_keys, key + Heavy::ENTRY),
         };
-        // The last complete window is kept together with the current one.
+        // The last two complete windows are kept together with the current one.
         let tallies = match definition.averaging {
-            Averaging::Window(_) => 2,
+            Averaging::Window(_) => 3,
             Averaging::Smoothing(_) | Averaging::Off => 1,
         };
         let capacity = most.min(available / 2 / (each * tallies));
@@ -119,7 +121,7 @@ impl Watched {
         let window = definition.window().map(|length| Window {
             length: whole_slots(length, config),
             number: None,
-            previous: tally(),
+            previous: [tally(), tally()],
         });
         Self {
             id,
@@ -242,9 +244,12 @@ impl Watched {
             };
         };
         let wanted = slot_number(window.length, now).checked_sub(1);
-        let tally = match (window.number, wanted) {
-            (Some(number), Some(wanted)) if wanted == number => Some(&self.current),
-            (Some(number), Some(wanted)) if wanted + 1 == number => Some(&window.previous),
+        let age = window.number.zip(wanted);
+        let age = age.and_then(|(number, wanted)| number.checked_sub(wanted));
+        let tally = match age {
+            Some(0) => Some(&self.current),
+            Some(1) => Some(&window.previous[0]),
+            Some(2) => Some(&window.previous[1]),
             _ => None,
         };
         View {
@@ -276,26 +281,28 @@ impl Watched {
         length.is_some_and(|length| weighed.age > length.saturating_mul(MAX_AGE))
     }
 
-    /// The tally of the window that contains a time; `None` if it is older than the last two.
+    /// The tally of the window that contains a time; `None` if it is older than those kept.
     fn tally_at(&mut self, at: Timestamp) -> Option<&mut Tally> {
         let Some(window) = &mut self.window else {
             return Some(&mut self.current);
         };
         let wanted = slot_number(window.length, at);
         let number = *window.number.get_or_insert(wanted);
-        if wanted < number && number - wanted <= BACKSTEP {
-            return (wanted + 1 == number).then_some(&mut window.previous);
+        let [before, oldest] = &mut window.previous;
+        match number.checked_sub(wanted) {
+            Some(0) => return Some(&mut self.current),
+            Some(1) => return Some(before),
+            Some(2) => return Some(oldest),
+            Some(3..=BACKSTEP) => return None,
+            _ => window.number = Some(wanted),
         }
-        if wanted != number {
-            window.number = Some(wanted);
-            let empty = Tally::new(&self.definition, self.capacity);
-            let last = core::mem::replace(&mut self.current, empty);
-            window.previous = if wanted == number + 1 {
-                last
-            } else {
-                Tally::new(&self.definition, self.capacity)
-            };
-        }
+        let empty = || Tally::new(&self.definition, self.capacity);
+        let last = core::mem::replace(&mut self.current, empty());
+        (*before, *oldest) = match wanted.checked_sub(number) {
+            Some(1) => (last, core::mem::replace(before, empty())),
+            Some(2) => (empty(), last),
+            _ => (empty(), empty()),
+        };
         Some(&mut self.current)
     }
 }

@@ -14,7 +14,7 @@ impl Registry {
     /// Samples are counted from now on. A definition uses memory for each flow, about 200 bytes
     /// and twice its keys, for up to [`max_flow_keys`](crate::Config::max_flow_keys) flows. A
     /// count of distinct values uses up to 2 KiB for each flow, for an eighth as many flows. A
-    /// definition with a window uses twice as much. Without definitions flow samples need no
+    /// definition with a window uses three times as much. Without definitions flow samples need no
     /// memory.
     ///
     /// # Names

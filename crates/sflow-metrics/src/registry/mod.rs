@@ -113,8 +113,8 @@ impl Registry {
     }
 
     /// Counts of accepted and refused input.
-    pub fn health(&self) -> Health {
-        self.health
+    pub const fn health(&self) -> &Health {
+        &self.health
     }
 
     /// Memory of the agents and data sources of all senders in bytes, limited by

@@ -223,10 +223,11 @@ impl Registry {
         watches.position(|watch| watch.metric == *metric && watch.slots >= slots)
     }
 
-    /// The number of slots that a window needs: a tumbling one those of the current window as well.
+    /// The number of slots that a window needs: a tumbling one also those of the current window, and of
+    /// another one, because readings can be newer than the time of a query.
     fn slots_kept(&self, window: Window) -> u64 {
         match self.whole_slots(window) {
-            slots if window.is_tumbling() => 2 * slots,
+            slots if window.is_tumbling() => 3 * slots,
             slots => slots + 1,
         }
     }

@@ -12,4 +12,5 @@ mod names;
 mod packets;
 mod text;
 mod traffic;
+mod windows;
 mod world;

@@ -31,7 +31,7 @@ use crate::simulation::{Simulation, Truth};
 ///
 /// let start = Timestamp::from_secs(1_700_000_000);
 /// let cluster = SimulatedCluster::new(&Scenario::named("step")?, 1, start)?;
-/// let mut telemetry = Telemetry::default();
+/// let mut telemetry = Telemetry::default().with_services(sflow_simulator::service_of);
 /// for arrival in cluster.advance(start + Duration::from_secs(30)) {
 ///     telemetry.receive(arrival.at, arrival.source, &arrival.bytes);
 /// }

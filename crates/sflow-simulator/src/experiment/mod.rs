@@ -170,7 +170,7 @@ impl Experiment {
     /// If the cluster is invalid, or a policy uses an unknown metric.
     pub fn run(&self, seed: u64) -> Result<Outcome, Error> {
         let mut cluster = SimulatedCluster::new(&self.scenario, seed, Self::START)?;
-        let mut telemetry = Telemetry::default();
+        let mut telemetry = Telemetry::default().with_services(crate::service_of);
         let mut controller = Controller::new(cluster.clone(), self.control, &self.services)?;
         let pool = self.scenario.pool();
         let mut pools = NodePools::new("simulated".to_owned(), pool.as_slice(), cluster.clone())?;

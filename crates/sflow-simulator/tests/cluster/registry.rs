@@ -100,5 +100,5 @@ fn registry_accepts_all_datagrams_and_samples() {
     expected.events = health.events;
     expected.flow_samples = health.flow_samples;
     assert!(health.counter_samples > 200 && health.flow_samples > 1_000);
-    assert_eq!(health, expected);
+    assert_eq!(*health, expected);
 }

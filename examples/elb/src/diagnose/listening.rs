@@ -102,7 +102,7 @@ impl Listening {
             .map_err(|error| failed(&error.source, error.source.to_string()))?;
         let receiver =
             AsyncUdpReceiver::new(receiver).map_err(|error| failed(&error, error.to_string()))?;
-        let mut telemetry = Telemetry::default();
+        let mut telemetry = Telemetry::default().with_services(swarm::service_of);
         telemetry.set_node_senders(collector.nodes.clone());
         Ok(Self {
             receiver,

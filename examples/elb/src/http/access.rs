@@ -1,7 +1,7 @@
 //! Access: reading is open to every client; writing and costly reading are restricted.
 //!
 //! Other sites can direct a browser to this server: by a DNS name that resolves to this machine,
-//! which [`serve::check_host`] rejects, or by a form, which cannot send the header that a write
+//! which [`serve::HostCheck`] rejects, or by a form, which cannot send the header that a write
 //! requires.
 
 use std::fmt;

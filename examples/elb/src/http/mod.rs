@@ -132,25 +132,15 @@ impl Server {
     ///
     /// If the thread cannot be started.
     pub fn start(listener: std::net::TcpListener, site: Site) -> io::Result<Self> {
-        listener.set_nonblocking(true)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
         let (stop, stopped) = oneshot::channel();
         let (end, ended) = oneshot::channel();
         let shutdown = async move {
             stopped.await.ok();
         };
-        let work = move || {
-            let result = runtime
-                .block_on(async { serve(TcpListener::from_std(listener)?, site, shutdown).await });
-            // Blocking jobs are abandoned.
-            runtime.shutdown_background();
+        let ended_with = |result| {
             end.send(result).ok();
         };
-        std::thread::Builder::new()
-            .name("http".to_owned())
-            .spawn(work)?;
+        serve::serve_in_thread("http", listener, router(site), shutdown, ended_with)?;
         Ok(Self { stop, ended })
     }
 
@@ -173,27 +163,20 @@ pub fn paths() -> impl Iterator<Item = &'static str> {
 /// The routes, to be combined with others. Writing requires the peer's address as
 /// [`ConnectInfo`](axum::extract::ConnectInfo).
 pub fn router(site: Site) -> Router {
-    let in_time = Router::new()
-        .route("/", get(show_page))
-        .route("/service/{name}", get(show_service))
-        .route("/pool/{name}", get(show_pool))
-        .route("/chart/{file}", get(show_chart))
-        .route("/script.js", get(show_script))
-        .route("/metrics", get(show_metrics))
-        .merge(api::router())
-        .fallback(not_found)
-        .method_not_allowed_fallback(not_allowed)
-        .layer(middleware::from_fn(serve::limit_request));
-    in_time
-        .merge(api::patient_router())
-        .layer(middleware::from_fn_with_state(
-            site.hosts.clone(),
-            serve::check_host,
-        ))
-        .layer(middleware::from_fn_with_state(
-            site.limiter.clone(),
-            serve::limit_rate,
-        ))
+    let in_time = serve::limit_requests(
+        Router::new()
+            .route("/", get(show_page))
+            .route("/service/{name}", get(show_service))
+            .route("/pool/{name}", get(show_pool))
+            .route("/chart/{file}", get(show_chart))
+            .route("/script.js", get(show_script))
+            .route("/metrics", get(show_metrics))
+            .merge(api::router())
+            .fallback(not_found)
+            .method_not_allowed_fallback(not_allowed),
+    );
+    let routes = in_time.merge(api::patient_router());
+    serve::limit_clients(routes, site.hosts.clone(), site.limiter.clone())
         .layer(middleware::from_fn(restrict))
         .layer(middleware::from_fn_with_state(site.clone(), count))
         .with_state(site)

@@ -10,6 +10,7 @@ use sflow_metrics::{
     Metric, MetricKind, Timestamp,
     entity::{self, Entity, Lifecycle},
 };
+use untrusted::report;
 
 use super::family::{Family, Number, SeriesBudget};
 use super::labels::{Labels, bounded};
@@ -53,7 +54,7 @@ impl Exposition {
         families.push(health::of_counts(self.shared.entity_counts(now)));
         if let Some(query) = &self.settings.query {
             let partial = self.shared.query(now, query).map_err(|error| {
-                crate::run::complain(&error);
+                report!("{error}");
                 std::fmt::Error
             })?;
             families.extend(answers::of_query(query, &partial.groups(now), &mut budget));

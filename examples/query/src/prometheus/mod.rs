@@ -9,7 +9,6 @@ mod labels;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -21,9 +20,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::text;
 use sflow_metrics::query::Query;
+use untrusted::report;
 
 use exposition::Exposition;
-use serve::HostCheck;
 use serve::exposition::Format;
 
 use crate::telemetry::Shared;
@@ -57,31 +56,34 @@ pub(crate) struct Settings {
 
 /// Parses an address to serve on: a port, an address, or both.
 pub(crate) fn address(text: &str) -> Result<SocketAddr, &'static str> {
-    let port = text.strip_prefix(':').unwrap_or(text);
-    let bare = text
-        .strip_prefix('[')
-        .and_then(|text| text.strip_suffix(']'))
-        .unwrap_or(text);
-    if let Ok(address) = text.parse() {
-        Ok(address)
-    } else if let Ok(port) = port.parse() {
-        Ok(SocketAddr::new(DEFAULT_ADDRESS.ip(), port))
-    } else if let Ok(address) = bare.parse() {
-        Ok(SocketAddr::new(address, DEFAULT_ADDRESS.port()))
-    } else {
-        Err(
-            "give a port, an address, or both, as in 9343 or 0.0.0.0:9343; \
-             queries and captures come before --prometheus",
-        )
-    }
+    serve::listen_address(text, DEFAULT_ADDRESS).ok_or(
+        "give a port, an address, or both, as in 9343 or 0.0.0.0:9343; \
+         queries and captures come before --prometheus",
+    )
 }
 
 /// Serves scrapes in a thread that ends with the program. Returns the address.
 pub(crate) fn serve(settings: Settings, shared: Shared) -> anyhow::Result<SocketAddr> {
     let address = settings.address;
     let listener = TcpListener::bind(address).map_err(|error| cannot_serve(address, error))?;
-    listener.set_nonblocking(true)?;
     let listening = listener.local_addr()?;
+    let ended = |result: io::Result<()>| {
+        if let Err(error) = result {
+            report!("metrics are no longer served: {error}");
+        }
+    };
+    let router = router(settings, shared);
+    serve::serve_in_thread(
+        "prometheus",
+        listener,
+        router,
+        std::future::pending(),
+        ended,
+    )?;
+    Ok(listening)
+}
+
+fn router(settings: Settings, shared: Shared) -> Router {
     let router = Router::new()
         .route("/metrics", get(scrape))
         .route("/", get(INDEX))
@@ -92,22 +94,7 @@ pub(crate) fn serve(settings: Settings, shared: Shared) -> anyhow::Result<Socket
             open_metrics: Mutex::default(),
             text: Mutex::default(),
         }));
-    let router = serve::protect(router, HostCheck::default());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    thread::Builder::new()
-        .name("prometheus".into())
-        .spawn(move || {
-            let served = runtime.block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener)?;
-                serve::serve(listener, router, std::future::pending()).await
-            });
-            if let Err(error) = served {
-                crate::run::complain(&format_args!("metrics are no longer served: {error}"));
-            }
-        })?;
-    Ok(listening)
+    serve::protect(router)
 }
 
 fn cannot_serve(address: SocketAddr, error: io::Error) -> anyhow::Error {
@@ -196,5 +183,7 @@ async fn close_connection(mut response: Response) -> Response {
     response
 }
 
+#[cfg(test)]
+mod limits;
 #[cfg(test)]
 mod tests;

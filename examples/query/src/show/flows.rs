@@ -1,6 +1,7 @@
 //! The heaviest flows, with error bounds.
 
 use std::io::{self, Write as _};
+use std::ops::Range;
 
 use serde::Serialize;
 use sflow_metrics::{Timestamp, flow};
@@ -17,8 +18,43 @@ const MAX_BAR: usize = 20;
 struct Line<'a> {
     time: &'a str,
     flows: String,
-    #[serde(flatten)]
-    answer: flow::Answer,
+    /// In seconds since 1970.
+    window: Option<Range<f64>>,
+    keys: &'a [flow::Key],
+    rows: &'a [flow::Row],
+    total: f64,
+    total_sampling_error: f64,
+    total_rate_error: f64,
+    other: f64,
+    samples: u64,
+    tracked: usize,
+    evicted: u64,
+    unseen: f64,
+    unreported: f64,
+}
+
+impl<'a> Line<'a> {
+    fn new(time: &'a str, definition: &flow::Definition, answer: &'a flow::Answer) -> Self {
+        let window = answer.window.as_ref();
+        let seconds =
+            |window: &Range<Timestamp>| window.start.as_secs_f64()..window.end.as_secs_f64();
+        Self {
+            time,
+            flows: definition.to_string(),
+            window: window.map(seconds),
+            keys: &answer.keys,
+            rows: &answer.rows,
+            total: answer.total,
+            total_sampling_error: answer.total_sampling_error,
+            total_rate_error: answer.total_rate_error,
+            other: answer.other,
+            samples: answer.samples,
+            tracked: answer.tracked,
+            evicted: answer.evicted,
+            unseen: answer.unseen,
+            unreported: answer.unreported,
+        }
+    }
 }
 
 pub(super) fn write(
@@ -31,12 +67,7 @@ pub(super) fn write(
 ) -> anyhow::Result<()> {
     let answer = shared.flows(now, definition)?;
     if is_json {
-        let line = Line {
-            time: at,
-            flows: definition.to_string(),
-            answer,
-        };
-        return json(&line, out);
+        return json(&Line::new(at, definition, &answer), out);
     }
     let unit = unit(definition);
     let keys = answer.keys.iter().map(|key| key.name());

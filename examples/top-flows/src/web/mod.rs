@@ -18,15 +18,14 @@ mod parts;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderName, StatusCode};
@@ -35,11 +34,11 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
 use serde_json::json;
-use serve::{HostCheck, Json};
+use serve::Json;
 
 use crate::completion::Completion;
 use crate::matrix::{self, Matrix};
-use crate::model::{Busy, Client, Shared, Status};
+use crate::model::{Busy, Client, QUESTION_TIMEOUT, Shared, Status};
 use crate::once::{Document, MatrixDocument, SERVICES};
 use crate::picture::Picture;
 use crate::preset::Preset;
@@ -67,23 +66,10 @@ struct Inside {
 ///
 /// If it is neither; the error is a message for users.
 pub fn address(text: &str) -> Result<SocketAddr, &'static str> {
-    let port = text.strip_prefix(':').unwrap_or(text);
-    let bare = text
-        .strip_prefix('[')
-        .and_then(|text| text.strip_suffix(']'))
-        .unwrap_or(text);
-    if let Ok(address) = text.parse() {
-        Ok(address)
-    } else if let Ok(port) = port.parse() {
-        Ok(SocketAddr::new(DEFAULT.ip(), port))
-    } else if let Ok(address) = bare.parse() {
-        Ok(SocketAddr::new(address, DEFAULT.port()))
-    } else {
-        Err(
-            "expected a port, an address, or both, as in 8008 or 0.0.0.0:8008; \
-             put the capture before --web",
-        )
-    }
+    serve::listen_address(text, DEFAULT).ok_or(
+        "expected a port, an address, or both, as in 8008 or 0.0.0.0:8008; \
+         put the capture before --web",
+    )
 }
 
 impl Site {
@@ -127,22 +113,11 @@ pub fn serve(address: SocketAddr, site: Site) -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind(address).with_context(|| {
         format!("cannot serve the page on {address}: give --web another address")
     })?;
-    listener.set_nonblocking(true)?;
     let listening = listener.local_addr()?;
+    // An error cannot be reported later: the screen belongs to the terminal interface.
+    let ended = |_| {};
     let router = router(site);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let work = move || {
-        // An error cannot be reported here: the screen belongs to the terminal interface.
-        runtime
-            .block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener)?;
-                serve::serve(listener, router, std::future::pending()).await
-            })
-            .ok();
-    };
-    thread::Builder::new().name("page".to_owned()).spawn(work)?;
+    serve::serve_in_thread("page", listener, router, std::future::pending(), ended)?;
     Ok(listening)
 }
 
@@ -156,7 +131,7 @@ fn router(site: Site) -> Router {
         .route("/api/presets", get(get_presets))
         .fallback(not_found)
         .with_state(site);
-    serve::protect(router, HostCheck::default()).layer(middleware::from_fn(restrict))
+    serve::protect(router).layer(middleware::from_fn(restrict))
 }
 
 type Asking = Result<Query<Params>, QueryRejection>;
@@ -173,7 +148,7 @@ async fn show_page(State(site): State<Site>, params: Asking) -> Response {
     let (picture, status) = match (&asked.mistake, site.ask(&asked_for)) {
         (None, Ok(answered)) => answered,
         (None, Err(busy)) => {
-            return (StatusCode::SERVICE_UNAVAILABLE, format!("{busy}\n")).into_response();
+            return unavailable(QUESTION_TIMEOUT, format!("{busy}\n"));
         }
         (Some(_), _) => (None, site.0.model.lock().status.clone()),
     };
@@ -208,7 +183,7 @@ async fn get_flows(State(site): State<Site>, params: Asking) -> Response {
     match site.ask(&asked.question) {
         Ok((Some(picture), status)) => Json(Document::new(&picture, &status, true)).into_response(),
         Ok((None, status)) => waiting(&status),
-        Err(busy) => refusal(StatusCode::SERVICE_UNAVAILABLE, &busy.to_string()),
+        Err(busy) => unavailable(QUESTION_TIMEOUT, Json(json!({"error": busy.to_string()}))),
     }
 }
 
@@ -223,7 +198,7 @@ async fn get_matrix(State(site): State<Site>, params: Asking) -> Response {
             Json(MatrixDocument::new(&matrix, &status)).into_response()
         }
         Ok((None, status)) => waiting(&status),
-        Err(busy) => refusal(StatusCode::SERVICE_UNAVAILABLE, &busy.to_string()),
+        Err(busy) => unavailable(QUESTION_TIMEOUT, Json(json!({"error": busy.to_string()}))),
     }
 }
 
@@ -282,7 +257,13 @@ fn refusal(code: StatusCode, message: &str) -> Response {
 
 fn waiting(status: &Status) -> Response {
     let body = json!({"error": "no datagrams received yet", "stream": status});
-    (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+    unavailable(Duration::from_secs(2), Json(body))
+}
+
+/// A response to a request that may succeed after `retry`.
+fn unavailable(retry: Duration, body: impl IntoResponse) -> Response {
+    let retry = [(RETRY_AFTER, retry.as_secs().to_string())];
+    (StatusCode::SERVICE_UNAVAILABLE, retry, body).into_response()
 }
 
 async fn not_found() -> Response {
@@ -307,3 +288,6 @@ async fn restrict(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     (HEADERS, response).into_response()
 }
+
+#[cfg(test)]
+mod limits;

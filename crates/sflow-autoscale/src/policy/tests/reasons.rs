@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::policy::{HoldReason, HostLoad, Parts, Saturation, StayReason, SubjectKind};
+use crate::policy::{Beyond, HoldReason, HostLoad, Parts, Saturation, StayReason, SubjectKind};
 
 /// Reasons for holding machines.
 fn held() -> Vec<HoldReason> {
@@ -107,18 +107,18 @@ fn reasons() -> Vec<Reason> {
     let mut reasons: Vec<Reason> = obstacles().into_iter().map(Reason::Obstacle).collect();
     reasons.extend(held().into_iter().map(Reason::Machines));
     for parts in parts() {
-        reasons.push(Reason::Above {
+        reasons.push(Reason::Above(Beyond {
             metric: metric(),
             value: 104_250.0,
             limit: 100_000.0,
             parts: parts.clone(),
-        });
-        reasons.push(Reason::Below {
+        }));
+        reasons.push(Reason::Below(Beyond {
             metric: metric(),
             value: 0.0042,
             limit: 50_000.0,
             parts: parts.clone(),
-        });
+        }));
         for most in [75_000.0, 99_000.0] {
             reasons.push(Reason::Within {
                 metric: metric(),

@@ -85,7 +85,7 @@ pub(super) async fn list(
     let missing = Findings::of(&Facts::of_loop(&site.handle)).incomplete();
     let telemetry = site.handle.telemetry().lock();
     let mut agents: Vec<AgentStatus> = telemetry.registry().agents().collect();
-    let health = telemetry.registry().health();
+    let health = *telemetry.registry().health();
     let intake = telemetry.ingest_stats();
     drop(telemetry);
     agents.sort_unstable_by_key(|agent| agent.key);

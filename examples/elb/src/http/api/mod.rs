@@ -14,7 +14,7 @@ mod query;
 mod secret;
 mod services;
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
@@ -25,9 +25,6 @@ use serve::{Json, Problem, Work};
 
 use self::input::{Nothing, Params};
 use super::Site;
-
-/// Maximum size of a request body, in bytes.
-const BODY: usize = serve::BODY_BYTES;
 
 /// State of the API in addition to the loop.
 #[derive(Debug, Default)]
@@ -84,7 +81,6 @@ pub(super) fn router() -> Router<Site> {
         .merge(at(OWN_FORM))
         .route("/healthz", get(health::show_as_text))
         .route("/readyz", get(health::show_readiness_as_text))
-        .layer(DefaultBodyLimit::max(BODY))
 }
 
 /// Routes that may be delayed.

@@ -181,7 +181,7 @@ const OF_AGENT: &[Column<AgentStatus, u64>] = &[
 pub(super) fn agents(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let now = handle.now();
     let telemetry = handle.telemetry().lock();
-    let health = telemetry.registry().health();
+    let health = *telemetry.registry().health();
     let mut agents: Vec<AgentStatus> = telemetry.registry().agents().collect();
     let mut entities: BTreeMap<(String, String), u64> = BTreeMap::new();
     for entity in telemetry.registry().entities(now) {
