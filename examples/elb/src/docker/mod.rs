@@ -1,6 +1,6 @@
 //! Docker swarm, through the engine's HTTP API.
 //!
-//! A small client over hyper reads and writes. A typed client would lose fields of the service
+//! Reads and writes by the same HTTP client as hooks. A typed client would lose fields of the service
 //! specification that its model does not contain or encodes differently (health checks, for
 //! example), and swarm would then replace all tasks. Therefore an update takes the specification as
 //! received, changes one number and sends it back.
