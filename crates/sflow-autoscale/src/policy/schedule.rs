@@ -45,48 +45,38 @@ impl Schedule {
 
 /// Parses days: `mon-fri`, `sat,sun`, `daily`.
 pub fn days(text: &str) -> Option<Vec<Weekday>> {
-    const ALL: [(&str, Weekday); 7] = [
-        ("mon", Weekday::Monday),
-        ("tue", Weekday::Tuesday),
-        ("wed", Weekday::Wednesday),
-        ("thu", Weekday::Thursday),
-        ("fri", Weekday::Friday),
-        ("sat", Weekday::Saturday),
-        ("sun", Weekday::Sunday),
-    ];
-    let place = |word: &str| {
-        let word = word.trim().to_ascii_lowercase();
-        ALL.iter().position(|(name, _)| word == *name)
-    };
+    let week = || Weekday::Monday.cycle_forward().take(7);
     if text.trim().eq_ignore_ascii_case("daily") {
-        return Some(ALL.map(|(_, day)| day).to_vec());
+        return Some(week().collect());
     }
+    let day = |word: &str| week().find(|day| short_name(*day).eq_ignore_ascii_case(word.trim()));
     let mut days = Vec::new();
     for part in text.split(',') {
-        let (first, last) = match part.split_once('-') {
-            Some((first, last)) => (place(first)?, place(last)?),
-            None => (place(part)?, place(part)?),
-        };
-        let mut at = first;
-        loop {
-            if !days.contains(&ALL[at].1) {
-                days.push(ALL[at].1);
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (day(first)?, day(last)?);
+        for day in first.cycle_forward().take(7) {
+            if !days.contains(&day) {
+                days.push(day);
             }
-            if at == last {
+            if day == last {
                 break;
             }
-            at = (at + 1) % ALL.len();
         }
     }
     Some(days)
 }
 
+/// `mon`, `tue`, …
+fn short_name(day: Weekday) -> String {
+    let name = format!("{day:?}").to_ascii_lowercase();
+    name.chars().take(3).collect()
+}
+
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, day) in self.days.iter().enumerate() {
-            let name = format!("{day:?}").to_ascii_lowercase();
             let comma = if place == 0 { "" } else { "," };
-            write!(f, "{comma}{}", name.get(..3).unwrap_or(&name))?;
+            write!(f, "{comma}{}", short_name(*day))?;
         }
         let (from, to) = (self.from.strftime("%H:%M"), self.to.strftime("%H:%M"));
         write!(f, " {from}–{to} {}", self.zone.iana_name().unwrap_or("UTC"))

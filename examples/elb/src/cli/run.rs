@@ -76,14 +76,9 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
     let mut end = std::pin::pin!(super::end_requested());
     let mut reloads = Reloads::new(path)?;
     let docker = Docker::connect(&config.docker)?;
-    let mut asked = Docker::connect(&config.docker)?;
+    let mut events = Docker::events(&config.docker)?;
     // Telemetry and page start before a manager has answered.
-    tokio::spawn(async move {
-        match asked.version().await {
-            Ok(version) => info!(endpoint = asked.endpoint(), "Docker {version}"),
-            Err(error) => warn!("{error}; no decisions until a manager answers"),
-        }
-    });
+    tokio::spawn(log_version(Docker::connect(&config.docker)?));
     let mut balancer = Balancer::new(now(), docker, config.control, &config.services)?;
     balancer.discover(&config.discovery);
     balancer.keep(sflow_autoscale::node_pools::instance(now()), &config.pools)?;
@@ -98,11 +93,17 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
         .set_node_senders(config.collector.nodes.clone());
     let receiver = AsyncUdpReceiver::new(receiver)?;
     let mut receiving = tokio::spawn(receive(receiver, telemetry, config.collector.clone()));
+    if config.collector.agents.is_empty() {
+        warn!(
+            "collector.agents is empty: datagrams of every sender are accepted; set it to the \
+             addresses or networks of the agents"
+        );
+    }
+
     let access = Access {
         token: config.http.token.clone(),
         names: config.http.names.clone(),
     };
-
     let listener = TcpListener::bind(config.http.listen)
         .with_context(|| format!("cannot serve the page on {}", config.http.listen))?;
     let page = format!("http://{}/", listener.local_addr()?);
@@ -119,16 +120,6 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
     let site = Site::new(handle.clone()).with_access(access);
     let server = Server::start(listener, site)?;
 
-    let mut events = match Docker::events(&handle.config().lock().docker) {
-        Ok(events) => events,
-        Err(error) => return Err(error.into()),
-    };
-    if handle.config().lock().collector.agents.is_empty() {
-        warn!(
-            "collector.agents is empty: datagrams of every sender are accepted; set it to the \
-             addresses or networks of the agents"
-        );
-    }
     balancer.report_mode(now());
     let mut findings = FindingLog::default();
     let mut logged: Option<tokio::time::Instant> = None;
@@ -178,6 +169,13 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
     match tokio::time::timeout(CLIENTS, server.stop()).await {
         Ok(stopped) => Ok(stopped?),
         Err(_) => Ok(()),
+    }
+}
+
+async fn log_version(mut docker: Docker) {
+    match docker.version().await {
+        Ok(version) => info!(endpoint = docker.endpoint(), "Docker {version}"),
+        Err(error) => warn!("{error}; no decisions until a manager answers"),
     }
 }
 

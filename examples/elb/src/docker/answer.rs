@@ -39,7 +39,7 @@ impl Answer {
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        serde_json::from_slice(&self.body).map_err(|error| Failure::Unreadable {
+        serde_json::from_slice(&self.body).map_err(|error| Failure::InvalidAnswer {
             endpoint: self.endpoint.clone(),
             why: error.to_string(),
         })

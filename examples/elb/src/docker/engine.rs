@@ -21,7 +21,7 @@ use crate::client::{self, message};
 /// Maximum size of an answer that is not a list, in bytes.
 const OBJECT_BYTES: usize = 4 << 20;
 /// Number of received parts of a list that wait for the parser.
-const PARTS: usize = 4;
+const QUEUED_PARTS: usize = 4;
 
 /// One engine.
 #[derive(Debug)]
@@ -111,7 +111,7 @@ impl Engine {
     ) -> Result<T, Failure> {
         match tokio::time::timeout(self.timeout, exchange).await {
             Ok(result) => result,
-            Err(_) => Err(self.silent(format!("no answer within {:?}", self.timeout))),
+            Err(_) => Err(self.no_answer(format!("no answer within {:?}", self.timeout))),
         }
     }
 
@@ -123,11 +123,11 @@ impl Engine {
     ) -> Result<Response<Incoming>, Failure> {
         let request = client::request(method, &self.host, path);
         let request = request.body(Full::new(body));
-        let request = request.map_err(|error| self.silent(error.to_string()))?;
+        let request = request.map_err(|error| self.no_answer(error.to_string()))?;
         let stream = self.endpoint.connect(self.tls.as_ref()).await;
-        let stream = stream.map_err(|why| self.silent(why))?;
+        let stream = stream.map_err(|why| self.no_answer(why))?;
         let response = client::send(stream, request).await;
-        response.map_err(|error| self.silent(message(&error)))
+        response.map_err(|error| self.no_answer(message(&error)))
     }
 
     async fn receive(&self, response: Response<Incoming>) -> Result<Answer, Failure> {
@@ -145,12 +145,12 @@ impl Engine {
         if !response.status().is_success() {
             let status = response.status();
             return match self.receive(response).await {
-                Ok(_) => Err(self.unreadable(format!("status {status}"))),
+                Ok(_) => Err(self.invalid(format!("status {status}"))),
                 Err(failure) => Err(failure),
             };
         }
         let date = Answer::date_of(response.headers());
-        let (parts, received) = mpsc::channel(PARTS);
+        let (parts, received) = mpsc::channel(QUEUED_PARTS);
         let parsing = tokio::task::spawn_blocking(move || list::parse(received));
         let mut body = Limited::new(response.into_body(), LIST_BYTES);
         while let Some(frame) = body.frame().await {
@@ -165,28 +165,28 @@ impl Engine {
         drop(parts);
         let parsed = parsing
             .await
-            .map_err(|error| self.unreadable(error.to_string()))?;
-        let entries = parsed.map_err(|error| self.unreadable(error.to_string()))?;
+            .map_err(|error| self.invalid(error.to_string()))?;
+        let entries = parsed.map_err(|error| self.invalid(error.to_string()))?;
         Ok(List { entries, date })
     }
 
     /// A body that is incomplete, or longer than `limit` bytes.
     fn broken(&self, error: &(dyn Error + Send + Sync + 'static), limit: usize) -> Failure {
         match error.is::<LengthLimitError>() {
-            true => self.unreadable(format!("larger than {} MiB", limit >> 20)),
-            false => self.silent(message(error)),
+            true => self.invalid(format!("larger than {} MiB", limit >> 20)),
+            false => self.no_answer(message(error)),
         }
     }
 
-    fn unreadable(&self, why: String) -> Failure {
-        Failure::Unreadable {
+    fn invalid(&self, why: String) -> Failure {
+        Failure::InvalidAnswer {
             endpoint: self.name.clone(),
             why,
         }
     }
 
-    fn silent(&self, why: String) -> Failure {
-        Failure::Silent {
+    fn no_answer(&self, why: String) -> Failure {
+        Failure::NoAnswer {
             endpoint: self.name.clone(),
             why,
         }

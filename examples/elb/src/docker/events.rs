@@ -13,9 +13,9 @@ use tracing::debug;
 use super::engine::{Engine, with_filters};
 
 /// A stream without data for this time is considered broken.
-const SILENT: Duration = Duration::from_secs(300);
+const IDLE_LIMIT: Duration = Duration::from_secs(300);
 /// Initial and maximum time until the stream is requested again.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+const RETRY_DELAY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// Maximum length of a line, in bytes.
 const LINE: usize = 256 << 10;
 
@@ -37,7 +37,7 @@ impl Events {
 pub(super) fn listen(managers: Vec<Engine>) -> Events {
     let (sender, receiver) = watch::channel(0);
     tokio::spawn(async move {
-        let mut pause = PAUSE.0;
+        let mut pause = RETRY_DELAY.0;
         let mut turn = 0;
         while !sender.is_closed() && !managers.is_empty() {
             let manager = &managers[turn % managers.len()];
@@ -47,7 +47,7 @@ pub(super) fn listen(managers: Vec<Engine>) -> Events {
             };
             match has_event {
                 // The stream worked; it is requested again immediately.
-                Ok(true) => pause = PAUSE.0,
+                Ok(true) => pause = RETRY_DELAY.0,
                 Ok(false) => {}
                 Err(why) => {
                     debug!(manager = manager.name(), "no events: {why}");
@@ -58,7 +58,7 @@ pub(super) fn listen(managers: Vec<Engine>) -> Events {
                 () = tokio::time::sleep(pause) => {}
                 () = sender.closed() => return,
             }
-            pause = (pause * 2).min(PAUSE.1);
+            pause = (pause * 2).min(RETRY_DELAY.1);
         }
     });
     Events(receiver)
@@ -78,7 +78,7 @@ async fn follow(manager: &Engine, sender: &watch::Sender<u64>) -> Result<bool, S
     let mut line = 0;
     let mut has_event = false;
     loop {
-        let frame = tokio::time::timeout(SILENT, body.frame());
+        let frame = tokio::time::timeout(IDLE_LIMIT, body.frame());
         let Ok(Some(frame)) = frame.await else {
             return Ok(has_event);
         };

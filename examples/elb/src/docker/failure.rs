@@ -9,7 +9,7 @@ use crate::orchestrator::OrchestratorError;
 pub(crate) enum Failure {
     /// No answer.
     #[error("{endpoint}: {why}")]
-    Silent {
+    NoAnswer {
         /// The engine.
         endpoint: String,
         /// The cause.
@@ -27,7 +27,7 @@ pub(crate) enum Failure {
     },
     /// The answer is invalid.
     #[error("{endpoint}: invalid answer: {why}")]
-    Unreadable {
+    InvalidAnswer {
         /// The engine.
         endpoint: String,
         /// The problem.
@@ -49,12 +49,12 @@ const UNDECIDED: [&str; 5] = [
 
 impl Failure {
     /// Whether the failure is specific to the manager, so that another manager may succeed.
-    pub(super) fn is_of_the_manager(&self) -> bool {
+    pub(super) fn is_specific_to_manager(&self) -> bool {
         match self {
-            Self::Silent { .. } | Self::NoManager(_) => true,
+            Self::NoAnswer { .. } | Self::NoManager(_) => true,
             Self::Refusal { status: 503, .. } => true,
             Self::Refusal { message, .. } => UNDECIDED.iter().any(|word| message.contains(word)),
-            Self::Unreadable { .. } => false,
+            Self::InvalidAnswer { .. } => false,
         }
     }
 
@@ -73,7 +73,7 @@ impl From<Failure> for OrchestratorError {
     fn from(failure: Failure) -> Self {
         if failure.is_conflict() {
             Self::Conflict
-        } else if failure.is_of_the_manager() {
+        } else if failure.is_specific_to_manager() {
             Self::Unavailable(failure.to_string())
         } else {
             Self::Refused(failure.to_string())

@@ -1,6 +1,6 @@
 //! Docker swarm, through the engine's HTTP API.
 //!
-//! A small client over hyper reads and writes. A typed client would lose fields of the service
+//! Reads and writes by the same HTTP client as hooks. A typed client would lose fields of the service
 //! specification that its model does not contain or encodes differently (health checks, for
 //! example), and swarm would then replace all tasks. Therefore an update takes the specification as
 //! received, changes one number and sends it back.
@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tracing::{debug, info, warn};
 
 pub use self::about::{About, EngineVersion, Manager, Member};
@@ -42,7 +42,7 @@ pub(crate) use self::list::Entry;
 use self::list::List;
 use self::node::NodeAnswer;
 use self::service::ServiceAnswer;
-use self::task::{Failed, Place, TaskAnswer};
+use self::task::TaskAnswer;
 use self::tls::Tls;
 pub use self::tls::TlsFiles;
 use crate::orchestrator::{
@@ -148,10 +148,10 @@ impl Docker {
         let mut failures = Vec::new();
         for _ in 0..=self.other_managers.len() {
             match A::get(&self.manager, path).await {
-                Err(failure) if failure.is_of_the_manager() => {
+                Err(failure) if failure.is_specific_to_manager() => {
                     debug!("{failure}");
                     failures.push(failure.to_string());
-                    self.turn_to_the_next();
+                    self.use_next_manager();
                 }
                 answer => {
                     if !failures.is_empty() {
@@ -165,7 +165,7 @@ impl Docker {
         Err(Failure::NoManager(failures.join("; ")))
     }
 
-    fn turn_to_the_next(&mut self) {
+    fn use_next_manager(&mut self) {
         if let Some(next) = self.other_managers.pop_front() {
             self.other_managers
                 .push_back(std::mem::replace(&mut self.manager, next));
@@ -211,54 +211,32 @@ impl Docker {
             _ => json!({ "desired-state": states }),
         };
         let path = with_filters("/tasks", &filters);
-        let List {
-            entries: answers,
-            date: now,
-        } = self.ask::<List<TaskAnswer>>(&path).await?;
-        let mut failed: BTreeMap<Place, (u32, Failed)> = BTreeMap::new();
-        for (place, failure) in answers.iter().filter_map(|task| task.failed_lately(now)) {
-            match failed.get_mut(&place) {
-                Some((count, last)) => {
-                    *count += 1;
-                    if failure.age < last.age {
-                        *last = failure;
-                    }
-                }
-                None => {
-                    failed.insert(place, (1, failure));
-                }
-            }
+        let answers = self.ask(&path).await?;
+        Ok(task::by_service(answers, &names, &hostnames))
+    }
+
+    /// Sends a change to the manager that answered last.
+    async fn post(&mut self, path: &str, body: &Value) -> Result<Answer, Failure> {
+        let posted = self.manager.post(path, body).await;
+        if posted.as_ref().is_err_and(Failure::is_specific_to_manager) {
+            // It is unknown whether it was applied. The next reading shows it.
+            self.use_next_manager();
         }
-        let mut wanted: Vec<TaskAnswer> =
-            answers.into_iter().filter(TaskAnswer::is_wanted).collect();
-        wanted.sort_by(|a, b| a.place().cmp(&b.place()));
-        let mut tasks: BTreeMap<String, Vec<Task>> = BTreeMap::new();
-        for task in wanted {
-            let service = task.service().to_owned();
-            let Some(name) = names.get(service.as_str()) else {
-                continue;
-            };
-            let before = failed.get(&task.in_whose_place());
-            let mut task = task.into_task(name, &hostnames, now);
-            if let Some((failures, last)) = before {
-                task.failures = *failures;
-                task.error = task.error.or_else(|| last.why.clone());
-            }
-            tasks.entry(service).or_default().push(task);
-        }
-        Ok(tasks)
+        posted
     }
 
     /// Number of tasks by node id and service.
-    async fn crowds(&mut self) -> Result<BTreeMap<String, BTreeMap<ServiceId, u32>>, Failure> {
+    async fn tasks_by_node(
+        &mut self,
+    ) -> Result<BTreeMap<String, BTreeMap<ServiceId, u32>>, Failure> {
         // Reads all tasks: a task that is stopping is on its node until it has ended.
         let answers = self.ask::<List<TaskAnswer>>("/tasks").await?.entries;
-        let mut crowds: BTreeMap<String, BTreeMap<ServiceId, u32>> = BTreeMap::new();
-        for (service, node) in answers.into_iter().filter_map(TaskAnswer::into_whereabouts) {
-            let crowd = crowds.entry(node).or_default();
-            *crowd.entry(ServiceId(service)).or_default() += 1;
+        let mut tasks_by_node: BTreeMap<String, BTreeMap<ServiceId, u32>> = BTreeMap::new();
+        for (service, node) in answers.into_iter().filter_map(TaskAnswer::into_location) {
+            let tasks = tasks_by_node.entry(node).or_default();
+            *tasks.entry(ServiceId(service)).or_default() += 1;
         }
-        Ok(crowds)
+        Ok(tasks_by_node)
     }
 }
 
@@ -283,11 +261,11 @@ impl<T: Entry> Get for List<T> {
 }
 
 /// Attempts to read services whose set changes meanwhile.
-const READINGS: usize = 3;
+const READ_ATTEMPTS: usize = 3;
 
 impl Orchestrator for Docker {
     async fn services(&mut self, names: &[String]) -> Result<Vec<Service>, OrchestratorError> {
-        for _ in 0..READINGS {
+        for _ in 0..READ_ATTEMPTS {
             // An empty filter would match everything.
             let found = if names.is_empty() {
                 Vec::new()
@@ -332,17 +310,7 @@ impl Orchestrator for Docker {
             "{path}/update?version={}&registryAuthFrom=spec",
             update.version
         );
-        let answer = self
-            .manager
-            .post(&path, &update.spec)
-            .await
-            .map_err(|failure| {
-                if failure.is_of_the_manager() {
-                    // It is unknown whether it was applied. The next reading shows it.
-                    self.turn_to_the_next();
-                }
-                about(failure)
-            })?;
+        let answer = self.post(&path, &update.spec).await.map_err(about)?;
         for warning in update::warnings(&answer) {
             warn!(service = service.name, "warning of the engine: {warning}");
         }
@@ -370,7 +338,7 @@ impl Orchestrator for Docker {
         let nodes = self.ask::<List<NodeAnswer>>("/nodes").await?.entries;
         let services = self.ask::<List<ServiceAnswer>>("/services").await?.entries;
         // Read last: tasks that were placed meanwhile are on the nodes already read.
-        let mut crowds = self.crowds().await?;
+        let mut tasks_by_node = self.tasks_by_node().await?;
         self.nodes = nodes.iter().map(NodeAnswer::addresses).collect();
         self.down = nodes.iter().filter_map(NodeAnswer::down).collect();
         let nodes = nodes.into_iter();
@@ -378,7 +346,7 @@ impl Orchestrator for Docker {
         Ok(Census {
             nodes: nodes
                 .map(|node| {
-                    let tasks = crowds.remove(node.id()).unwrap_or_default();
+                    let tasks = tasks_by_node.remove(node.id()).unwrap_or_default();
                     node.into_node(tasks)
                 })
                 .collect(),
@@ -398,12 +366,7 @@ impl Orchestrator for Docker {
             return Ok(());
         };
         let path = format!("{path}/update?version={}", node.version);
-        let posted = self.manager.post(&path, &spec).await;
-        if posted.as_ref().is_err_and(Failure::is_of_the_manager) {
-            // It is unknown whether it was applied. The next reading shows it.
-            self.turn_to_the_next();
-        }
-        posted?;
+        self.post(&path, &spec).await?;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::list::Entry;
+use super::list::{Entry, List};
 use crate::orchestrator::{Task, TaskState};
 
 /// A task as returned by the engine.
@@ -42,20 +42,47 @@ struct ContainerStatus {
 
 impl Entry for TaskAnswer {}
 
+/// The tasks that run or are starting, by the id of their service and in the order of their slots.
+/// A task has the number of recent failures in its slot. Services and nodes are named by id.
+pub(super) fn by_service(
+    list: List<TaskAnswer>,
+    services: &BTreeMap<&str, &str>,
+    hostnames: &BTreeMap<String, String>,
+) -> BTreeMap<String, Vec<Task>> {
+    let (mut answers, now) = (list.entries, list.date);
+    let mut failures: BTreeMap<SlotKey, Vec<(Duration, Option<String>)>> = BTreeMap::new();
+    for answer in &answers {
+        let age = age(answer.status.timestamp.as_deref(), now);
+        if matches!(answer.status.state.as_str(), "failed" | "rejected") && age <= RECENT {
+            let error = answer.status.err.clone();
+            let in_slot = failures.entry(answer.slot_key()).or_default();
+            in_slot.push((age, error.filter(|error| !error.is_empty())));
+        }
+    }
+    answers.retain(TaskAnswer::is_wanted);
+    answers.sort_by(|a, b| (a.slot, &a.id).cmp(&(b.slot, &b.id)));
+    let mut tasks: BTreeMap<String, Vec<Task>> = BTreeMap::new();
+    for answer in answers {
+        let Some(name) = services.get(answer.service_id.as_str()) else {
+            continue;
+        };
+        let in_slot = failures
+            .get(&answer.slot_key())
+            .map_or(&[][..], Vec::as_slice);
+        let last = in_slot.iter().min_by_key(|(age, _)| *age);
+        let service = answer.service_id.clone();
+        let mut task = answer.into_task(name, hostnames, now);
+        task.failures = u32::try_from(in_slot.len()).unwrap_or(u32::MAX);
+        task.error = task.error.or_else(|| last?.1.clone());
+        tasks.entry(service).or_default().push(task);
+    }
+    tasks
+}
+
 impl TaskAnswer {
-    /// Id of its service.
-    pub(super) fn service(&self) -> &str {
-        &self.service_id
-    }
-
-    /// Slot (or node) and id, for sorting.
-    pub(super) fn place(&self) -> (Option<u64>, &str) {
-        (self.slot, &self.id)
-    }
-
     /// Service and node, if the task occupies a node. A task that is stopping occupies its node
     /// until it has ended.
-    pub(super) fn into_whereabouts(self) -> Option<(String, String)> {
+    pub(super) fn into_location(self) -> Option<(String, String)> {
         let is_there = match state_of(&self.status.state) {
             TaskState::Running => true,
             TaskState::Pending => self.is_wanted(),
@@ -67,27 +94,16 @@ impl TaskAnswer {
     }
 
     /// Whether it runs or is starting.
-    pub(super) fn is_wanted(&self) -> bool {
+    fn is_wanted(&self) -> bool {
         matches!(
             self.desired_state.as_deref(),
             None | Some("running" | "ready")
         )
     }
 
-    /// Slot, time and cause of a failure, if it is recent by this clock.
-    pub(super) fn failed_lately(&self, now: Option<Timestamp>) -> Option<(Place, Failed)> {
-        let is_failed = matches!(self.status.state.as_str(), "failed" | "rejected");
-        let age = age(self.status.timestamp.as_deref(), now);
-        let failed = Failed {
-            age,
-            why: self.status.err.clone().filter(|why| !why.is_empty()),
-        };
-        (is_failed && age <= LATELY).then(|| (self.in_whose_place(), failed))
-    }
-
     /// The slot that it shares with its predecessors and successors.
-    pub(super) fn in_whose_place(&self) -> Place {
-        Place {
+    fn slot_key(&self) -> SlotKey {
+        SlotKey {
             service: self.service_id.clone(),
             slot: self.slot,
             node: self
@@ -98,7 +114,7 @@ impl TaskAnswer {
     }
 
     /// The task of the service with this name, at this time of the engine's clock.
-    pub(super) fn into_task(
+    fn into_task(
         self,
         service: &str,
         hostnames: &BTreeMap<String, String>,
@@ -128,23 +144,14 @@ impl TaskAnswer {
 
 /// Slot of a replicated service, or node of a global one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+struct SlotKey {
     service: String,
     slot: Option<u64>,
     node: Option<String>,
 }
 
-/// A failed task.
-#[derive(Clone, Debug)]
-pub(super) struct Failed {
-    /// Time since the failure.
-    pub(super) age: Duration,
-    /// Error message of the engine.
-    pub(super) why: Option<String>,
-}
-
 /// Older failures are ignored.
-const LATELY: Duration = Duration::from_secs(600);
+const RECENT: Duration = Duration::from_secs(600);
 
 /// First half of a container's id.
 fn uuid(id: &str) -> Option<[u8; 16]> {
