@@ -409,7 +409,7 @@ async fn d19_highest_priority_is_served_first() {
     let round = balancer.round(at(0)).await;
     let waiting = round.decisions.iter().filter(|decided| {
         let text = decided.decision.to_string();
-        text.contains("it waits its turn: at most 20 changes a minute")
+        text.contains("deferred: at most 20 changes per minute")
     });
     assert_eq!(waiting.count(), 80);
     let made = balancer.orchestrator_mut().made.clone();

@@ -89,7 +89,7 @@ async fn d19_hundred_growing_services_are_served_by_priority_and_need() {
         }
         for decided in balancer.round(now).await.decisions {
             let reason = decided.decision.to_string();
-            waited += u32::from(reason.contains("it waits its turn"));
+            waited += u32::from(reason.contains("deferred: at most"));
             if decided.outcome == Outcome::Done {
                 assert!(
                     decided.decision.result > decided.decision.replicas,

@@ -141,7 +141,7 @@ async fn lost_machine_is_replaced_and_no_other_leaves() {
     );
     let mut world = World::new(&scenario, |pool| pool.settings.min = 5);
     // Four machines are left of five.
-    let is_ordered = |world: &World| world.has_happened("one more machine is ordered");
+    let is_ordered = |world: &World| world.has_happened("a machine is ordered");
     assert!(world.until(300, is_ordered).await, "{:?}", world.events());
     let has_joined = |world: &World| world.has_happened("has joined");
     assert!(world.until(200, has_joined).await);

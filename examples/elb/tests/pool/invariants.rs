@@ -127,7 +127,7 @@ async fn live_through(story: Story) -> Result<(), TestCaseError> {
         before = status;
     }
     for event in world.events() {
-        if event.contains("another one has come") {
+        if event.contains("its replacement has joined") {
             ever_replaced += 1;
         }
     }
