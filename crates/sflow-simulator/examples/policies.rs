@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let outcome = Experiment::new(scenario.clone(), services).run(1)?;
         let trace = &outcome.services[0].trace;
         println!(
-            "{name:<15} overloaded for {:>4} s, {:>5} replica-seconds, {:>2} changes",
+            "{name:<14} {:>5.1} s overloaded, {:.0} replica-seconds, {} changes",
             trace.overload_seconds(100.0), // requests/s that a replica can serve
             trace.replica_seconds(),
             trace.changes().count(),
