@@ -45,6 +45,14 @@ fn healthy_cluster_is_reported_early() {
     ] {
         assert!(ids.contains(&expected), "missing {expected} in {output}");
     }
+    // A kind is named as in the API; its id is as in earlier versions.
+    let mut findings = report["findings"].as_array().unwrap().iter();
+    let unrestricted = findings.find(|finding| finding["kind"] == "any_sender");
+    assert_eq!(
+        unrestricted.map(id),
+        Some("agents-unrestricted"),
+        "{output}"
+    );
     // The check was too short to measure polling intervals.
     assert!(!ids.contains(&"polling-slow"), "{output}");
 }

@@ -439,7 +439,7 @@ mod tests {
         ];
         for (place, bytes) in inputs.iter().enumerate() {
             let now = Timestamp::from_secs(1_000 + u64::try_from(place).unwrap());
-            telemetry.receive(now, source, bytes);
+            assert_eq!(telemetry.receive(now, source, bytes), None);
         }
         let refused = telemetry.ingest_stats().refused;
         let expected = [

@@ -1,5 +1,6 @@
 //! Reading services, decisions, agents, events and readiness.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -122,6 +123,20 @@ async fn missing_telemetry_is_in_api_and_metrics() {
     assert!(text.contains("no data for 1:"), "{text}");
     let metrics = world.get("/metrics").await.body;
     assert!(metrics.contains("elb_missing{what=\"silent_agent\"} 3.0\n"));
+    // The description of the API lists the same kinds as the metrics.
+    let description = world.json("/api/v1/openapi.json").await;
+    let kinds = &description["components"]["schemas"]["Missing"]["properties"]["what"]["enum"];
+    let described: BTreeSet<&str> = kinds
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let exported = metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix("elb_missing{what=\""));
+    let exported: BTreeSet<&str> = exported.filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(described, exported);
 }
 
 #[tokio::test]

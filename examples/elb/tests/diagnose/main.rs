@@ -9,7 +9,7 @@ mod pools;
 mod services;
 mod telemetry;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -386,6 +386,42 @@ fn single_fault_has_no_unrelated_findings() {
             );
         }
     }
+}
+
+#[test]
+fn each_kind_of_the_api_has_a_fault_and_its_fields() {
+    let fields = |kind: &str| -> &[&str] {
+        match kind {
+            "agent_contested" | "agent_restarts" => &["agent"],
+            "agent_lossy" => &["agent", "loss"],
+            "any_sender" => &["line"],
+            "foreign_sender" => &["addresses", "is_reported", "node", "senders"],
+            "host_twice" => &["host"],
+            "host_without_containers" => &["host", "tasks"],
+            "metric_partial" | "metric_unknown" => &["metric", "service"],
+            "no_agent" => &["port"],
+            "no_packet_samples" => &[],
+            "node_contested" => &["node", "senders"],
+            "node_without_agent" => &["node", "tasks"],
+            "sender_refused" => &["is_all", "line", "senders", "shared"],
+            "service_unseen" => &["running", "seen", "service"],
+            "shared_sender" => &["nodes", "sender"],
+            "silent_agent" => &["age", "agent", "host"],
+            other => panic!("unexpected kind {other}"),
+        }
+    };
+    let mut kinds = BTreeSet::from(["more"]);
+    for (fault, ..) in CASES.concat() {
+        let mut facts = healthy();
+        fault(&mut facts);
+        for finding in Findings::of(&facts).incomplete() {
+            let found: Vec<&str> = finding.details.keys().copied().collect();
+            assert_eq!(found, fields(finding.kind), "{finding}");
+            kinds.insert(finding.kind);
+        }
+    }
+    let known: BTreeSet<&str> = Findings::default().counts().into_keys().collect();
+    assert_eq!(kinds, known);
 }
 
 #[test]
