@@ -11,8 +11,10 @@ use super::settings::Mode;
 ///
 /// Log, page, JSON and tests use this one value.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Decision {
     /// The time of the decision.
+    #[cfg_attr(feature = "utoipa", schema(value_type = u64))]
     pub time: Timestamp,
     /// The service or pool.
     #[serde(flatten)]
@@ -33,11 +35,13 @@ pub struct Decision {
     /// Replicas decided.
     pub result: u32,
     /// The earliest time of the next change, as far as it is known.
+    #[cfg_attr(feature = "utoipa", schema(value_type = Option<u64>))]
     pub next_change: Option<Timestamp>,
 }
 
 /// The subject of a decision: a service or a pool of nodes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Subject {
     /// Whether it is a service or a pool.
     pub kind: SubjectKind,
@@ -66,6 +70,7 @@ impl Subject {
 
 /// The kind of a subject.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SubjectKind {
     /// A service, whose replicas are tasks.
@@ -168,6 +173,7 @@ impl fmt::Display for Decision {
 
 /// One step of the pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Step {
     /// The stage of the pipeline.
     pub stage: Stage,
@@ -182,6 +188,7 @@ pub struct Step {
 
 /// The stages of the pipeline, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// Obstacles, and changes by others.
