@@ -6,7 +6,7 @@ use sflow_metrics::Timestamp;
 
 use crate::balancer::Balancer;
 use crate::config::{Config, ControlSettings, Pool, ServiceSettings};
-use crate::policy::{Mode, SubjectKind};
+use crate::policy::{Mode, Subject, SubjectKind};
 use crate::simulator::{Scenario, Simulation, Truth};
 use crate::view::Point;
 use sflow_autoscale::node_pools::PoolEvent;
@@ -139,7 +139,7 @@ pub async fn run(
     let pool = pool.and_then(|pool| {
         let status = balancer.status().lock();
         Some(PoolOutcome {
-            past: status.pool_history(&pool.name),
+            past: status.points(&Subject::pool(&pool.name)),
             status: status.pool(&pool.name)?.clone(),
             pool,
             events,

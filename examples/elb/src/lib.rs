@@ -25,7 +25,6 @@ pub mod experiment;
 pub mod format;
 pub mod handle;
 pub mod http;
-pub mod latency;
 mod notices;
 pub mod pool;
 pub mod replay;
@@ -33,8 +32,8 @@ pub mod shared;
 pub mod simulator;
 pub mod status;
 pub mod terminal;
-pub mod view;
 
+pub use self::status::view;
 pub use sflow_autoscale::{orchestrator, policy};
 
 /// The README of the repository, whose examples are tested as doctests.

@@ -219,8 +219,7 @@ fn readme_commands_exist() {
 
 #[test]
 fn readme_paths_and_metrics_exist() {
-    let document = fs::read_to_string(source("web/openapi.json")).unwrap();
-    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    let document: serde_json::Value = serde_json::from_str(elb::http::openapi()).unwrap();
     let paths: Vec<&str> = document["paths"]
         .as_object()
         .unwrap()
@@ -235,7 +234,7 @@ fn readme_paths_and_metrics_exist() {
         let general = general.replace("/pools/workers", "/pools/{name}");
         assert!(paths.contains(&general.as_str()), "{path}");
     }
-    let metrics: String = fs::read_dir(source("web/metrics"))
+    let metrics: String = fs::read_dir(source("http/openmetrics"))
         .unwrap()
         .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
         .collect();

@@ -15,7 +15,7 @@ const HOST_NETWORK: &str = "A proxy (docker-proxy), NAT or a relay replaces the 
                             compose.yaml); if that is not possible";
 
 /// Incomplete data: an agent, node, service or metric without telemetry.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", tag = "what")]
 #[non_exhaustive]
 pub enum Gap {
@@ -61,6 +61,7 @@ pub enum Gap {
         /// The senders.
         senders: Vec<String>,
         /// Addresses of the node according to the orchestrator.
+        #[schema(value_type = Vec<String>)]
         addresses: Vec<IpAddr>,
         /// Whether an allowed agent reports the node.
         is_reported: bool,
@@ -68,6 +69,7 @@ pub enum Gap {
     /// A sender that is not allowed to report several nodes, for example behind NAT or a proxy.
     SharedSender {
         /// Address of the sender.
+        #[schema(value_type = String)]
         sender: IpAddr,
         /// Names of the nodes.
         nodes: Vec<String>,
@@ -75,8 +77,10 @@ pub enum Gap {
     /// Senders of sFlow datagrams that `collector.agents` does not allow.
     SenderRefused {
         /// Addresses of the senders.
+        #[schema(value_type = Vec<String>)]
         senders: Vec<IpAddr>,
         /// The sender that sends for several agents.
+        #[schema(value_type = Option<String>)]
         shared: Option<IpAddr>,
         /// Whether the datagrams of all agents are refused.
         is_all: bool,

@@ -56,7 +56,7 @@ async fn machine_steps_are_decisions_and_events() {
         .find(|it| it.ends_with("is drained: fewer are needed"));
     assert!(drained.is_some(), "{messages:?}");
     assert!(
-        messages.iter().any(|it| it.contains("is gone")),
+        messages.iter().any(|it| it.contains("has left")),
         "{messages:?}"
     );
     let decisions = world.json("/api/v1/decisions?pool=apache").await;

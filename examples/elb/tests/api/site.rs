@@ -72,6 +72,13 @@ impl World {
         Self::of(access, &scenario).await
     }
 
+    /// A service with this name.
+    pub(crate) async fn named(name: &str) -> Self {
+        let mut scenario = Scenario::named("article").unwrap();
+        name.clone_into(&mut scenario.cluster.services[0].name);
+        Self::of(Access::default(), &scenario).await
+    }
+
     /// A service with more load than it can carry at its maximum.
     pub(crate) async fn overloaded() -> Self {
         let mut scenario = Scenario::named("article").unwrap();
@@ -96,7 +103,8 @@ impl World {
     async fn of(access: Access, scenario: &Scenario) -> Self {
         let config = Config::article();
         let mut services: Vec<ServiceSettings> = config.services.clone();
-        for service in &mut services {
+        for (service, simulated) in services.iter_mut().zip(&scenario.cluster.services) {
+            simulated.name.clone_into(&mut service.name);
             service.settings.mode = Mode::Act;
         }
         let simulation = Simulation::new(scenario, 1, START).unwrap();

@@ -12,6 +12,7 @@ use sflow_metrics::{
     entity::Id as EntityId,
     query::{self, Expression, Group, Query, Summary},
 };
+use utoipa::ToSchema;
 
 use super::input::{Params, limit};
 use crate::http::Site;
@@ -23,14 +24,24 @@ use serve::{Problem, quoted};
 const LONGEST: usize = 2_000;
 const MOST_EXPRESSIONS: usize = 32;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
+    /// The query.
+    #[param(
+        min_length = 1,
+        max_length = 2000,
+        example = "avg:vir_cpu_cores{vir_host_name=apache.*} by host_name"
+    )]
     q: String,
+    /// Maximum number of groups; default 1000.
+    #[param(minimum = 1, maximum = 10000)]
     limit: Option<usize>,
 }
 
-#[derive(Serialize)]
+/// Result of a query.
+#[derive(Serialize, ToSchema)]
 pub(super) struct Answer {
     /// The parsed query as text.
     query: String,
@@ -42,32 +53,55 @@ pub(super) struct Answer {
     ungrouped: u64,
     /// Entities in groups beyond the limit.
     left_out: u64,
+    /// Note about the result.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     note: Option<&'static str>,
 }
 
-#[derive(Serialize)]
+/// Result for a group of entities.
+#[derive(Serialize, ToSchema)]
 struct OfGroup {
+    /// Common value of its entities; null without grouping.
     group: Option<Box<str>>,
+    /// One per expression.
     answers: Vec<OfExpression>,
 }
 
-/// Ages are in seconds.
-#[derive(Serialize)]
+/// Result of one expression; ages in seconds.
+#[derive(Serialize, ToSchema)]
 struct OfExpression {
     expression: String,
     unit: String,
+    /// Value; null if no entity contributed.
     value: Option<f64>,
+    /// Entities that contributed.
     contributing: usize,
+    /// Entities that match.
     matched: usize,
+    /// Matching entities within their warm-up time.
     warming: usize,
+    /// Matching entities without recent data.
     stale: usize,
+    /// Age of the newest value.
     newest: Option<f64>,
+    /// Age of the oldest value.
     oldest: Option<f64>,
+    /// For `min`, `max` and `any`: the entity with this value.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     winner: Option<String>,
 }
 
+/// Query the telemetry
+#[utoipa::path(
+    get,
+    path = "/api/v1/query",
+    operation_id = "query",
+    params(Wanted),
+    responses((status = 200, description = "Success.", body = Answer), (status = 408)),
+    security(("token" = []), ())
+)]
 pub(super) async fn answer(
     State(site): State<Site>,
     _: CostlyRead,

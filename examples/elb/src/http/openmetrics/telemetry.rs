@@ -1,12 +1,12 @@
 //! Metrics of received data.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use prometheus_client::encoding::DescriptorEncoder;
 use sflow_metrics::{AgentStatus, Health};
 
-use super::{Column, Labels, counter, counters, gauge, gauges, label};
+use super::{Encoder, flag};
 use crate::coverage::{Coverage, Gap};
 use crate::handle::Handle;
 use crate::view::Snapshot;
@@ -14,36 +14,10 @@ use crate::view::Snapshot;
 /// Maximum number of agents with separate series: those with the most datagrams.
 const AGENTS: usize = 1_000;
 
-pub(super) fn stream(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-    let intake = &snapshot.intake;
-    let alone = |count: u64| [(Labels::new(), count)];
-    counters(
-        encoder,
-        "elb_datagrams",
-        "Datagrams received",
-        alone(intake.datagrams),
-    )?;
-    counters(
-        encoder,
-        "elb_samples",
-        "Samples received",
-        alone(intake.samples),
-    )?;
-    let refused = intake.refused.iter();
-    let refused = refused.map(|(cause, count)| (vec![label("cause", cause)], *count));
-    counters(encoder, "elb_refused", "Ignored data by cause", refused)?;
-    let agents = [(Labels::new(), intake.agents as f64)];
-    gauges(encoder, "elb_agents", "Known agents", agents)?;
-    let elapsed = [(Labels::new(), snapshot.elapsed)];
-    gauges(
-        encoder,
-        "elb_running_seconds",
-        "Time since the start of the loop, in its own time",
-        elapsed,
-    )
-}
+/// Name of a metric, help text, and function that returns the value.
+type Column<T> = (&'static str, &'static str, fn(&T) -> u64);
 
-const OF_ALL: &[Column<Health, u64>] = &[
+const OF_ALL: &[Column<Health>] = &[
     ("elb_datagrams_lost", "Lost datagrams", |health| {
         health.datagrams_lost
     }),
@@ -146,7 +120,7 @@ const OF_ALL: &[Column<Health, u64>] = &[
     ),
 ];
 
-const OF_AGENT: &[Column<AgentStatus, u64>] = &[
+const OF_AGENT: &[Column<AgentStatus>] = &[
     (
         "elb_agent_datagrams",
         "Datagrams of an agent that were used",
@@ -177,89 +151,73 @@ const OF_AGENT: &[Column<AgentStatus, u64>] = &[
     }),
 ];
 
+pub(super) fn ingest(to: &Encoder<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let intake = &snapshot.intake;
+    to.counter("elb_datagrams", "Datagrams received", intake.datagrams)?;
+    to.counter("elb_samples", "Samples received", intake.samples)?;
+    let refused = intake.refused.iter();
+    let refused = refused.map(|(cause, count)| ([("cause", cause.clone())], *count));
+    to.counters("elb_refused", "Ignored data by cause", refused)?;
+    to.gauge("elb_agents", "Known agents", intake.agents as f64)?;
+    let help = "Time since the start of the loop, in its own time";
+    to.gauge("elb_running_seconds", help, snapshot.elapsed)
+}
+
 /// Metrics of agents and entities, and of data that the registry refused.
-pub(super) fn agents(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+pub(super) fn agents(to: &Encoder<'_>, handle: &Handle) -> fmt::Result {
     let now = handle.now();
     let telemetry = handle.telemetry().lock();
     let health = telemetry.registry().health();
     let mut agents: Vec<AgentStatus> = telemetry.registry().agents().collect();
-    let mut entities: BTreeMap<(String, String), u64> = BTreeMap::new();
+    let mut entities: BTreeMap<(String, String), u32> = BTreeMap::new();
     for entity in telemetry.registry().entities(now) {
         let kind = (entity.kind().to_string(), entity.lifecycle().to_string());
         *entities.entry(kind).or_default() += 1;
     }
     drop(telemetry);
     for (name, help, value) in OF_ALL {
-        counter(encoder, name, help, value(&health))?;
+        to.counter(name, help, value(&health))?;
     }
     let entities = entities.into_iter().map(|((kind, lifecycle), count)| {
-        let labels = vec![label("kind", &kind), label("lifecycle", &lifecycle)];
-        (labels, count as f64)
+        ([("kind", kind), ("lifecycle", lifecycle)], count.into())
     });
-    gauges(
-        encoder,
-        "elb_entities",
-        "Entities: hosts, containers, interfaces",
-        entities,
-    )?;
-
+    let help = "Entities: hosts, containers, interfaces";
+    to.gauges("elb_entities", help, entities)?;
     let silent = agents.iter().filter(|agent| agent.silent).count();
-    gauge(
-        encoder,
-        "elb_agents_silent",
-        "Agents that no longer report",
-        silent as f64,
-    )?;
-    agents.sort_unstable_by_key(|agent| (std::cmp::Reverse(agent.received), agent.key));
+    let help = "Agents that no longer report";
+    to.gauge("elb_agents_silent", help, silent as f64)?;
+    agents.sort_unstable_by_key(|agent| (Reverse(agent.received), agent.key));
     let left_out = agents.len().saturating_sub(AGENTS);
     agents.truncate(AGENTS);
-    gauge(
-        encoder,
-        "elb_agents_left_out",
-        "Agents without separate series",
-        left_out as f64,
-    )?;
-    let labels = |agent: &AgentStatus| vec![label("agent", &agent.key.to_string())];
+    let help = "Agents without separate series";
+    to.gauge("elb_agents_left_out", help, left_out as f64)?;
+    let labels = |agent: &AgentStatus| [("agent", agent.key.to_string())];
     for (name, help, value) in OF_AGENT {
-        let of_each = agents.iter().map(|agent| (labels(agent), value(agent)));
-        counters(encoder, name, help, of_each)?;
+        let each = agents.iter().map(|agent| (labels(agent), value(agent)));
+        to.counters(name, help, each)?;
     }
-    let flags: [Column<AgentStatus, bool>; 2] = [
-        ("elb_agent_up", "1 if an agent reports in time", |agent| {
-            !agent.silent
-        }),
-        (
-            "elb_agent_contested",
-            "1 if another sender or a second sequence of datagrams has the identity of an agent",
-            |agent| agent.contested || agent.doubtful,
-        ),
-    ];
-    for (name, help, value) in flags {
-        let of_each = agents.iter();
-        let of_each = of_each.map(|agent| (labels(agent), f64::from(u8::from(value(agent)))));
-        gauges(encoder, name, help, of_each)?;
-    }
+    let up = agents.iter();
+    let up = up.map(|agent| (labels(agent), flag(!agent.silent)));
+    to.gauges("elb_agent_up", "1 if an agent reports in time", up)?;
+    let contested = agents.iter().map(|agent| {
+        let is_contested = agent.contested || agent.doubtful;
+        (labels(agent), flag(is_contested))
+    });
+    let help = "1 if another sender or a second sequence of datagrams has the identity of an agent";
+    to.gauges("elb_agent_contested", help, contested)?;
     let mut missing: BTreeMap<&str, usize> = Gap::KINDS.map(|kind| (kind, 0)).into();
-    for lack in Coverage::of(handle).missing {
-        let count = match lack {
+    for gap in Coverage::of(handle).missing {
+        let count = match gap {
             Gap::More { count } => count,
             _ => 1,
         };
-        *missing.entry(lack.kind()).or_default() += count;
+        *missing.entry(gap.kind()).or_default() += count;
     }
     let missing = missing.into_iter();
-    gauges(
-        encoder,
-        "elb_missing",
-        "Incomplete data by kind",
-        missing.map(|(kind, count)| (vec![label("what", kind)], count as f64)),
-    )?;
+    let missing = missing.map(|(kind, count)| ([("what", kind.to_owned())], count as f64));
+    to.gauges("elb_missing", "Incomplete data by kind", missing)?;
     let ages = agents.iter();
     let ages = ages.map(|agent| (labels(agent), (now - agent.last_seen).as_secs_f64()));
-    gauges(
-        encoder,
-        "elb_agent_age_seconds",
-        "Time since the last datagram of an agent",
-        ages,
-    )
+    let help = "Time since the last datagram of an agent";
+    to.gauges("elb_agent_age_seconds", help, ages)
 }
