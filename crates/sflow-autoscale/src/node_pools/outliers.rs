@@ -70,7 +70,7 @@ pub enum PeerState {
         /// The reason.
         why: UnknownReason,
     },
-    /// An outlier, for less than [`PeerSettings::after`].
+    /// An outlier, but not for long enough to be poor.
     Suspect {
         /// When it became an outlier.
         #[cfg_attr(feature = "utoipa", schema(value_type = u64))]
@@ -78,7 +78,7 @@ pub enum PeerState {
         /// The value that differs.
         evidence: Evidence,
     },
-    /// An outlier for longer than that.
+    /// An outlier for a long time.
     Poor {
         /// When it became an outlier.
         #[cfg_attr(feature = "utoipa", schema(value_type = u64))]

@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
@@ -43,7 +44,6 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 pub use self::access::Access;
-use self::access::RefusalLog;
 use crate::charts;
 use crate::format::shortened;
 use crate::handle::Handle;
@@ -58,7 +58,8 @@ pub struct Site {
     access: Arc<Access>,
     hosts: HostCheck,
     limiter: RateLimiter,
-    refusals: Arc<RefusalLog>,
+    /// Time of the last logged refusal.
+    refused: Shared<Option<Instant>>,
     /// Number of responses by status.
     answers: Shared<BTreeMap<u16, u64>>,
     api: Arc<api::Own>,
@@ -72,7 +73,7 @@ impl Site {
             access: Arc::default(),
             hosts: HostCheck::default(),
             limiter: RateLimiter::default(),
-            refusals: Arc::default(),
+            refused: Shared::default(),
             answers: Shared::default(),
             api: Arc::default(),
         }
@@ -88,12 +89,7 @@ impl Site {
         }
     }
 
-    /// The current status of the loop.
-    fn snapshot(&self) -> Snapshot {
-        self.handle.snapshot()
-    }
-
-    /// The same, with at most `points` points of each service's history.
+    /// The current status of the loop, with at most `points` points of each service's history.
     fn glance(&self, points: usize) -> Snapshot {
         self.handle.glance(points)
     }
@@ -241,9 +237,8 @@ async fn show_chart(
     State(site): State<Site>,
     Extension(work): Extension<Work>,
     Path(file): Path<String>,
-) -> Response {
-    let drawn = work.run(move || draw_chart(&site, &file)).await;
-    drawn.unwrap_or_else(IntoResponse::into_response)
+) -> Result<Response, Problem> {
+    work.run(move || draw_chart(&site, &file)).await
 }
 
 fn draw_chart(site: &Site, file: &str) -> Response {
@@ -271,22 +266,17 @@ async fn show_metrics(
     State(site): State<Site>,
     Extension(work): Extension<Work>,
     headers: HeaderMap,
-) -> Response {
+) -> Result<Response, Problem> {
     let format = Format::of_request(&headers, Format::OpenMetrics);
-    let exposition = match work
+    let body = work
         .run(move || openmetrics::exposition(&site, format))
-        .await
-    {
-        Ok(exposition) => exposition,
-        Err(problem) => return problem.into_response(),
-    };
-    match exposition {
-        Ok(body) => {
-            let headers = [(CONTENT_TYPE, format.media_type()), (VARY, "accept")];
-            (headers, body).into_response()
-        }
-        Err(fmt::Error) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
+        .await?;
+    let headers = [(CONTENT_TYPE, format.media_type()), (VARY, "accept")];
+    let failed = |fmt::Error| StatusCode::INTERNAL_SERVER_ERROR;
+    Ok(body
+        .map(|body| (headers, body))
+        .map_err(failed)
+        .into_response())
 }
 
 async fn not_found(uri: Uri) -> Response {

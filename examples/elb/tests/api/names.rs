@@ -1,26 +1,9 @@
 //! Names come from the network and from labels: no response contains them unescaped.
 
-use elb::status::About;
-
 use crate::metrics::Exposition;
 use crate::site::World;
 
 const MINUTE: std::time::Duration = std::time::Duration::from_secs(60);
-
-impl World {
-    /// Shows this text as title and as description of the load.
-    fn describe(&self, text: &str) {
-        let mut status = self.handle.status().lock();
-        let now = status.now();
-        let about = About {
-            title: text.to_owned(),
-            load: Some(text.to_owned()),
-            speed: 10.0,
-            ..About::default()
-        };
-        status.set_context(now, about);
-    }
-}
 
 #[tokio::test]
 async fn metrics_escape_names() {

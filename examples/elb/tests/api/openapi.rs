@@ -145,6 +145,9 @@ async fn openapi_document_is_served_and_valid() {
     let world = World::new().await;
     let served = world.json("/api/v1/openapi.json").await;
     assert_eq!(served, *DOCUMENT);
+    for rust in ["::", "`None`", "[`"] {
+        assert!(!elb::http::openapi().contains(rust), "{rust}");
+    }
     let is_ref = |value: &Value| Some(value.get("$ref")?.as_str()?.to_owned());
     let document: &'static Value = &DOCUMENT;
     let mut waiting = vec![document];

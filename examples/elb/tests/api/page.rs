@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use elb::http;
-use elb::status::About;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -18,17 +17,8 @@ async fn page_shows_the_current_status() {
     assert!(page.contains("No data from any agent."), "{page}");
 
     world.pass(Duration::from_secs(120)).await;
-    let mut status = world.handle.status().lock();
-    let (now, about) = (status.now(), About::default());
-    let about = About {
-        title: "demo".to_owned(),
-        load: Some("simulated load: 750 kB/s".to_owned()),
-        speed: 10.0,
-        ..about
-    };
-    status.set_context(now, about);
-    let running = status.service("apache").unwrap().running.unwrap();
-    drop(status);
+    world.describe("simulated load: 750 kB/s");
+    let running = world.json("/api/v1/services/apache").await["running"].clone();
     let answer = world.get("/").await;
     let policy = answer.header("content-security-policy").unwrap();
     assert!(policy.starts_with("default-src 'none'"), "{policy}");

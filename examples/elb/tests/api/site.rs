@@ -10,6 +10,7 @@ use elb::handle::{Handle, Requests};
 use elb::http::{self, Access, Site};
 use elb::policy::Mode;
 use elb::simulator::{Scenario, Simulation};
+use elb::status::About;
 use sflow_metrics::Timestamp;
 use sflow_simulator::Workload;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -132,6 +133,19 @@ impl World {
             server,
             running,
         }
+    }
+
+    /// Shows this text as title and as description of the load.
+    pub(crate) fn describe(&self, text: &str) {
+        let mut status = self.handle.status().lock();
+        let now = status.now();
+        let about = About {
+            title: text.to_owned(),
+            load: Some(text.to_owned()),
+            speed: 10.0,
+            ..About::default()
+        };
+        status.set_context(now, about);
     }
 
     /// Ends the loop; the server continues.

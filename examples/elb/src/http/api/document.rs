@@ -107,7 +107,8 @@ pub(super) fn text(routes: &openapi::OpenApi) -> String {
                             elb runs on.",
         },
     });
-    document.to_string()
+    // Descriptions are comments of Rust types.
+    document.to_string().replace("`None`", "null")
 }
 
 /// Adds the error responses that follow from the kind of an operation. A handler lists only the

@@ -113,7 +113,7 @@ async fn show_snapshot(
     _: Params<Nothing>,
 ) -> Result<Response, Problem> {
     // Including the serialisation, which takes most of the time.
-    work.run(move || Json(site.snapshot()).into_response())
+    work.run(move || Json(site.handle.snapshot()).into_response())
         .await
 }
 

@@ -46,7 +46,7 @@ pub(super) struct Answer {
     /// The parsed query as text.
     query: String,
     /// One per group; without grouping, one without a name.
-    groups: Vec<OfGroup>,
+    groups: Vec<GroupAnswer>,
     /// Number of omitted groups.
     groups_left_out: usize,
     /// Matching entities that belong to no group.
@@ -61,16 +61,16 @@ pub(super) struct Answer {
 
 /// Result for a group of entities.
 #[derive(Serialize, ToSchema)]
-struct OfGroup {
+struct GroupAnswer {
     /// Common value of its entities; null without grouping.
     group: Option<Box<str>>,
     /// One per expression.
-    answers: Vec<OfExpression>,
+    answers: Vec<ExpressionAnswer>,
 }
 
 /// Result of one expression; ages in seconds.
 #[derive(Serialize, ToSchema)]
-struct OfExpression {
+struct ExpressionAnswer {
     expression: String,
     unit: String,
     /// Value; null if no entity contributed.
@@ -127,7 +127,7 @@ fn compute(site: &Site, wanted: &Wanted) -> Result<Answer, Problem> {
     let names = names(registry, now, &found.groups);
     drop(telemetry);
     let is_grouped = query.grouping().is_some();
-    let group = |group: Group| OfGroup {
+    let group = |group: Group| GroupAnswer {
         answers: answers(&query, &group.summaries, &names),
         group: is_grouped.then_some(group.name),
     };
@@ -194,10 +194,10 @@ fn answers(
     query: &Query,
     summaries: &[Summary],
     names: &HashMap<EntityId, String>,
-) -> Vec<OfExpression> {
+) -> Vec<ExpressionAnswer> {
     let pairs = query.expressions().iter().zip(summaries);
     pairs
-        .map(|(expression, summary)| OfExpression {
+        .map(|(expression, summary)| ExpressionAnswer {
             expression: expression.to_string(),
             unit: unit(expression),
             value: summary.value,

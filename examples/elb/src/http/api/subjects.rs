@@ -95,6 +95,7 @@ pub(super) struct SubjectMode {
 
 /// Name of a service or pool.
 #[derive(Serialize, ToSchema)]
+#[schema(as = SubjectName)]
 #[serde(rename_all = "snake_case")]
 enum Name {
     Service(String),
