@@ -14,142 +14,61 @@ use crate::view::Snapshot;
 /// Maximum number of agents with separate series: those with the most datagrams.
 const AGENTS: usize = 1_000;
 
-/// Name of a metric, help text, and function that returns the value.
-type Column<T> = (&'static str, &'static str, fn(&T) -> u64);
-
-const OF_ALL: &[Column<Health>] = &[
-    ("elb_datagrams_lost", "Lost datagrams", |health| {
-        health.datagrams_lost
-    }),
-    (
-        "elb_datagrams_reordered",
-        "Datagrams received after a newer one",
-        |health| health.datagrams_reordered,
-    ),
-    (
-        "elb_datagrams_repeated",
-        "Duplicate datagrams, which are ignored",
-        |health| health.datagrams_repeated,
-    ),
-    (
-        "elb_datagrams_late",
-        "Datagrams received too late to be used",
-        |health| health.datagrams_late,
-    ),
-    (
-        "elb_foreign_senders",
-        "Datagrams whose source address differs from the agent address they contain",
-        |health| health.foreign_senders,
-    ),
-    ("elb_agent_restarts", "Restarts of agents", |health| {
-        health.agent_restarts
-    }),
-    ("elb_counter_samples", "Counter samples", |health| {
-        health.counter_samples
-    }),
-    (
+/// Statistics of all agents together.
+fn registry(to: &Encoder<'_>, health: &Health) -> fmt::Result {
+    let help = "Lost datagrams";
+    to.counter("elb_datagrams_lost", help, health.datagrams_lost)?;
+    let help = "Datagrams received after a newer one";
+    to.counter("elb_datagrams_reordered", help, health.datagrams_reordered)?;
+    let help = "Duplicate datagrams, which are ignored";
+    to.counter("elb_datagrams_repeated", help, health.datagrams_repeated)?;
+    let help = "Datagrams received too late to be used";
+    to.counter("elb_datagrams_late", help, health.datagrams_late)?;
+    let help = "Datagrams whose source address differs from the agent address they contain";
+    to.counter("elb_foreign_senders", help, health.foreign_senders)?;
+    let help = "Restarts of agents";
+    to.counter("elb_agent_restarts", help, health.agent_restarts)?;
+    let help = "Counter samples";
+    to.counter("elb_counter_samples", help, health.counter_samples)?;
+    let help = "Lost counter samples";
+    to.counter(
         "elb_counter_samples_lost",
-        "Lost counter samples",
-        |health| health.counter_samples_lost,
-    ),
-    (
+        help,
+        health.counter_samples_lost,
+    )?;
+    let help = "Counter samples of data sources beyond a limit";
+    to.counter(
         "elb_counter_samples_refused",
-        "Counter samples of data sources beyond a limit",
-        |health| health.counter_samples_refused,
-    ),
-    ("elb_flow_samples", "Packet samples", |health| {
-        health.flow_samples
-    }),
-    ("elb_flow_samples_lost", "Lost packet samples", |health| {
-        health.flow_samples_lost
-    }),
-    (
-        "elb_unknown_samples",
-        "Samples of an unknown type",
-        |health| health.unknown_samples,
-    ),
-    (
-        "elb_unknown_records",
-        "Records of an unknown structure",
-        |health| health.unknown_records,
-    ),
-    (
-        "elb_counter_resets",
-        "Counters that decreased without a restart",
-        |health| health.counter_resets,
-    ),
-    (
-        "elb_counter_jumps",
-        "Counters that increased by more than is possible",
-        |health| health.counter_jumps,
-    ),
-    (
-        "elb_address_conflicts",
-        "Agents that use the address of another agent",
-        |health| health.address_conflicts,
-    ),
-    (
-        "elb_uuid_conflicts",
-        "Entities that use the UUID of another entity",
-        |health| health.uuid_conflicts,
-    ),
-    (
-        "elb_entities_gone",
-        "Entities removed because no data was received",
-        |health| health.gone,
-    ),
-    (
-        "elb_sources_evicted",
-        "Data sources removed because a limit was reached",
-        |health| health.sources_evicted,
-    ),
-    (
-        "elb_agents_evicted",
-        "Agents removed because a limit was reached",
-        |health| health.agents_evicted,
-    ),
-    (
-        "elb_events_dropped",
-        "Events removed early because the log was full",
-        |health| health.events_dropped,
-    ),
-    (
-        "elb_events_suppressed",
-        "Events dropped by the limit per agent",
-        |health| health.events_suppressed,
-    ),
-];
-
-const OF_AGENT: &[Column<AgentStatus>] = &[
-    (
-        "elb_agent_datagrams",
-        "Datagrams of an agent that were used",
-        |agent| agent.received,
-    ),
-    (
-        "elb_agent_datagrams_lost",
-        "Lost datagrams of an agent",
-        |agent| agent.lost,
-    ),
-    (
-        "elb_agent_samples",
-        "Counter samples of an agent",
-        |agent| agent.samples,
-    ),
-    (
-        "elb_agent_samples_lost",
-        "Lost counter samples of an agent",
-        |agent| agent.samples_lost,
-    ),
-    (
-        "elb_agent_datagrams_rejected",
-        "Datagrams that did not continue the sequence of an agent and were not used",
-        |agent| agent.rejected,
-    ),
-    ("elb_agent_own_restarts", "Restarts of an agent", |agent| {
-        agent.restarts
-    }),
-];
+        help,
+        health.counter_samples_refused,
+    )?;
+    let help = "Packet samples";
+    to.counter("elb_flow_samples", help, health.flow_samples)?;
+    let help = "Lost packet samples";
+    to.counter("elb_flow_samples_lost", help, health.flow_samples_lost)?;
+    let help = "Samples of an unknown type";
+    to.counter("elb_unknown_samples", help, health.unknown_samples)?;
+    let help = "Records of an unknown structure";
+    to.counter("elb_unknown_records", help, health.unknown_records)?;
+    let help = "Counters that decreased without a restart";
+    to.counter("elb_counter_resets", help, health.counter_resets)?;
+    let help = "Counters that increased by more than is possible";
+    to.counter("elb_counter_jumps", help, health.counter_jumps)?;
+    let help = "Agents that use the address of another agent";
+    to.counter("elb_address_conflicts", help, health.address_conflicts)?;
+    let help = "Entities that use the UUID of another entity";
+    to.counter("elb_uuid_conflicts", help, health.uuid_conflicts)?;
+    let help = "Entities removed because no data was received";
+    to.counter("elb_entities_gone", help, health.gone)?;
+    let help = "Data sources removed because a limit was reached";
+    to.counter("elb_sources_evicted", help, health.sources_evicted)?;
+    let help = "Agents removed because a limit was reached";
+    to.counter("elb_agents_evicted", help, health.agents_evicted)?;
+    let help = "Events removed early because the log was full";
+    to.counter("elb_events_dropped", help, health.events_dropped)?;
+    let help = "Events dropped by the limit per agent";
+    to.counter("elb_events_suppressed", help, health.events_suppressed)
+}
 
 pub(super) fn ingest(to: &Encoder<'_>, snapshot: &Snapshot) -> fmt::Result {
     let intake = &snapshot.intake;
@@ -175,9 +94,7 @@ pub(super) fn agents(to: &Encoder<'_>, handle: &Handle) -> fmt::Result {
         *entities.entry(kind).or_default() += 1;
     }
     drop(telemetry);
-    for (name, help, value) in OF_ALL {
-        to.counter(name, help, value(&health))?;
-    }
+    registry(to, &health)?;
     let entities = entities.into_iter().map(|((kind, lifecycle), count)| {
         ([("kind", kind), ("lifecycle", lifecycle)], count.into())
     });
@@ -192,10 +109,22 @@ pub(super) fn agents(to: &Encoder<'_>, handle: &Handle) -> fmt::Result {
     let help = "Agents without separate series";
     to.gauge("elb_agents_left_out", help, left_out as f64)?;
     let labels = |agent: &AgentStatus| [("agent", agent.key.to_string())];
-    for (name, help, value) in OF_AGENT {
+    let counters = |name: &str, help: &str, value: fn(&AgentStatus) -> u64| {
         let each = agents.iter().map(|agent| (labels(agent), value(agent)));
-        to.counters(name, help, each)?;
-    }
+        to.counters(name, help, each)
+    };
+    let help = "Datagrams of an agent that were used";
+    counters("elb_agent_datagrams", help, |agent| agent.received)?;
+    let help = "Lost datagrams of an agent";
+    counters("elb_agent_datagrams_lost", help, |agent| agent.lost)?;
+    let help = "Counter samples of an agent";
+    counters("elb_agent_samples", help, |agent| agent.samples)?;
+    let help = "Lost counter samples of an agent";
+    counters("elb_agent_samples_lost", help, |agent| agent.samples_lost)?;
+    let help = "Datagrams that did not continue the sequence of an agent and were not used";
+    counters("elb_agent_datagrams_rejected", help, |agent| agent.rejected)?;
+    let help = "Restarts of an agent";
+    counters("elb_agent_own_restarts", help, |agent| agent.restarts)?;
     let up = agents.iter();
     let up = up.map(|agent| (labels(agent), flag(!agent.silent)));
     to.gauges("elb_agent_up", "1 if an agent reports in time", up)?;
