@@ -44,6 +44,7 @@ impl fmt::Display for Problem {
 
 /// The kinds of problems: the label `reason` of the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ProblemReason {
     /// The orchestrator cannot be read.

@@ -13,7 +13,7 @@ use crate::handle::{Refusal, Request};
 use crate::hooks::Pools;
 use crate::notices;
 use crate::orchestrator::Orchestrator;
-use crate::policy::Mode;
+use crate::policy::{Mode, Subject, SubjectKind};
 use crate::shared::Shared;
 use crate::status::LoopStatus;
 use crate::view::{Point, Snapshot};
@@ -224,22 +224,7 @@ impl<O: Orchestrator> Balancer<O> {
     /// If the request cannot be applied; then nothing has changed.
     pub fn apply(&mut self, request: &Request) -> Result<(), Refusal> {
         match request {
-            Request::SetMode { service, mode } => {
-                if !self.controller.set_mode(service.as_deref(), *mode) {
-                    let service = service.clone().unwrap_or_default();
-                    return Err(Refusal::UnknownService(service));
-                }
-                let service = service.as_deref().unwrap_or("all services");
-                info!("mode {} for {service}", mode.name());
-            }
-            Request::SetPoolMode { pool, mode } => {
-                let pools = self.pools.as_mut();
-                match pools.and_then(|pools| pools.set_mode(pool, *mode)) {
-                    None => return Err(Refusal::UnknownPool(pool.clone())),
-                    Some(Err(why)) => return Err(Refusal::Impossible(why)),
-                    Some(Ok(())) => info!("mode {} for pool {pool}", mode.name()),
-                }
-            }
+            Request::SetMode { subject, mode } => self.set_mode(subject.as_ref(), *mode)?,
             Request::Configure(config) => {
                 if let Some(pools) = &mut self.pools {
                     let configured = pools.configure(&config.pools);
@@ -270,6 +255,34 @@ impl<O: Orchestrator> Balancer<O> {
         Ok(())
     }
 
+    /// Sets the mode of a service or pool, or of the loop.
+    fn set_mode(&mut self, subject: Option<&Subject>, mode: Mode) -> Result<(), Refusal> {
+        let set = match subject {
+            Some(Subject {
+                kind: SubjectKind::Pool,
+                name,
+            }) => {
+                let pools = self.pools.as_mut();
+                pools.and_then(|pools| pools.set_mode(name, mode))
+            }
+            _ => {
+                let service = subject.map(|subject| subject.name.as_str());
+                self.controller.set_mode(service, mode).then_some(Ok(()))
+            }
+        };
+        let unknown = || Refusal::Unknown(subject.cloned().unwrap_or_default());
+        set.ok_or_else(unknown)?.map_err(Refusal::Impossible)?;
+        match subject {
+            Some(Subject {
+                kind: SubjectKind::Pool,
+                name,
+            }) => info!("mode {} for pool {name}", mode.name()),
+            Some(service) => info!("mode {} for {}", mode.name(), service.name),
+            None => info!("mode {} for all services", mode.name()),
+        }
+        Ok(())
+    }
+
     /// The controller.
     pub const fn controller(&self) -> &Controller<O> {
         &self.controller
@@ -287,7 +300,7 @@ impl<O: Orchestrator> Balancer<O> {
 
     /// History of a service, oldest first.
     pub fn service_history(&self, service: &str) -> Vec<Point> {
-        self.status.lock().service_history(service)
+        self.status.lock().points(&Subject::service(service))
     }
 
     /// The current status for the terminal and the page.

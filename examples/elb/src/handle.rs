@@ -8,7 +8,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Config;
-use crate::policy::Mode;
+use crate::policy::{Mode, Subject};
 use crate::shared::Shared;
 use crate::status::LoopStatus;
 use crate::view::Snapshot;
@@ -35,17 +35,10 @@ pub struct Requests(mpsc::Receiver<(Request, oneshot::Sender<Result<(), Refusal>
 /// A request to the loop.
 #[derive(Clone, Debug)]
 pub enum Request {
-    /// Sets the mode of a service or of the loop.
+    /// Sets the mode of a service, a node pool or the loop.
     SetMode {
-        /// The service; `None` for the loop.
-        service: Option<String>,
-        /// The mode.
-        mode: Mode,
-    },
-    /// Sets the mode of a node pool.
-    SetPoolMode {
-        /// Name of the pool.
-        pool: String,
+        /// The service or pool; `None` for the loop.
+        subject: Option<Subject>,
         /// The mode.
         mode: Mode,
     },
@@ -56,12 +49,9 @@ pub enum Request {
 /// Why a request was not applied.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
-    /// The service is not managed.
-    #[error("service {0} is not managed")]
-    UnknownService(String),
-    /// The pool does not exist.
-    #[error("pool {0} does not exist")]
-    UnknownPool(String),
+    /// The service is not managed, or the pool does not exist.
+    #[error("service or pool {} does not exist", .0.name)]
+    Unknown(Subject),
     /// The change is invalid, or impossible while the loop runs.
     #[error("{0}")]
     Impossible(String),
@@ -156,7 +146,7 @@ impl Handle {
         let (answer, answered) = oneshot::channel();
         let configured = match &request {
             Request::Configure(config) => Some(config.clone()),
-            Request::SetMode { .. } | Request::SetPoolMode { .. } => None,
+            Request::SetMode { .. } => None,
         };
         let applied = async {
             let sent = self.requests.send((request, answer)).await;

@@ -25,15 +25,14 @@ pub mod format;
 pub mod handle;
 pub mod hooks;
 pub mod http;
-pub mod latency;
 mod notices;
 pub mod replay;
 pub mod shared;
 pub mod status;
 pub mod terminal;
 mod tls;
-pub mod view;
 
+pub use self::status::view;
 pub use sflow_autoscale::{orchestrator, policy};
 
 /// The README of the repository, whose examples are tested as doctests.

@@ -237,7 +237,7 @@ async fn b6_unread_sizes_are_unknown_and_not_zero() {
         sizes,
         [(None, None, 0), (Some(3), Some(3), 1), (None, None, 2)]
     );
-    let history = balancer.status().lock().service_history("apache");
+    let history = balancer.service_history("apache");
     assert_eq!((history[0].wanted, history[1].wanted), (3, 3));
 }
 

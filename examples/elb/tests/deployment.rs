@@ -219,8 +219,7 @@ fn readme_commands_exist() {
 
 #[test]
 fn readme_paths_and_metrics_exist() {
-    let document = fs::read_to_string(source("http/openapi.json")).unwrap();
-    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    let document: serde_json::Value = serde_json::from_str(elb::http::openapi()).unwrap();
     let paths: Vec<&str> = document["paths"]
         .as_object()
         .unwrap()

@@ -12,6 +12,7 @@ use crate::orchestrator::{Census, Demand, Node, Resources, Scaling, ServiceId};
 
 /// The number of machines of a pool that the services need at least.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct MinimumSize {
     /// Machines.
     pub machines: u32,

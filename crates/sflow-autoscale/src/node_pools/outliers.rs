@@ -60,6 +60,7 @@ pub struct PeerReading {
 
 /// The state of a host among its peers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "standing")]
 pub enum PeerState {
     /// Like its peers.
@@ -69,16 +70,18 @@ pub enum PeerState {
         /// The reason.
         why: UnknownReason,
     },
-    /// An outlier, for less than [`PeerSettings::after`].
+    /// An outlier, but not for long enough to be poor.
     Suspect {
         /// When it became an outlier.
+        #[cfg_attr(feature = "utoipa", schema(value_type = u64))]
         since: Timestamp,
         /// The value that differs.
         evidence: Evidence,
     },
-    /// An outlier for longer than that.
+    /// An outlier for a long time.
     Poor {
         /// When it became an outlier.
+        #[cfg_attr(feature = "utoipa", schema(value_type = u64))]
         since: Timestamp,
         /// The value that differs.
         evidence: Evidence,
@@ -87,6 +90,7 @@ pub enum PeerState {
 
 /// Why the state of a host is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum UnknownReason {
     /// Its agent does not report steal, or not any more the value that differed.
@@ -99,6 +103,7 @@ pub enum UnknownReason {
 
 /// The value of a host that differs from its peers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Evidence {
     /// The indicator.
     pub sign: Indicator,
@@ -110,6 +115,7 @@ pub struct Evidence {
 
 /// The indicators that are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Indicator {
     /// CPU steal in percent.
@@ -120,8 +126,10 @@ pub enum Indicator {
 
 /// A change of the state of a host.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct PeerEvent {
     /// When it changed.
+    #[cfg_attr(feature = "utoipa", schema(value_type = u64))]
     pub at: Timestamp,
     /// The name of the host.
     pub host: String,

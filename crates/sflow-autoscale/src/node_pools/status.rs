@@ -12,6 +12,7 @@ use crate::policy::{Band, Decision, HostLoad, Mode, StayReason};
 
 /// An order in progress.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct ActiveOrder {
     /// The key of the order.
     pub order: String,
@@ -20,6 +21,7 @@ pub struct ActiveOrder {
     /// The machine, as far as it is known.
     pub machine: Option<String>,
     /// When it was submitted.
+    #[cfg_attr(feature = "utoipa", schema(value_type = u64))]
     pub since: Timestamp,
     /// Whether the provider has promised to carry it out.
     pub is_promised: bool,
@@ -27,6 +29,7 @@ pub struct ActiveOrder {
 
 /// The status of a machine.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct MachineStatus {
     /// The name of the node.
     pub name: String,
@@ -47,6 +50,7 @@ pub struct MachineStatus {
 
 /// The state of a machine in the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MachineState {
     /// It takes tasks.
@@ -76,10 +80,12 @@ impl MachineState {
 
 /// An event in a pool.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct PoolEvent {
     /// The number of the event; it increases.
     pub id: u64,
     /// When it happened.
+    #[cfg_attr(feature = "utoipa", schema(value_type = u64))]
     pub at: Timestamp,
     /// What happened.
     #[serde(flatten)]
@@ -90,6 +96,7 @@ pub struct PoolEvent {
 
 /// The kinds of events of a pool.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "event", content = "about")]
 pub enum PoolEventKind {
     /// A step was taken.
@@ -102,6 +109,7 @@ pub enum PoolEventKind {
 
 /// The status of a pool after a round.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct PoolStatus {
     /// The name of the pool.
     pub name: String,

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// A step of a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "step")]
 pub enum MachineStep {
     /// Order a machine.
@@ -36,6 +37,7 @@ pub enum MachineStep {
 
 /// Why a machine is drained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DrainReason {
     /// The pool needs fewer.
@@ -56,6 +58,7 @@ impl DrainReason {
 
 /// The result of an earlier step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "note")]
 pub enum MachineNote {
     /// An ordered machine has joined.

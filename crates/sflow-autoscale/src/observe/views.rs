@@ -8,6 +8,7 @@ use crate::orchestrator::TaskState;
 
 /// Counts of received data.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct IngestStats {
     /// Datagrams received.
     pub datagrams: u64,
@@ -21,6 +22,7 @@ pub struct IngestStats {
 
 /// A container of a service, by the orchestrator and by telemetry.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct ContainerView {
     /// The name of the container.
     pub name: String,

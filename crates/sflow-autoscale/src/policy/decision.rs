@@ -12,8 +12,10 @@ use super::subject::Subject;
 ///
 /// Log, page, JSON and tests use this one value.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Decision {
     /// The time of the decision.
+    #[cfg_attr(feature = "utoipa", schema(value_type = u64))]
     pub time: Timestamp,
     /// The service or pool.
     #[serde(flatten)]
@@ -34,6 +36,7 @@ pub struct Decision {
     /// Replicas decided.
     pub result: u32,
     /// The earliest time of the next change, as far as it is known.
+    #[cfg_attr(feature = "utoipa", schema(value_type = Option<u64>))]
     pub next_change: Option<Timestamp>,
 }
 
@@ -130,6 +133,7 @@ impl fmt::Display for Decision {
 
 /// One step of the pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Step {
     /// The stage of the pipeline.
     pub stage: Stage,
@@ -144,6 +148,7 @@ pub struct Step {
 
 /// The stages of the pipeline, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// Obstacles, and changes by others.

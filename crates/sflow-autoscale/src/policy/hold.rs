@@ -6,6 +6,7 @@ use crate::format::span;
 
 /// Why a machine cannot be removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "stays")]
 pub enum StayReason {
     /// It is a manager of the cluster.
@@ -21,6 +22,7 @@ pub enum StayReason {
 
 /// Why the number of machines does not change as decided.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "held")]
 pub enum HoldReason {
     /// One machine leaves at a time.

@@ -34,6 +34,7 @@ pub struct Observation {
 
 /// The load of a host, in percent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct HostLoad {
     /// The name of the host.
     pub name: String,
@@ -69,6 +70,7 @@ impl HostLoad {
 
 /// A resource of a host that is used up.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Shortage {
     /// The quantity, in words.
     pub what: String,
@@ -99,6 +101,7 @@ impl Observation {
 
 /// A metric as mean per container.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Signal {
     /// The name of the metric.
     pub metric: String,
@@ -123,11 +126,13 @@ pub struct Signal {
     pub oldest: Option<f64>,
     /// The value by packet samples, which show a surge before counters do.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "utoipa", schema(nullable = false))]
     pub fast: Option<Fast>,
 }
 
 /// The present value of a metric by packet samples, corrected by earlier counters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Fast {
     /// The mean per running container.
     pub value: f64,
@@ -151,6 +156,7 @@ impl Signal {
 
 /// An obstacle to any change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "obstacle")]
 pub enum Obstacle {
     /// The service does not have a number of replicas that could be set.

@@ -5,6 +5,7 @@ use crate::format::quantity;
 
 /// The parts of the mean of a metric.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Parts {
     /// The unit of the mean, of its limits and of `measured`; empty for plain numbers.
     pub unit: String,
@@ -23,13 +24,16 @@ pub struct Parts {
     /// The value for the containers that were not measured: zero for growth, the target or the upper
     /// threshold for shrinking.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "utoipa", schema(nullable = false))]
     pub others: Option<f64>,
     /// The number of replicas when the load was measured, if it was smaller. The load counts for these
     /// only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "utoipa", schema(nullable = false))]
     pub shared_by: Option<u32>,
     /// The number of packet samples, if the mean is by packet samples.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "utoipa", schema(nullable = false))]
     pub samples: Option<u64>,
 }
 

@@ -6,6 +6,7 @@ use super::parts::Parts;
 
 /// The reason of a step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "reason")]
 #[non_exhaustive]
 pub enum Reason {
@@ -196,6 +197,7 @@ pub enum Reason {
 
 /// A metric beyond a threshold or target.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Beyond {
     /// The metric.
     pub metric: String,

@@ -32,6 +32,7 @@ pub struct Settings {
 
 /// Whether decisions are made, and whether they are carried out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Nothing is decided.
@@ -128,6 +129,7 @@ pub enum Rule {
 
 /// One metric of a rule with its limits, to be shown.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Band {
     /// The name of the metric.
     pub metric: String,

@@ -4,6 +4,7 @@ use crate::format::count;
 
 /// The subject of a decision: a service or a pool of nodes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Subject {
     /// Whether it is a service or a pool.
     pub kind: SubjectKind,
@@ -32,6 +33,7 @@ impl Subject {
 
 /// The kind of a subject.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SubjectKind {
     /// A service, whose replicas are tasks.

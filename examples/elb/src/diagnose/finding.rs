@@ -32,28 +32,6 @@ impl Level {
     }
 }
 
-/// Kinds of findings about missing or unusable data, which the API, the page and the metrics of a
-/// running loop contain.
-const INCOMPLETE: [&str; 18] = [
-    "agent_contested",
-    "agent_lossy",
-    "agent_restarts",
-    "any_sender",
-    "foreign_sender",
-    "host_twice",
-    "host_without_containers",
-    "metric_partial",
-    "metric_unknown",
-    MORE,
-    "no_agent",
-    "no_packet_samples",
-    "node_contested",
-    "node_without_agent",
-    "sender_refused",
-    "service_unseen",
-    "shared_sender",
-    "silent_agent",
-];
 /// Kind of the findings that count further ones of a kind.
 const MORE: &str = "more";
 
@@ -151,6 +129,29 @@ impl fmt::Display for Finding {
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
+    /// Kinds of findings about missing or unusable data, which the API, the page and the metrics of a
+    /// running loop contain.
+    pub const INCOMPLETE: [&str; 18] = [
+        "agent_contested",
+        "agent_lossy",
+        "agent_restarts",
+        "any_sender",
+        "foreign_sender",
+        "host_twice",
+        "host_without_containers",
+        "metric_partial",
+        "metric_unknown",
+        MORE,
+        "no_agent",
+        "no_packet_samples",
+        "node_contested",
+        "node_without_agent",
+        "sender_refused",
+        "service_unseen",
+        "shared_sender",
+        "silent_agent",
+    ];
+
     /// The findings.
     pub fn iter(&self) -> impl Iterator<Item = &Finding> {
         self.0.iter()
@@ -189,7 +190,7 @@ impl Findings {
 
     /// Number of findings about incomplete data by kind.
     pub fn counts(&self) -> BTreeMap<&'static str, usize> {
-        let mut counts = BTreeMap::from(INCOMPLETE.map(|kind| (kind, 0)));
+        let mut counts = BTreeMap::from(Self::INCOMPLETE.map(|kind| (kind, 0)));
         for finding in self.of_incomplete_data() {
             *counts.entry(finding.kind).or_default() += 1;
         }
@@ -198,7 +199,7 @@ impl Findings {
 
     fn of_incomplete_data(&self) -> impl Iterator<Item = &Finding> {
         self.iter()
-            .filter(|it| it.level > Level::Ok && INCOMPLETE.contains(&it.kind))
+            .filter(|it| it.level > Level::Ok && Self::INCOMPLETE.contains(&it.kind))
     }
 
     /// Starts findings about one subject, such as `service apache`.

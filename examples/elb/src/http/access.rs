@@ -6,7 +6,6 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::FromRequestParts;
@@ -84,19 +83,12 @@ impl FromRequestParts<Site> for CostlyRead {
     }
 }
 
-/// Time of the last logged refusal; one in ten seconds is logged.
-#[derive(Debug, Default)]
-pub(super) struct RefusalLog(Mutex<Option<Instant>>);
-
 impl Site {
+    /// Logs a refusal, at most one in ten seconds.
     fn log_refusal(&self, parts: &Parts) {
         const INTERVAL: Duration = Duration::from_secs(10);
 
-        let mut last = self
-            .refusals
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.refused.lock();
         if last.is_some_and(|last| last.elapsed() <= INTERVAL) {
             return;
         }

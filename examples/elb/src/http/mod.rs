@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
@@ -43,7 +44,6 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 pub use self::access::Access;
-use self::access::RefusalLog;
 use crate::charts;
 use crate::format::shortened;
 use crate::handle::Handle;
@@ -55,11 +55,11 @@ use crate::view::Snapshot;
 #[derive(Clone)]
 pub struct Site {
     handle: Handle,
-    show: Arc<dyn Fn(usize) -> Snapshot + Send + Sync>,
     access: Arc<Access>,
     hosts: HostCheck,
     limiter: RateLimiter,
-    refusals: Arc<RefusalLog>,
+    /// Time of the last logged refusal.
+    refused: Shared<Option<Instant>>,
     /// Number of responses by status.
     answers: Shared<BTreeMap<u16, u64>>,
     api: Arc<api::Own>,
@@ -68,14 +68,12 @@ pub struct Site {
 impl Site {
     /// A site for the loop of this handle. Only clients on this machine may write.
     pub fn new(handle: Handle) -> Self {
-        let shown = handle.clone();
         Self {
             handle,
-            show: Arc::new(move |points| shown.glance(points)),
             access: Arc::default(),
             hosts: HostCheck::default(),
             limiter: RateLimiter::default(),
-            refusals: Arc::default(),
+            refused: Shared::default(),
             answers: Shared::default(),
             api: Arc::default(),
         }
@@ -91,14 +89,9 @@ impl Site {
         }
     }
 
-    /// The current status of the loop.
-    fn snapshot(&self) -> Snapshot {
-        (self.show)(usize::MAX)
-    }
-
-    /// The same, with at most `points` points of each service's history.
+    /// The current status of the loop, with at most `points` points of each service's history.
     fn glance(&self, points: usize) -> Snapshot {
-        (self.show)(points)
+        self.handle.glance(points)
     }
 }
 
@@ -155,9 +148,9 @@ impl Server {
     }
 }
 
-/// Paths of the API as in its OpenAPI document.
-pub fn paths() -> impl Iterator<Item = &'static str> {
-    api::paths()
+/// The OpenAPI document of the API, as JSON.
+pub fn openapi() -> &'static str {
+    api::document()
 }
 
 /// The routes, to be combined with others. Writing requires the peer's address as
@@ -200,22 +193,19 @@ async fn show_page(
 }
 
 async fn show_service(State(site): State<Site>, Path(name): Path<String>) -> Response {
-    match pages::of_service(&site, &name) {
-        Some(page) => Html(page).into_response(),
-        None => {
-            let name = shortened(&name, 80);
-            let message = format!("Unknown service {name}; / lists the services.\n");
-            (StatusCode::NOT_FOUND, message).into_response()
-        }
-    }
+    page_or_unknown(pages::of_service(&site, &name), "service", &name)
 }
 
 async fn show_pool(State(site): State<Site>, Path(name): Path<String>) -> Response {
-    match pages::of_pool(&site, &name) {
+    page_or_unknown(pages::of_pool(&site, &name), "pool", &name)
+}
+
+fn page_or_unknown(page: Option<String>, kind: &str, name: &str) -> Response {
+    match page {
         Some(page) => Html(page).into_response(),
         None => {
-            let name = shortened(&name, 80);
-            let message = format!("Unknown pool {name}; / lists the pools.\n");
+            let name = shortened(name, 80);
+            let message = format!("Unknown {kind} {name}; / lists the {kind}s.\n");
             (StatusCode::NOT_FOUND, message).into_response()
         }
     }
@@ -230,62 +220,46 @@ async fn show_chart(
     State(site): State<Site>,
     Extension(work): Extension<Work>,
     Path(file): Path<String>,
-) -> Response {
-    let drawn = work.run(move || draw_chart(&site, &file)).await;
-    drawn.unwrap_or_else(IntoResponse::into_response)
+) -> Result<Response, Problem> {
+    work.run(move || draw_chart(&site, &file)).await
 }
 
 fn draw_chart(site: &Site, file: &str) -> Response {
-    let snapshot = site.snapshot();
+    let status = site.handle.status().lock();
     let name = file.strip_suffix(".svg");
-    let service = snapshot
-        .services
-        .iter()
-        .find(|service| Some(service.name.as_str()) == name);
-    match service {
-        Some(service) => {
-            let decisions = site
-                .handle
-                .status()
-                .lock()
-                .decisions(SubjectKind::Service, &service.name);
-            let live = charts::Live {
-                kind: SubjectKind::Service,
-                service,
-                decisions: &decisions,
-                began: snapshot.began,
-            };
-            let svg = live.file(charts::WIDE);
-            ([(CONTENT_TYPE, "image/svg+xml")], svg).into_response()
-        }
-        None => {
-            let file = shortened(file, 80);
-            let message = format!("Unknown chart {file}; charts are named SERVICE.svg.\n");
-            (StatusCode::NOT_FOUND, message).into_response()
-        }
-    }
+    let Some(service) = name.and_then(|name| status.view(name)) else {
+        let file = shortened(file, 80);
+        let message = format!("Unknown chart {file}; charts are named SERVICE.svg.\n");
+        return (StatusCode::NOT_FOUND, message).into_response();
+    };
+    let decisions = status.decisions(SubjectKind::Service, &service.name);
+    let began = status.began();
+    drop(status);
+    let live = charts::Live {
+        kind: SubjectKind::Service,
+        service: &service,
+        decisions: &decisions,
+        began,
+    };
+    let svg = live.file(charts::WIDE);
+    ([(CONTENT_TYPE, "image/svg+xml")], svg).into_response()
 }
 
 async fn show_metrics(
     State(site): State<Site>,
     Extension(work): Extension<Work>,
     headers: HeaderMap,
-) -> Response {
+) -> Result<Response, Problem> {
     let format = Format::of_request(&headers, Format::OpenMetrics);
-    let exposition = match work
+    let body = work
         .run(move || openmetrics::exposition(&site, format))
-        .await
-    {
-        Ok(exposition) => exposition,
-        Err(problem) => return problem.into_response(),
-    };
-    match exposition {
-        Ok(body) => {
-            let headers = [(CONTENT_TYPE, format.media_type()), (VARY, "accept")];
-            (headers, body).into_response()
-        }
-        Err(fmt::Error) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
+        .await?;
+    let headers = [(CONTENT_TYPE, format.media_type()), (VARY, "accept")];
+    let failed = |fmt::Error| StatusCode::INTERNAL_SERVER_ERROR;
+    Ok(body
+        .map(|body| (headers, body))
+        .map_err(failed)
+        .into_response())
 }
 
 async fn not_found(uri: Uri) -> Response {
@@ -337,6 +311,3 @@ async fn restrict(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     (HEADERS, response).into_response()
 }
-
-#[cfg(test)]
-mod tests;

@@ -15,7 +15,7 @@ use sflow_autoscale::node_pools::MachineStep;
 const DECISIONS: usize = 1_000;
 
 /// One decision of the history.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Entry {
     /// Sequence number.
     pub id: u64,

@@ -5,12 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::Serialize;
 use sflow_metrics::Timestamp;
 
-use super::{LoopStatus, News, POINTS};
-use crate::policy::Mode;
-use crate::view::{Point, PoolView};
-use sflow_autoscale::node_pools::MachineStep;
-use sflow_autoscale::node_pools::PoolRound;
-use sflow_autoscale::node_pools::{PoolEvent, PoolStatus, Reconciler};
+use super::view::{Point, PoolView};
+use super::{LoopStatus, News};
+use crate::policy::{Mode, Subject, SubjectKind};
+use sflow_autoscale::node_pools::{MachineStep, PoolEvent, PoolRound, PoolStatus, Reconciler};
 
 /// Counters of machine operations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -29,7 +27,6 @@ pub struct MachineTally {
 #[derive(Debug, Default)]
 pub(super) struct Pools {
     status: Vec<PoolStatus>,
-    past: BTreeMap<String, VecDeque<Point>>,
     events: BTreeMap<String, VecDeque<PoolEvent>>,
     tally: BTreeMap<String, MachineTally>,
     outcomes: BTreeMap<(String, &'static str), u64>,
@@ -61,11 +58,10 @@ impl LoopStatus {
         self.update_pools(now, mode, reconcilers);
         let at = self.seconds(now);
         for pool in &self.pools.status {
-            let past = self.pools.past.entry(pool.name.clone()).or_default();
-            if past.len() == POINTS {
-                past.pop_front();
-            }
-            past.push_back(point(pool, at));
+            let inputs = pool.last.as_ref().map_or(&[][..], |last| &last.inputs);
+            let point = Point::new(at, inputs, pool.desired(), pool.serving);
+            let points = self.points.entry(Subject::pool(&pool.name)).or_default();
+            points.push(Some(point), pool.signals.len(), inputs);
         }
         for reconciler in reconcilers {
             let name = reconciler.pool().name.clone();
@@ -87,7 +83,8 @@ impl LoopStatus {
                 .iter()
                 .any(|reconciler| reconciler.pool().name == *name)
         };
-        self.pools.past.retain(|name, _| is_known(name));
+        self.points
+            .retain(|subject, _| subject.kind != SubjectKind::Pool || is_known(&subject.name));
         self.pools.events.retain(|name, _| is_known(name));
     }
 
@@ -99,12 +96,6 @@ impl LoopStatus {
     /// Status of one pool.
     pub fn pool(&self, name: &str) -> Option<&PoolStatus> {
         self.pools.status.iter().find(|known| known.name == name)
-    }
-
-    /// History of a pool, oldest first.
-    pub fn pool_history(&self, pool: &str) -> Vec<Point> {
-        let past = self.pools.past.get(pool).into_iter().flatten();
-        past.copied().collect()
     }
 
     /// Events of a pool, oldest first.
@@ -137,23 +128,9 @@ impl LoopStatus {
         events.reverse();
         PoolView {
             status: pool.clone(),
-            past: super::thinned(self.pools.past.get(&pool.name), points),
+            past: self.thinned(&Subject::pool(&pool.name), points),
             events,
         }
-    }
-}
-
-/// The current point of a pool's history.
-fn point(pool: &PoolStatus, at: f64) -> Point {
-    let inputs = pool.last.as_ref().map(|decision| &decision.inputs);
-    let first = inputs.and_then(|inputs| inputs.first());
-    Point {
-        at,
-        load: first.and_then(|input| input.value),
-        least: first.and_then(|input| input.least).map(|load| load as f32),
-        most: first.and_then(|input| input.most).map(|load| load as f32),
-        wanted: pool.desired(),
-        running: pool.serving,
     }
 }
 

@@ -5,7 +5,9 @@ mod alerts;
 mod dashboard;
 mod metrics;
 mod misuse;
+mod names;
 mod openapi;
+mod page;
 mod pools;
 mod reading;
 #[path = "../support/simulated.rs"]

@@ -6,11 +6,11 @@ use std::time::Duration;
 use crate::site::World;
 
 /// The values of all series, by name and labels as written.
-struct Exposition(BTreeMap<String, f64>);
+pub(crate) struct Exposition(BTreeMap<String, f64>);
 
 impl Exposition {
     /// Parses an exposition; fails on input that Prometheus would reject.
-    fn read(text: &str) -> Self {
+    pub(crate) fn read(text: &str) -> Self {
         let lines = text.strip_suffix("# EOF\n").expect("an end");
         let (mut families, mut series) = (BTreeSet::new(), BTreeMap::new());
         let (mut name, mut kind) = (String::new(), String::new());
@@ -47,12 +47,12 @@ impl Exposition {
         Self(series)
     }
 
-    fn value(&self, series: &str) -> f64 {
+    pub(crate) fn value(&self, series: &str) -> f64 {
         let known = self.0.get(series).copied();
         known.unwrap_or_else(|| panic!("missing {series} in {:#?}", self.0.keys()))
     }
 
-    fn count(&self, begin: &str) -> usize {
+    pub(crate) fn count(&self, begin: &str) -> usize {
         self.0
             .keys()
             .filter(|series| series.starts_with(begin))
@@ -239,4 +239,24 @@ async fn hostile_names_are_escaped() {
         missing.header("content-type"),
         Some("application/problem+json")
     );
+}
+
+#[tokio::test]
+async fn metrics_have_the_format_that_the_client_accepts() {
+    let world = World::new().await;
+    world.pass(Duration::from_secs(60)).await;
+    let headers = [("Accept", "text/plain;version=0.0.4")];
+    let answer = world.ask("GET", "/metrics", &headers, "").await;
+    let media_type = answer.header("content-type").unwrap();
+    assert!(
+        media_type.starts_with("text/plain; version=0.0.4"),
+        "{answer:?}"
+    );
+    assert_eq!(answer.header("vary"), Some("accept"));
+    let body = &answer.body;
+    assert!(body.contains(" counter\nelb_datagrams_total{} "), "{body}");
+    assert!(body.contains("# TYPE elb_datagrams_total counter\n"));
+    assert!(body.contains("# HELP elb_datagrams_total "));
+    assert!(body.contains("# TYPE elb_replicas_wanted gauge\n"));
+    assert!(!body.contains("# EOF"));
 }

@@ -8,10 +8,8 @@ use serde_json::{Map, Value, json};
 
 use crate::site::{Answer, World};
 
-pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    let text = include_str!("../../src/http/openapi.json");
-    serde_json::from_str(text).expect("the document is JSON")
-});
+pub(crate) static DOCUMENT: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(elb::http::openapi()).expect("the document is JSON"));
 
 /// Fails unless the document allows this response to this request.
 pub(crate) fn check(method: &str, target: &str, answer: &Answer) {
@@ -95,7 +93,9 @@ fn validator(schema: &Value) -> Arc<Validator> {
     let mut known = KNOWN.lock().unwrap();
     let make = || {
         let mut components = DOCUMENT["components"].clone();
-        close(&mut components);
+        close_members(&mut components);
+        let mut schema = schema.clone();
+        close(&mut schema);
         let root = json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "allOf": [schema],
@@ -106,22 +106,36 @@ fn validator(schema: &Value) -> Arc<Validator> {
     Arc::clone(known.entry(schema.to_string()).or_insert_with(make))
 }
 
-/// Restricts objects to described members, unless the schema allows additional ones.
+/// Restricts an object to the members that its schema and the schemas that it refers to describe,
+/// unless they allow additional ones.
 fn close(schema: &mut Value) {
+    let describes = ["$ref", "allOf", "anyOf", "oneOf", "properties"];
+    if let Value::Object(keywords) = schema
+        && describes
+            .iter()
+            .any(|keyword| keywords.contains_key(*keyword))
+    {
+        keywords.insert("unevaluatedProperties".to_owned(), false.into());
+    }
+    close_members(schema);
+}
+
+/// Restricts the objects inside an object. Parts of a schema are not restricted themselves: each
+/// describes only some of the members.
+fn close_members(schema: &mut Value) {
     match schema {
-        Value::Object(members) => {
-            for (name, member) in members.iter_mut() {
-                if name != "allOf" {
-                    close(member);
+        Value::Object(keywords) => {
+            for (keyword, value) in keywords.iter_mut() {
+                match (keyword.as_str(), value) {
+                    ("properties", Value::Object(members)) => {
+                        members.values_mut().for_each(close);
+                    }
+                    ("items" | "additionalProperties", value) => close(value),
+                    (_, value) => close_members(value),
                 }
             }
-            if members.contains_key("properties") && members.get("type") == Some(&"object".into()) {
-                members
-                    .entry("additionalProperties")
-                    .or_insert(false.into());
-            }
         }
-        Value::Array(members) => members.iter_mut().for_each(close),
+        Value::Array(parts) => parts.iter_mut().for_each(close_members),
         _ => {}
     }
 }
@@ -131,6 +145,9 @@ async fn openapi_document_is_served_and_valid() {
     let world = World::new().await;
     let served = world.json("/api/v1/openapi.json").await;
     assert_eq!(served, *DOCUMENT);
+    for rust in ["::", "`None`", "[`"] {
+        assert!(!elb::http::openapi().contains(rust), "{rust}");
+    }
     let is_ref = |value: &Value| Some(value.get("$ref")?.as_str()?.to_owned());
     let document: &'static Value = &DOCUMENT;
     let mut waiting = vec![document];
@@ -158,9 +175,7 @@ async fn openapi_document_is_served_and_valid() {
 #[tokio::test]
 async fn described_and_served_paths_are_the_same() {
     let world = World::with_machines().await;
-    let mut described: Vec<&str> = Vec::new();
     for (path, methods) in DOCUMENT["paths"].as_object().unwrap() {
-        described.push(path);
         for method in [
             "GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "TRACE",
         ] {
@@ -180,10 +195,6 @@ async fn described_and_served_paths_are_the_same() {
             }
         }
     }
-    let mut there: Vec<&str> = elb::http::paths().collect();
-    there.sort_unstable();
-    described.sort_unstable();
-    assert_eq!(there, described);
 }
 
 /// The parameters of GET at a path, by name.

@@ -9,6 +9,7 @@ use elb::config::{Config, ServiceSettings};
 use elb::handle::{Handle, Requests};
 use elb::http::{self, Access, Site};
 use elb::policy::Mode;
+use elb::status::About;
 use sflow_metrics::Timestamp;
 use sflow_simulator::Workload;
 use sflow_simulator::experiment::{Scenario, SimulatedCluster};
@@ -72,6 +73,13 @@ impl World {
         Self::of(access, &scenario).await
     }
 
+    /// A service with this name.
+    pub(crate) async fn named(name: &str) -> Self {
+        let mut scenario = Scenario::named("article").unwrap();
+        name.clone_into(&mut scenario.cluster.services[0].name);
+        Self::of(Access::default(), &scenario).await
+    }
+
     /// A service with more load than it can carry at its maximum.
     pub(crate) async fn overloaded() -> Self {
         let mut scenario = Scenario::named("article").unwrap();
@@ -96,7 +104,8 @@ impl World {
     async fn of(access: Access, scenario: &Scenario) -> Self {
         let config = Config::article();
         let mut services: Vec<ServiceSettings> = config.services.clone();
-        for service in &mut services {
+        for (service, simulated) in services.iter_mut().zip(&scenario.cluster.services) {
+            simulated.name.clone_into(&mut service.name);
             service.settings.mode = Mode::Act;
         }
         let cluster = SimulatedCluster::new(scenario, 1, START).unwrap();
@@ -124,6 +133,19 @@ impl World {
             server,
             running,
         }
+    }
+
+    /// Shows this text as title and as description of the load.
+    pub(crate) fn describe(&self, text: &str) {
+        let mut status = self.handle.status().lock();
+        let now = status.now();
+        let about = About {
+            title: text.to_owned(),
+            load: Some(text.to_owned()),
+            speed: 10.0,
+            ..About::default()
+        };
+        status.set_context(now, about);
     }
 
     /// Ends the loop; the server continues.

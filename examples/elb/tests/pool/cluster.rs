@@ -7,7 +7,7 @@ use elb::hooks::Pools;
 use elb::orchestrator::{
     Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Service,
 };
-use elb::policy::Mode;
+use elb::policy::{Mode, Subject};
 use sflow_autoscale::controller::Outcome;
 use sflow_autoscale::node_pools::MachineState;
 use sflow_autoscale::observe::Telemetry;
@@ -269,14 +269,14 @@ async fn pool_without_hook_advises_and_rejects_act() {
     let decision = world.status().last.unwrap();
     assert!(decision.result < decision.replicas, "{decision}");
     assert_eq!(world.status().serving, 5);
-    let request = |pool: &str| Request::SetPoolMode {
-        pool: pool.to_owned(),
+    let request = |pool: &str| Request::SetMode {
+        subject: Some(Subject::pool(pool)),
         mode: Mode::Act,
     };
     let refusal = world.balancer.apply(&request("machines")).unwrap_err();
     assert!(refusal.to_string().contains("has no hook"), "{refusal}");
     let refusal = world.balancer.apply(&request("others")).unwrap_err();
-    assert_eq!(refusal, Refusal::UnknownPool("others".to_owned()));
+    assert_eq!(refusal, Refusal::Unknown(Subject::pool("others")));
     assert_eq!(world.status().own_mode, Mode::Advise);
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serve::Json;
 use sflow_metrics::{AgentStatus, Health, Timestamp};
+use utoipa::ToSchema;
 
 use super::input::{Params, limit};
 use crate::diagnose::{Facts, Finding, Findings};
@@ -14,53 +15,122 @@ use crate::http::Site;
 use serve::Problem;
 use sflow_autoscale::observe::IngestStats;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
+    /// Maximum number of entries; default 1000.
+    #[param(minimum = 1, maximum = 10000)]
     limit: Option<usize>,
 }
 
-#[derive(Serialize)]
+/// Agents and incomplete data.
+#[derive(Serialize, ToSchema)]
 pub(super) struct Agents {
     /// Number of known agents, whether listed or not.
     total: usize,
     agents: Vec<Agent>,
-    /// Statistics of all agents together.
+    /// Statistics of all agents together; see the documentation of sflow-metrics.
+    #[schema(value_type = BTreeMap<String, u64>)]
     health: Health,
     intake: IngestStats,
-    /// Incomplete data.
-    missing: Vec<Lack>,
+    /// Incomplete data, the most important first.
+    #[schema(value_type = Vec<MissingMembers>)]
+    missing: Vec<Missing>,
 }
 
-/// A problem as data and as text.
+/// Incomplete data.
 #[derive(Serialize)]
-struct Lack {
-    /// The kind.
+struct Missing {
     what: &'static str,
     words: String,
     #[serde(flatten)]
     details: BTreeMap<&'static str, Value>,
 }
 
-/// Durations are in seconds.
-#[derive(Serialize)]
+/// Incomplete data; further members depend on its kind.
+#[derive(ToSchema)]
+#[schema(as = Missing)]
+#[expect(dead_code, reason = "describes the members of Missing")]
+struct MissingMembers {
+    /// Kind.
+    what: String,
+    /// Message with a recommended action.
+    words: String,
+    /// `no_agent`: UDP port of the collector.
+    port: u16,
+    /// The agent.
+    agent: String,
+    /// The host that it reports.
+    host: Option<String>,
+    /// Seconds since its last datagram.
+    age: f64,
+    /// The node.
+    node: String,
+    /// Running tasks of managed services there.
+    tasks: u32,
+    /// The service.
+    service: String,
+    /// Containers known to the telemetry.
+    seen: u32,
+    /// Containers that have been running long enough to be reported.
+    running: u32,
+    /// The metric.
+    metric: String,
+    /// Fraction of lost datagrams, from 0 to 1.
+    loss: f64,
+    /// `more`: number of problems that are not listed.
+    count: usize,
+    /// `shared_sender`: address of the sender.
+    sender: String,
+    /// Addresses of the senders.
+    senders: Vec<String>,
+    /// `foreign_sender`: addresses of the node.
+    addresses: Vec<String>,
+    /// `shared_sender`: nodes that the sender reports.
+    nodes: Vec<String>,
+    /// `foreign_sender`: whether an allowed agent reports the node.
+    is_reported: bool,
+    /// `sender_refused`: the sender that sends for several agents.
+    shared: Option<String>,
+    /// `sender_refused`: whether the datagrams of all agents are refused.
+    is_all: bool,
+    /// `sender_refused` and `any_sender`: the configuration line to add.
+    line: String,
+}
+
+/// An agent and the quality of its data; durations in seconds.
+#[derive(Serialize, ToSchema)]
 struct Agent {
     /// Unique name: address, sub-agent, and sender if it differs.
     name: String,
+    /// Source address of its datagrams.
     sender: String,
+    /// Agent address in its datagrams.
     address: String,
+    /// Sub-agent id.
     sub_agent: u32,
+    /// Datagrams used.
     received: u64,
+    /// Lost datagrams.
     lost: u64,
-    /// Fraction of its datagrams, from 0 to 1.
+    /// Fraction of lost datagrams, from 0 to 1.
     loss: Option<f64>,
+    /// Fraction of lost counter samples, from 0 to 1.
     sample_loss: Option<f64>,
+    /// Datagrams received after a newer one.
     reordered: u64,
+    /// Duplicate datagrams.
     repeated: u64,
+    /// Datagrams received too late to be classified.
     late: u64,
+    /// Number of restarts.
     restarts: u64,
+    /// Number of data sources.
     sources: usize,
+    /// Whether it is kept when the limit of agents is reached.
     established: bool,
+    /// Whether no datagram was received for several of its intervals.
     silent: bool,
     /// Whether another sender or a second sequence of datagrams has the same identity.
     contested: bool,
@@ -68,14 +138,22 @@ struct Agent {
     rejected: u64,
     /// Whether its sequence numbers are implausible and not used.
     odd_numbering: bool,
-    /// Since its first datagram.
+    /// Time since its first datagram.
     known_for: f64,
-    /// Since its last datagram.
+    /// Time since its last datagram.
     age: f64,
-    /// Reported by the agent.
+    /// Uptime reported by the agent.
     uptime: f64,
 }
 
+/// Agents and the quality of their data
+#[utoipa::path(
+    get,
+    path = "/api/v1/agents",
+    operation_id = "agents",
+    params(Wanted),
+    responses((status = 200, description = "Success.", body = Agents))
+)]
 pub(super) async fn list(
     State(site): State<Site>,
     Params(wanted): Params<Wanted>,
@@ -95,11 +173,11 @@ pub(super) async fn list(
         agents: shown.map(|status| Agent::of(status, now)).collect(),
         health,
         intake,
-        missing: missing.into_iter().map(Lack::of).collect(),
+        missing: missing.into_iter().map(Missing::of).collect(),
     }))
 }
 
-impl Lack {
+impl Missing {
     fn of(finding: Finding) -> Self {
         Self {
             what: finding.kind,

@@ -10,11 +10,12 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serve::{Json, Work};
 use tokio::sync::{Mutex, Semaphore};
+use utoipa::ToSchema;
 
 use super::accept::{JSON, TOML, preferred};
 use super::input::{Nothing, Params, Toml};
-use super::mode::send;
 use super::secret;
+use super::subjects::send;
 use crate::config::{Config, ConfigError};
 use crate::handle;
 use crate::http::Site;
@@ -47,6 +48,20 @@ impl Default for Own {
     }
 }
 
+/// The current configuration
+///
+/// The text in TOML, or the values in JSON. Secrets are replaced by "***".
+#[utoipa::path(
+    get,
+    path = "/api/v1/config",
+    operation_id = "configuration",
+    responses((
+        status = 200,
+        description = "Success.",
+        content((String = "application/toml"), (Object = "application/json")),
+        headers(("ETag" = String, description = "Version of the configuration."))
+    ))
+)]
 pub(super) async fn show(
     State(site): State<Site>,
     headers: HeaderMap,
@@ -71,6 +86,31 @@ pub(super) async fn show(
     Ok((headers, body).into_response())
 }
 
+/// Replace the configuration
+///
+/// An invalid configuration is not applied. The value "***" keeps a secret unchanged.
+#[utoipa::path(
+    put,
+    path = "/api/v1/config",
+    operation_id = "replaceConfiguration",
+    params((
+        "If-Match" = String,
+        Header,
+        description = "ETag of the configuration to replace, or * for any."
+    )),
+    request_body(content = String, content_type = "application/toml"),
+    responses(
+        (
+            status = 200,
+            description = "Success.",
+            body = Validated,
+            headers(("ETag" = String, description = "Version of the configuration."))
+        ),
+        (status = 412),
+        (status = 428)
+    ),
+    security(("token" = []), ("thisMachine" = []))
+)]
 pub(super) async fn replace(
     State(site): State<Site>,
     _: Permit,
@@ -89,6 +129,18 @@ pub(super) async fn replace(
     Ok((headers, Json(Validated::of(&config))).into_response())
 }
 
+/// Validate a configuration without applying it
+///
+/// Parses the text and reads none of the files that it names. Requires the token if one is
+/// configured.
+#[utoipa::path(
+    post,
+    path = "/api/v1/config/validate",
+    operation_id = "validateConfiguration",
+    request_body(content = String, content_type = "application/toml"),
+    responses((status = 200, description = "Success.", body = Validated)),
+    security(("token" = []), ())
+)]
 pub(super) async fn validate(
     State(site): State<Site>,
     _: CostlyRead,
@@ -109,7 +161,8 @@ pub(super) async fn validate(
     Ok(Json(Validated::of(&config)))
 }
 
-#[derive(Serialize)]
+/// A valid configuration.
+#[derive(Serialize, ToSchema)]
 pub(super) struct Validated {
     /// Names of the configured services.
     services: Vec<String>,

@@ -7,21 +7,29 @@ use sflow_metrics::{
     entity::{Entity, Id as EntityId, Kind as EntityKind, Lifecycle},
     query::Pattern,
 };
+use utoipa::ToSchema;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use super::input::{Params, limit, wrong_parameter};
 use crate::http::Site;
 use serve::{Json, Problem, Work};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
+    /// Only entities of this kind.
     kind: Option<Kind>,
-    /// `*` matches any characters.
+    /// Only entities with this name; `*` matches any characters.
     name: Option<String>,
+    /// Maximum number of entries; default 1000.
+    #[param(minimum = 1, maximum = 10000)]
     limit: Option<usize>,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+/// Kind of an entity.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[schema(as = EntityKind)]
 #[serde(rename_all = "snake_case")]
 enum Kind {
     Host,
@@ -31,42 +39,71 @@ enum Kind {
     Other,
 }
 
-#[derive(Serialize)]
+/// Entities of the telemetry.
+#[derive(Serialize, ToSchema)]
 pub(super) struct Entities {
     /// Number of matching entities, whether listed or not.
     total: usize,
+    /// In order of their first sample.
     entities: Vec<Shown>,
 }
 
-/// Durations are in seconds.
-#[derive(Serialize)]
+/// A host, container or interface; durations in seconds. Names are untrusted: escape them before
+/// display.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Entity)]
 struct Shown {
+    #[schema(value_type = u64)]
     id: EntityId,
+    #[schema(value_type = Kind)]
     kind: EntityKind,
+    /// Name; empty if unknown.
     name: String,
     uuid: Option<String>,
     /// Its host.
     parent: Option<Parent>,
+    /// The agent that reports it.
     agent: String,
+    /// Its data source in the agent.
     data_source: Option<String>,
+    /// State of a container according to its agent.
     state: Option<String>,
+    #[schema(schema_with = lifecycles)]
     lifecycle: Lifecycle,
-    /// Since its first sample.
+    /// Time since its first sample.
     known_for: f64,
-    /// Since its last sample.
+    /// Time since its last sample.
     age: f64,
     /// Sampling interval.
     interval: f64,
+    /// Samples received.
     samples: u64,
+    /// Lost samples.
     samples_lost: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Parent {
+    #[schema(value_type = u64)]
     id: EntityId,
     name: String,
 }
 
+fn lifecycles() -> Object {
+    let states = ["warming", "live", "stale", "gone"];
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    let text = text.description(Some("Lifecycle state."));
+    text.enum_values(Some(states)).build()
+}
+
+/// Hosts, containers, interfaces and other entities
+#[utoipa::path(
+    get,
+    path = "/api/v1/entities",
+    operation_id = "entities",
+    params(Wanted),
+    responses((status = 200, description = "Success.", body = Entities), (status = 408))
+)]
 pub(super) async fn list(
     State(site): State<Site>,
     Extension(work): Extension<Work>,

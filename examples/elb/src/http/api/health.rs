@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use serve::Json;
+use utoipa::ToSchema;
 
 use super::input::{Nothing, Params};
 use crate::diagnose::{Facts, Finding, Findings};
@@ -14,15 +15,33 @@ use crate::http::Site;
 use sflow_autoscale::problem::ProblemReason;
 use untrusted::printable;
 
-#[derive(Serialize)]
+/// Whether the loop runs and datagrams of at least one agent are accepted.
+#[derive(Serialize, ToSchema)]
 pub(super) struct Health {
+    /// Whether both are the case.
     alive: bool,
+    /// Explanation.
     words: String,
     /// Seconds since the last round ended, by this machine's clock.
     idle: f64,
+    /// Number of rounds.
     rounds: u64,
 }
 
+/// Liveness of the control loop
+#[utoipa::path(
+    get,
+    path = "/api/v1/health",
+    operation_id = "health",
+    responses(
+        (status = 200, description = "Success.", body = Health),
+        (
+            status = 503,
+            description = "The loop does not run, or the datagrams of all agents are refused.",
+            body = Health
+        )
+    )
+)]
 pub(super) async fn show(
     State(site): State<Site>,
     _: Params<Nothing>,
@@ -37,19 +56,34 @@ pub(super) async fn show_as_text(State(site): State<Site>) -> (StatusCode, Strin
     (status(health.alive), format!("{words}\n"))
 }
 
-#[derive(Serialize)]
+/// Readiness: whether all data for decisions is available.
+#[derive(Serialize, ToSchema)]
 pub(super) struct Readiness {
+    /// Whether all conditions are met.
     ready: bool,
     conditions: Vec<Condition>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Condition {
+    /// `loop`, `first_round`, `orchestrator` or `telemetry`.
     name: &'static str,
+    /// Whether the condition is met.
     met: bool,
+    /// Explanation.
     words: String,
 }
 
+/// Readiness: whether all data for decisions is available
+#[utoipa::path(
+    get,
+    path = "/api/v1/ready",
+    operation_id = "ready",
+    responses(
+        (status = 200, description = "Success.", body = Readiness),
+        (status = 503, description = "Not ready.", body = Readiness)
+    )
+)]
 pub(super) async fn show_readiness(
     State(site): State<Site>,
     _: Params<Nothing>,

@@ -45,8 +45,13 @@ pub(super) fn wrong_parameter(detail: &str) -> Problem {
 }
 
 /// A name in the path.
-#[derive(Debug)]
-pub(super) struct Named(pub(super) String);
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(names("name"), parameter_in = Path)]
+pub(super) struct Named(
+    /// Name of the service or pool.
+    #[param(min_length = 1)]
+    pub(super) String,
+);
 
 impl FromRequestParts<Site> for Named {
     type Rejection = Problem;

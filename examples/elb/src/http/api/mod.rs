@@ -1,114 +1,125 @@
-//! The HTTP API under `/api/v1`.
+//! The HTTP API under `/api/v1`. The OpenAPI document follows from the handlers and their types.
 
 mod accept;
 mod agents;
 mod configuration;
-mod decisions;
+mod document;
 mod entities;
-mod events;
 mod health;
+mod history;
 mod input;
-mod mode;
-mod pools;
 mod query;
 mod secret;
-mod services;
+mod subjects;
+
+use std::sync::LazyLock;
 
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
-use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
-use axum::{Extension, Router};
+use axum::routing::get;
+use axum::{Extension, Router, middleware};
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use serve::{Json, Problem, Work};
 
 use self::input::{Nothing, Params};
 use super::Site;
+use crate::view::Snapshot;
 
 /// State of the API in addition to the loop.
 #[derive(Debug, Default)]
 pub(super) struct Own {
     configuration: configuration::Own,
-    waiting: decisions::Waiting,
+    waiting: history::Waiting,
 }
 
-/// A path and its methods.
-type Route = (&'static str, fn() -> MethodRouter<Site>);
+/// The OpenAPI document, as JSON.
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+    let routes = [json_routes(), patient_routes(), own_form_routes()];
+    let document = OpenApiRouter::with_openapi(document::Document::openapi());
+    let all = routes.into_iter().fold(document, OpenApiRouter::merge);
+    document::text(&all.into_openapi())
+});
 
 /// JSON responses with the usual time limit.
-const ROUTES: &[Route] = &[
-    ("/api/v1/agents", || get(agents::list)),
-    ("/api/v1/config/validate", || post(configuration::validate)),
-    ("/api/v1/entities", || get(entities::list)),
-    ("/api/v1/events", || get(events::list)),
-    ("/api/v1/health", || get(health::show)),
-    ("/api/v1/mode", || get(mode::show).put(mode::set)),
-    ("/api/v1/openapi.json", || get(show_document)),
-    ("/api/v1/pools", || get(pools::list)),
-    ("/api/v1/pools/{name}", || get(pools::show)),
-    ("/api/v1/pools/{name}/mode", || {
-        get(pools::show_mode).put(pools::set_mode)
-    }),
-    ("/api/v1/query", || get(query::answer)),
-    ("/api/v1/ready", || get(health::show_readiness)),
-    ("/api/v1/services", || get(services::list)),
-    ("/api/v1/services/{name}", || get(services::show)),
-    ("/api/v1/services/{name}/mode", || {
-        get(mode::show_of_service).put(mode::set_of_service)
-    }),
-    ("/api/v1/snapshot", || get(show_snapshot)),
-];
+fn json_routes() -> OpenApiRouter<Site> {
+    OpenApiRouter::default()
+        .routes(routes!(agents::list))
+        .routes(routes!(configuration::validate))
+        .routes(routes!(entities::list))
+        .routes(routes!(health::show))
+        .routes(routes!(health::show_readiness))
+        .routes(routes!(history::events))
+        .routes(routes!(query::answer))
+        .routes(routes!(show_document))
+        .routes(routes!(show_snapshot))
+        .routes(routes!(subjects::mode, subjects::set_mode))
+        .routes(routes!(subjects::pool))
+        .routes(routes!(subjects::pool_mode, subjects::set_pool_mode))
+        .routes(routes!(subjects::pools))
+        .routes(routes!(subjects::service))
+        .routes(routes!(subjects::service_mode, subjects::set_service_mode))
+        .routes(routes!(subjects::services))
+        .layer(middleware::from_fn(accept::json))
+}
 
 /// Responses that may be delayed.
-const PATIENT: &[Route] = &[("/api/v1/decisions", || get(decisions::list))];
+fn patient_routes() -> OpenApiRouter<Site> {
+    OpenApiRouter::default()
+        .routes(routes!(history::decisions))
+        .layer(middleware::from_fn(accept::json))
+}
 
 /// Routes with their own content negotiation.
-const OWN_FORM: &[Route] = &[("/api/v1/config", || {
-    get(configuration::show).put(configuration::replace)
-})];
-
-/// All paths.
-pub(super) fn paths() -> impl Iterator<Item = &'static str> {
-    let all = [ROUTES, PATIENT, OWN_FORM].into_iter().flatten();
-    all.map(|(path, _)| *path)
+fn own_form_routes() -> OpenApiRouter<Site> {
+    OpenApiRouter::default().routes(routes!(configuration::show, configuration::replace))
 }
 
 /// Routes with the usual time limit.
 pub(super) fn router() -> Router<Site> {
-    at(ROUTES)
-        .layer(middleware::from_fn(accept::json))
-        .merge(at(OWN_FORM))
+    let routes = json_routes().merge(own_form_routes());
+    Router::from(routes)
         .route("/healthz", get(health::show_as_text))
         .route("/readyz", get(health::show_readiness_as_text))
 }
 
 /// Routes that may be delayed.
 pub(super) fn patient_router() -> Router<Site> {
-    at(PATIENT)
-        .layer(middleware::from_fn(accept::json))
-        .method_not_allowed_fallback(super::not_allowed)
+    Router::from(patient_routes()).method_not_allowed_fallback(super::not_allowed)
 }
 
-fn at(routes: &[Route]) -> Router<Site> {
-    routes
-        .iter()
-        .fold(Router::new(), |router, (path, methods)| {
-            router.route(path, methods())
-        })
+/// The OpenAPI document.
+pub(super) fn document() -> &'static str {
+    &DOCUMENT
 }
 
+/// Data of the page
+#[utoipa::path(
+    get,
+    path = "/api/v1/snapshot",
+    operation_id = "snapshot",
+    responses((status = 200, description = "Success.", body = Snapshot), (status = 408))
+)]
 async fn show_snapshot(
     State(site): State<Site>,
     Extension(work): Extension<Work>,
     _: Params<Nothing>,
 ) -> Result<Response, Problem> {
     // Including the serialisation, which takes most of the time.
-    work.run(move || Json(site.snapshot()).into_response())
+    work.run(move || Json(site.handle.snapshot()).into_response())
         .await
 }
 
+/// This document
+#[utoipa::path(
+    get,
+    path = "/api/v1/openapi.json",
+    operation_id = "document",
+    responses((status = 200, description = "Success.", body = Object))
+)]
 async fn show_document(_: Params<Nothing>) -> impl IntoResponse {
-    const DOCUMENT: &str = include_str!("../openapi.json");
-    ([(CONTENT_TYPE, "application/json")], DOCUMENT)
+    ([(CONTENT_TYPE, "application/json")], document())
 }

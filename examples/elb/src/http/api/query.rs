@@ -12,6 +12,7 @@ use sflow_metrics::{
     entity::Id as EntityId,
     query::{self, Expression, Group, Query, Summary},
 };
+use utoipa::ToSchema;
 
 use super::input::{Params, limit};
 use crate::http::Site;
@@ -23,51 +24,84 @@ use serve::{Problem, quoted};
 const LONGEST: usize = 2_000;
 const MOST_EXPRESSIONS: usize = 32;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
+    /// The query.
+    #[param(
+        min_length = 1,
+        max_length = 2000,
+        example = "avg:vir_cpu_cores{vir_host_name=apache.*} by host_name"
+    )]
     q: String,
+    /// Maximum number of groups; default 1000.
+    #[param(minimum = 1, maximum = 10000)]
     limit: Option<usize>,
 }
 
-#[derive(Serialize)]
+/// Result of a query.
+#[derive(Serialize, ToSchema)]
 pub(super) struct Answer {
     /// The parsed query as text.
     query: String,
     /// One per group; without grouping, one without a name.
-    groups: Vec<OfGroup>,
+    groups: Vec<GroupAnswer>,
     /// Number of omitted groups.
     groups_left_out: usize,
     /// Matching entities that belong to no group.
     ungrouped: u64,
     /// Entities in groups beyond the limit.
     left_out: u64,
+    /// Note about the result.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     note: Option<&'static str>,
 }
 
-#[derive(Serialize)]
-struct OfGroup {
+/// Result for a group of entities.
+#[derive(Serialize, ToSchema)]
+struct GroupAnswer {
+    /// Common value of its entities; null without grouping.
     group: Option<Box<str>>,
-    answers: Vec<OfExpression>,
+    /// One per expression.
+    answers: Vec<ExpressionAnswer>,
 }
 
-/// Ages are in seconds.
-#[derive(Serialize)]
-struct OfExpression {
+/// Result of one expression; ages in seconds.
+#[derive(Serialize, ToSchema)]
+struct ExpressionAnswer {
     expression: String,
     unit: String,
+    /// Value; null if no entity contributed.
     value: Option<f64>,
+    /// Entities that contributed.
     contributing: usize,
+    /// Entities that match.
     matched: usize,
+    /// Matching entities within their warm-up time.
     warming: usize,
+    /// Matching entities without recent data.
     stale: usize,
+    /// Age of the newest value.
     newest: Option<f64>,
+    /// Age of the oldest value.
     oldest: Option<f64>,
+    /// For `min`, `max` and `any`: the entity with this value.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     winner: Option<String>,
 }
 
+/// Query the telemetry
+#[utoipa::path(
+    get,
+    path = "/api/v1/query",
+    operation_id = "query",
+    params(Wanted),
+    responses((status = 200, description = "Success.", body = Answer), (status = 408)),
+    security(("token" = []), ())
+)]
 pub(super) async fn answer(
     State(site): State<Site>,
     _: CostlyRead,
@@ -93,7 +127,7 @@ fn compute(site: &Site, wanted: &Wanted) -> Result<Answer, Problem> {
     let names = names(registry, now, &found.groups);
     drop(telemetry);
     let is_grouped = query.grouping().is_some();
-    let group = |group: Group| OfGroup {
+    let group = |group: Group| GroupAnswer {
         answers: answers(&query, &group.summaries, &names),
         group: is_grouped.then_some(group.name),
     };
@@ -160,10 +194,10 @@ fn answers(
     query: &Query,
     summaries: &[Summary],
     names: &HashMap<EntityId, String>,
-) -> Vec<OfExpression> {
+) -> Vec<ExpressionAnswer> {
     let pairs = query.expressions().iter().zip(summaries);
     pairs
-        .map(|(expression, summary)| OfExpression {
+        .map(|(expression, summary)| ExpressionAnswer {
             expression: expression.to_string(),
             unit: unit(expression),
             value: summary.value,

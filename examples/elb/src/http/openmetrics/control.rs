@@ -1,147 +1,108 @@
-//! Metrics of decisions and rounds.
+//! Metrics of decisions, rounds and the process.
 
 use std::fmt;
+use std::fs;
 
-use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::metrics::MetricType;
 
-use super::{Labels, counter, counters, gauge, gauges, histograms, label};
+use super::{Encoder, flag};
 use crate::handle::Handle;
 use crate::policy::Mode;
 use sflow_autoscale::problem::ProblemReason;
 
-pub(super) fn decisions(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+pub(super) fn decisions(to: &Encoder<'_>, handle: &Handle) -> fmt::Result {
     let status = handle.status().lock();
     let (tally, mode) = (*status.tally(), status.mode());
     let outcomes = status.outcomes().clone();
     drop(status);
     let by_outcome = ["kept", "advised", "done", "failed"].map(|outcome| {
         let count = outcomes.get(outcome).copied().unwrap_or(0);
-        (vec![label("outcome", outcome)], count)
+        ([("outcome", outcome.to_owned())], count)
     });
-    counters(encoder, "elb_decisions", "Decisions by outcome", by_outcome)?;
+    to.counters("elb_decisions", "Decisions by outcome", by_outcome)?;
     let by_direction = [("grow", tally.grown), ("shrink", tally.shrunk)];
-    let by_direction = by_direction.map(|(way, count)| (vec![label("direction", way)], count));
-    counters(
-        encoder,
-        "elb_changes",
-        "Changes of the number of replicas that the orchestrator accepted",
-        by_direction,
-    )?;
-    counter(
-        encoder,
-        "elb_advised",
-        "Recommended changes in mode advise",
-        tally.advised,
-    )?;
-    counter(
-        encoder,
-        "elb_conflicts",
-        "Decisions repeated because the service had changed in the meantime",
-        tally.conflicts,
-    )?;
-    let modes = [Mode::Off, Mode::Advise, Mode::Act].map(|known| {
-        (
-            vec![label("mode", known.name())],
-            f64::from(u8::from(known == mode)),
-        )
-    });
-    gauges(
-        encoder,
-        "elb_global_mode",
-        "1 for the current mode of the loop",
-        modes,
-    )
+    let by_direction = by_direction.map(|(way, count)| ([("direction", way.to_owned())], count));
+    let help = "Changes of the number of replicas that the orchestrator accepted";
+    to.counters("elb_changes", help, by_direction)?;
+    let help = "Recommended changes in mode advise";
+    to.counter("elb_advised", help, tally.advised)?;
+    let help = "Decisions repeated because the service had changed in the meantime";
+    to.counter("elb_conflicts", help, tally.conflicts)?;
+    let modes = [Mode::Off, Mode::Advise, Mode::Act];
+    let modes = modes.map(|known| ([("mode", known.name().to_owned())], flag(known == mode)));
+    let help = "1 for the current mode of the loop";
+    to.gauges("elb_global_mode", help, modes)
 }
 
-pub(super) fn rounds(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+pub(super) fn rounds(to: &Encoder<'_>, handle: &Handle) -> fmt::Result {
     let config = handle.config().lock();
     let (interval, timeout) = (config.control.interval, config.docker.timeout);
     drop(config);
     let status = handle.status().lock();
     let is_up = status.is_orchestrator_up(interval, timeout);
     let (rounds, unreachable) = (status.rounds(), status.tally().unreachable);
-    let (idle, present) = (status.idle(), status.present());
-    let (reached, problem_count) = (status.reached(), status.problems().count());
+    let (idle, present, reached) = (status.idle(), status.present(), status.reached());
     let latency = status.latency().clone();
     let current: Vec<(ProblemReason, String)> = status.problems().map(|it| it.0.clone()).collect();
     drop(status);
-    counter(encoder, "elb_rounds", "Rounds of the loop", rounds)?;
-    gauge(
-        encoder,
-        "elb_round_age_seconds",
-        "Time since the last round ended",
-        idle.as_secs_f64(),
-    )?;
-    counter(
-        encoder,
-        "elb_rounds_without_orchestrator",
-        "Rounds in which the orchestrator could not be read",
-        unreachable,
-    )?;
-    gauge(
-        encoder,
-        "elb_orchestrator_up",
-        "1 if the orchestrator answered the last round and the current round does not wait \
-         longer than the time limit of a request",
-        f64::from(u8::from(is_up)),
-    )?;
-    let age = reached.map(|at| (Labels::new(), (present - at).as_secs_f64()));
-    gauges(
-        encoder,
-        "elb_orchestrator_answer_age_seconds",
-        "Time since the orchestrator last answered; absent before the first answer",
-        age,
-    )?;
-    gauge(
-        encoder,
-        "elb_troubles",
-        "Current problems",
-        problem_count as f64,
-    )?;
-    problems(encoder, &current)?;
-    let stages = latency
-        .stages()
-        .map(|(stage, took)| (vec![label("stage", stage)], took));
-    histograms(
-        encoder,
-        "elb_stage_seconds",
-        "Duration of each stage of a round, and of the whole round",
-        stages,
-    )?;
-    histograms(
-        encoder,
-        "elb_reading_age_seconds",
-        "Age of the newest reading that a decision used",
-        [(Labels::new(), latency.readings())],
-    )
-}
-
-/// Current problems by reason, and by service.
-fn problems(
-    encoder: &mut DescriptorEncoder<'_>,
-    current: &[(ProblemReason, String)],
-) -> fmt::Result {
+    to.counter("elb_rounds", "Rounds of the loop", rounds)?;
+    let help = "Time since the last round ended";
+    to.gauge("elb_round_age_seconds", help, idle.as_secs_f64())?;
+    let help = "Rounds in which the orchestrator could not be read";
+    to.counter("elb_rounds_without_orchestrator", help, unreachable)?;
+    let help = "1 if the orchestrator answered the last round and the current round does not wait \
+                longer than the time limit of a request";
+    to.gauge("elb_orchestrator_up", help, flag(is_up))?;
+    let age = reached.map(|at| (present - at).as_secs_f64());
+    let help = "Time since the orchestrator last answered; absent before the first answer";
+    to.gauge("elb_orchestrator_answer_age_seconds", help, age)?;
+    to.gauge("elb_troubles", "Current problems", current.len() as f64)?;
     let by_reason = ProblemReason::ALL.map(|reason| {
         let count = current.iter().filter(|(known, _)| *known == reason).count();
-        (vec![label("reason", reason.name())], count as f64)
+        ([("reason", reason.name().to_owned())], count as f64)
     });
-    gauges(
-        encoder,
-        "elb_problems",
-        "Current problems by reason",
-        by_reason,
+    to.gauges("elb_problems", "Current problems by reason", by_reason)?;
+    let of_services = current.into_iter();
+    let of_services = of_services.filter(|(reason, _)| reason.is_of_service());
+    let of_services = of_services.map(|(reason, service)| {
+        let reason = reason.name().to_owned();
+        ([("service", service), ("reason", reason)], 1.0)
+    });
+    let help = "1 for each current problem of a service, by reason";
+    to.gauges("elb_service_problem", help, of_services)?;
+    let stages = latency.stages();
+    let stages = stages.map(|(stage, took)| ([("stage", stage.to_owned())], took));
+    let help = "Duration of each stage of a round, and of the whole round";
+    to.histograms("elb_stage_seconds", help, stages)?;
+    let help = "Age of the newest reading that a decision used";
+    to.histograms("elb_reading_age_seconds", help, [([], latency.readings())])
+}
+
+/// Metrics of the process, if the system provides them.
+pub(super) fn process(to: &Encoder<'_>) -> fmt::Result {
+    let version = [("version", env!("CARGO_PKG_VERSION"))];
+    to.0.borrow_mut()
+        .encode_descriptor("elb_build", "Version of elb", None, MetricType::Info)?
+        .encode_info(&version)?;
+    to.gauge(
+        "process_resident_memory_bytes",
+        "Resident memory",
+        resident(),
     )?;
-    let of_service = current
-        .iter()
-        .filter(|(reason, _)| reason.is_of_service())
-        .map(|(reason, about)| {
-            let labels = vec![label("service", about), label("reason", reason.name())];
-            (labels, 1.0)
-        });
-    gauges(
-        encoder,
-        "elb_service_problem",
-        "1 for each current problem of a service, by reason",
-        of_service,
-    )
+    to.gauge("process_open_fds", "Open files and sockets", open_files())
+}
+
+fn resident() -> Option<f64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024.0)
+}
+
+fn open_files() -> Option<f64> {
+    let files = fs::read_dir("/proc/self/fd").ok()?;
+    // One of the entries is the directory itself.
+    Some(files.count().saturating_sub(1) as f64)
 }

@@ -1,11 +1,10 @@
 //! Metrics of elb in the text formats of OpenMetrics and Prometheus.
 
 mod control;
-mod pools;
-mod process;
-mod services;
+mod subjects;
 mod telemetry;
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -65,96 +64,100 @@ impl fmt::Debug for Exposition {
     }
 }
 
-type Labels = Vec<(&'static str, String)>;
-
-/// Name of a metric, help text, and function that returns the value.
-type Column<T, V> = (&'static str, &'static str, fn(&T) -> V);
-
 impl Collector for Exposition {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let encoder = &mut encoder;
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let site = &self.0;
         let snapshot = site.glance(0);
-        telemetry::stream(&snapshot, encoder)?;
-        telemetry::agents(&site.handle, encoder)?;
-        services::services(&snapshot.services, encoder)?;
-        services::signals(&snapshot.services, encoder)?;
-        control::decisions(&site.handle, encoder)?;
-        control::rounds(&site.handle, encoder)?;
-        pools::pools(&site.handle.status().lock(), encoder)?;
+        let to = &Encoder(RefCell::new(encoder));
+        telemetry::ingest(to, &snapshot)?;
+        telemetry::agents(to, &site.handle)?;
+        subjects::services(to, &snapshot.services)?;
+        subjects::signals(to, &snapshot.services)?;
+        control::decisions(to, &site.handle)?;
+        control::rounds(to, &site.handle)?;
+        subjects::pools(to, &site.handle.status().lock())?;
         let answers = site.answers.lock().clone();
-        let answers = answers
-            .iter()
-            .map(|(status, count)| (vec![label("code", &status.to_string())], *count));
-        counters(
-            encoder,
-            "elb_http_answers",
-            "HTTP responses by status",
-            answers,
-        )?;
-        process::process(encoder)
+        let answers = answers.iter();
+        let answers = answers.map(|(status, count)| ([("code", status.to_string())], *count));
+        to.counters("elb_http_answers", "HTTP responses by status", answers)?;
+        control::process(to)
     }
 }
 
-/// A gauge without labels.
-fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: f64) -> fmt::Result {
-    gauges(encoder, name, help, [(Labels::new(), value)])
-}
+/// Names and values of labels.
+type Labels<const N: usize> = [(&'static str, String); N];
 
-/// A counter without labels.
-fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, count: u64) -> fmt::Result {
-    counters(encoder, name, help, [(Labels::new(), count)])
-}
+/// Encodes families of metrics. Label values are shortened. Those that become equal are exported
+/// once: a scrape with duplicate series is rejected.
+struct Encoder<'e>(RefCell<DescriptorEncoder<'e>>);
 
-fn histograms<'h>(
-    encoder: &mut DescriptorEncoder<'_>,
-    name: &str,
-    help: &str,
-    series: impl IntoIterator<Item = (Labels, &'h Histogram)>,
-) -> fmt::Result {
-    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
-    for (labels, histogram) in series {
-        histogram.encode(family.encode_family(&labels)?)?;
+impl Encoder<'_> {
+    /// A gauge without labels; absent without a value.
+    fn gauge(&self, name: &str, help: &str, value: impl Into<Option<f64>>) -> fmt::Result {
+        self.gauges(name, help, value.into().map(|value| ([], value)))
     }
-    Ok(())
-}
 
-/// Label values that become equal when shortened are exported once: a scrape with duplicate series
-/// is rejected.
-fn gauges(
-    encoder: &mut DescriptorEncoder<'_>,
-    name: &str,
-    help: &str,
-    series: impl IntoIterator<Item = (Labels, f64)>,
-) -> fmt::Result {
-    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-    let mut exported = HashSet::new();
-    for (labels, value) in series {
-        if exported.insert(labels.clone()) {
+    /// A counter without labels.
+    fn counter(&self, name: &str, help: &str, count: u64) -> fmt::Result {
+        self.counters(name, help, [([], count)])
+    }
+
+    fn gauges<const N: usize>(
+        &self,
+        name: &str,
+        help: &str,
+        series: impl IntoIterator<Item = (Labels<N>, f64)>,
+    ) -> fmt::Result {
+        let mut encoder = self.0.borrow_mut();
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (labels, value) in distinct(series) {
             family.encode_family(&labels)?.encode_gauge(&value)?;
         }
+        Ok(())
     }
-    Ok(())
-}
 
-fn counters(
-    encoder: &mut DescriptorEncoder<'_>,
-    name: &str,
-    help: &str,
-    series: impl IntoIterator<Item = (Labels, u64)>,
-) -> fmt::Result {
-    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-    let mut exported = HashSet::new();
-    for (labels, count) in series {
-        if exported.insert(labels.clone()) {
+    fn counters<const N: usize>(
+        &self,
+        name: &str,
+        help: &str,
+        series: impl IntoIterator<Item = (Labels<N>, u64)>,
+    ) -> fmt::Result {
+        let mut encoder = self.0.borrow_mut();
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (labels, count) in distinct(series) {
             let mut series = family.encode_family(&labels)?;
             series.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
         }
+        Ok(())
     }
-    Ok(())
+
+    fn histograms<'h, const N: usize>(
+        &self,
+        name: &str,
+        help: &str,
+        series: impl IntoIterator<Item = (Labels<N>, &'h Histogram)>,
+    ) -> fmt::Result {
+        let mut encoder = self.0.borrow_mut();
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        for (labels, histogram) in distinct(series) {
+            histogram.encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
 }
 
-/// A label value of bounded length without control characters.
-fn label(name: &'static str, value: &str) -> (&'static str, String) {
-    (name, shortened(value, LONGEST))
+/// Shortens label values and omits series whose labels are then equal to those of an earlier one.
+fn distinct<const N: usize, V>(
+    series: impl IntoIterator<Item = (Labels<N>, V)>,
+) -> impl Iterator<Item = (Vec<(&'static str, String)>, V)> {
+    let mut exported = HashSet::new();
+    series.into_iter().filter_map(move |(labels, value)| {
+        let labels = labels.map(|(name, text)| (name, shortened(&text, LONGEST)));
+        let labels = Vec::from(labels);
+        exported.insert(labels.clone()).then_some((labels, value))
+    })
+}
+
+fn flag(is_set: bool) -> f64 {
+    f64::from(u8::from(is_set))
 }

@@ -17,7 +17,7 @@ use super::Site;
 use super::html::{Segment, Text};
 use crate::charts;
 use crate::diagnose::Facts;
-use crate::policy::SubjectKind;
+use crate::policy::{Subject, SubjectKind};
 use crate::view::{DecisionView, PoolView, ServiceView, Snapshot};
 
 /// Script: pauses updates and changes modes.
@@ -87,12 +87,12 @@ pub(super) fn of_service(site: &Site, name: &str) -> Option<String> {
     let place = snapshot.services.iter().position(|it| it.name == name)?;
     let mut service = snapshot.services.swap_remove(place);
     let status = site.handle.status().lock();
-    service.past = status.service_history(name);
+    service.past = status.points(&Subject::service(name));
     let further = service.signals.iter().enumerate().skip(1);
     let further: Vec<ServiceView> = further
         .map(|(place, signal)| ServiceView {
             signals: vec![signal.clone()],
-            past: status.metric_history(name, place),
+            past: status.points_of_metric(&Subject::service(name), place),
             ..service.clone()
         })
         .collect();

@@ -2,32 +2,33 @@
 //! writes it; page, API, metrics and terminal read it.
 
 mod history;
-mod metric_history;
+mod latency;
+mod points;
 mod pools;
+mod service;
+pub mod view;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use sflow_metrics::Timestamp;
 
-use crate::latency::Latency;
-use crate::orchestrator::{Scaling, Service};
-use crate::policy::{Band, Decision, Mode, Signal, SubjectKind};
-use crate::view::{DecisionView, Point, ProblemView, ServiceView, SignalView, Snapshot};
+use self::points::Points;
+use self::view::{DecisionView, Point, ProblemView, ServiceView, Snapshot};
+use crate::policy::{Mode, Subject, SubjectKind};
 use sflow_autoscale::controller::{Decided, ManagedService, Outcome, Round, Stages};
 use sflow_autoscale::node_pools::PoolEvent;
 use sflow_autoscale::observe::IngestStats;
 use sflow_autoscale::problem::{Changed, Current, Problem, ProblemReason, Tracker};
 
 pub use self::history::{Entry, History};
-use self::metric_history::MetricHistory;
+pub use self::latency::Latency;
 pub use self::pools::MachineTally;
 use self::pools::Pools;
+pub use self::service::ServiceStatus;
 
-/// Points of a service's history: one hour with one point every two seconds.
-const POINTS: usize = 1_800;
 /// Decisions in a snapshot.
 const SHOWN: usize = 200;
 
@@ -46,8 +47,7 @@ pub struct LoopStatus {
     /// Start of the last round.
     last_round: Timestamp,
     services: Vec<ServiceStatus>,
-    past: BTreeMap<String, VecDeque<Point>>,
-    further: BTreeMap<String, MetricHistory>,
+    points: BTreeMap<Subject, Points>,
     history: History,
     problems: Tracker<(ProblemReason, String)>,
     tally: Tally,
@@ -68,42 +68,6 @@ pub struct About {
     pub speed: f64,
     /// Description of the current simulated load, if known.
     pub load: Option<String>,
-}
-
-/// Status of a service after a round.
-#[derive(Clone, Debug, Serialize)]
-pub struct ServiceStatus {
-    /// Name of the service.
-    pub name: String,
-    /// Id in the orchestrator; `None` if the orchestrator does not know the service.
-    pub id: Option<String>,
-    /// Effective mode: the more restrictive of the service's mode and the loop's mode.
-    pub mode: Mode,
-    /// The service's own mode.
-    pub own_mode: Mode,
-    /// Services with larger values are served first when the capacity budget is exhausted.
-    pub priority: i32,
-    /// Replicas configured in the orchestrator; `None` if unknown, or if the service is not
-    /// replicated.
-    pub replicas: Option<u32>,
-    /// Running tasks; `None` if the last round did not read the service.
-    pub running: Option<u32>,
-    /// Tasks of the service; `None` if the last round did not read it.
-    pub tasks: Option<u32>,
-    /// Replicas that the last decision would set in mode `act`; `None` if the last round made no
-    /// decision.
-    pub recommended: Option<u32>,
-    /// Minimum number of replicas.
-    pub min: u32,
-    /// Maximum number of replicas.
-    pub max: u32,
-    /// Metrics of the rule, with the values between which the size does not change.
-    pub signals: Vec<Band>,
-    /// The last decision.
-    pub last: Option<Arc<Decision>>,
-    /// The service and its tasks as last read from the orchestrator.
-    #[serde(skip)]
-    pub state: Option<Arc<Service>>,
 }
 
 /// Counters since the start of the loop.
@@ -142,8 +106,7 @@ impl LoopStatus {
             reached: None,
             last_round: started,
             services: Vec::new(),
-            past: BTreeMap::new(),
-            further: BTreeMap::new(),
+            points: BTreeMap::new(),
             history: History::default(),
             problems: Tracker::default(),
             tally: Tally::default(),
@@ -195,30 +158,20 @@ impl LoopStatus {
         }
         self.update_services(mode, managed);
         let at = self.seconds(now);
-        for (managed, service) in managed.iter().zip(&self.services) {
-            let past = match self.past.get_mut(&managed.name) {
-                Some(past) => past,
-                None => self.past.entry(managed.name.clone()).or_default(),
-            };
+        for service in &self.services {
+            let points = self.points.entry(Subject::service(&service.name));
+            let points = points.or_default();
             let inputs = service.inputs();
             // The size of a service that has never been read is unknown.
-            if service.state.is_some() || !past.is_empty() {
-                if past.len() == POINTS {
-                    past.pop_front();
-                }
-                past.push_back(service.point(at, inputs, past.back()));
-            }
-            let histories = match self.further.get_mut(&managed.name) {
-                Some(histories) => histories,
-                None => self.further.entry(managed.name.clone()).or_default(),
-            };
-            histories.push(service.signals.len(), inputs);
+            let before = points.newest();
+            let is_known = service.state.is_some() || before.is_some();
+            let point = is_known.then(|| service.point(at, before));
+            points.push(point, service.signals.len(), inputs);
         }
-        if self.past.len() > managed.len() {
-            let names: HashSet<&str> = managed.iter().map(|it| it.name.as_str()).collect();
-            self.past.retain(|name, _| names.contains(name.as_str()));
-            self.further.retain(|name, _| names.contains(name.as_str()));
-        }
+        let names: HashSet<&str> = managed.iter().map(|it| it.name.as_str()).collect();
+        self.points.retain(|subject, _| {
+            subject.kind != SubjectKind::Service || names.contains(subject.name.as_str())
+        });
         news.problems = self.record_problems(now, &round.problems, round.reached);
         news
     }
@@ -352,17 +305,44 @@ impl LoopStatus {
         self.mode
     }
 
-    /// History of a service, oldest first.
-    pub fn service_history(&self, service: &str) -> Vec<Point> {
-        let past = self.past.get(service).into_iter().flatten();
-        past.copied().collect()
+    /// Own and effective mode of a service or pool; `None` if it does not exist.
+    pub fn mode_of(&self, subject: &Subject) -> Option<(Mode, Mode)> {
+        match subject.kind {
+            SubjectKind::Service => {
+                let service = self.service(&subject.name)?;
+                Some((service.own_mode, service.mode))
+            }
+            SubjectKind::Pool => {
+                let pool = self.pool(&subject.name)?;
+                Some((pool.own_mode, pool.mode))
+            }
+        }
+    }
+
+    /// History of a service or pool with the values of its first metric, oldest first.
+    pub fn points(&self, subject: &Subject) -> Vec<Point> {
+        self.points_of_metric(subject, 0)
+    }
+
+    /// History of a service or pool with the values of its metric number `metric`, oldest first.
+    pub fn points_of_metric(&self, subject: &Subject, metric: usize) -> Vec<Point> {
+        let points = self.points.get(subject);
+        points.map_or_else(Vec::new, |points| points.of_metric(metric))
+    }
+
+    /// At most `most` points of a history, including the newest.
+    fn thinned(&self, subject: &Subject, most: usize) -> Vec<Point> {
+        let points = self.points.get(subject);
+        points.map_or_else(Vec::new, |points| points.thinned(most))
     }
 
     /// A snapshot for the terminal and the page, with at most `points` points of each service's
     /// history.
     pub fn snapshot(&self, intake: IngestStats, points: usize) -> Snapshot {
         let shown = self.history.newest(SHOWN);
-        let mut decisions: Vec<DecisionView> = shown.map(|entry| self.view_of(entry)).collect();
+        let mut decisions: Vec<DecisionView> = shown
+            .map(|entry| DecisionView::of(entry, self.started))
+            .collect();
         let problem = |(key, current): (&(ProblemReason, String), &Current)| ProblemView {
             reason: key.0,
             about: key.1.clone(),
@@ -387,7 +367,7 @@ impl LoopStatus {
             services: self
                 .services
                 .iter()
-                .map(|service| service.view(thinned(self.past.get(&service.name), points)))
+                .map(|service| service.view(self.thinned(&Subject::service(&service.name), points)))
                 .collect(),
             pools: self.pool_views(points),
             decisions,
@@ -397,25 +377,17 @@ impl LoopStatus {
         }
     }
 
-    /// The history of a service with the loads of its metric number `metric`.
-    pub fn metric_history(&self, service: &str, metric: usize) -> Vec<Point> {
-        let past = self.service_history(service);
-        match self.further.get(service) {
-            Some(histories) => histories.in_place(past, metric),
-            None => past,
-        }
-    }
-
     /// A service for the terminal and the page.
     pub fn view(&self, service: &str) -> Option<ServiceView> {
         let known = self.service(service)?;
-        Some(known.view(self.service_history(service)))
+        Some(known.view(self.points(&Subject::service(service))))
     }
 
     /// Decisions about a service or a pool, oldest first.
     pub fn decisions(&self, kind: SubjectKind, name: &str) -> Vec<DecisionView> {
         let own = self.history.about(kind, name);
-        own.map(|entry| self.view_of(entry)).collect()
+        own.map(|entry| DecisionView::of(entry, self.started))
+            .collect()
     }
 
     /// The last decision about each service, if it is still in the history.
@@ -426,34 +398,15 @@ impl LoopStatus {
             if decision.subject.kind == SubjectKind::Service
                 && !last.contains_key(&decision.subject.name)
             {
-                last.insert(decision.subject.name.clone(), self.view_of(entry));
+                let view = DecisionView::of(entry, self.started);
+                last.insert(decision.subject.name.clone(), view);
             }
         }
         last
     }
 
-    fn view_of(&self, entry: &Entry) -> DecisionView {
-        let decision = &entry.decision;
-        DecisionView {
-            id: entry.id,
-            time: decision.time,
-            at: self.seconds(decision.time),
-            kind: decision.subject.kind,
-            service: decision.subject.name.clone(),
-            from: decision.replicas,
-            to: decision.result,
-            outcome: entry.outcome.name(),
-            fast: decision.is_fast(),
-            reasons: decision.reasons(),
-            machines: match decision.mode {
-                Mode::Act => entry.machines.iter().map(ToString::to_string).collect(),
-                Mode::Advise | Mode::Off => Vec::new(),
-            },
-        }
-    }
-
     /// Start of the loop in Unix seconds; `None` if the loop does not run by the wall clock.
-    fn began(&self) -> Option<i64> {
+    pub(crate) fn began(&self) -> Option<i64> {
         const REAL: f64 = 1.0;
         let seconds = i64::try_from(self.started.as_nanos() / 1_000_000_000);
         seconds.ok().filter(|_| self.about.speed == REAL)
@@ -462,17 +415,6 @@ impl LoopStatus {
     fn seconds(&self, at: Timestamp) -> f64 {
         (at - self.started).as_secs_f64()
     }
-}
-
-/// At most `points` points of a history, including the newest.
-fn thinned(past: Option<&VecDeque<Point>>, points: usize) -> Vec<Point> {
-    let Some(past) = past.filter(|_| points > 0) else {
-        return Vec::new();
-    };
-    let stride = past.len().div_ceil(points).max(1);
-    let mut thinned: Vec<Point> = past.iter().rev().step_by(stride).copied().collect();
-    thinned.reverse();
-    thinned
 }
 
 /// New decisions, problems and events of a round.
@@ -484,87 +426,4 @@ pub struct News {
     pub problems: Changed<(ProblemReason, String)>,
     /// Events of node pools.
     pub machines: Vec<PoolEvent>,
-}
-
-impl ServiceStatus {
-    fn of(managed: &ManagedService, mode: Mode, is_current: bool) -> Self {
-        let settings = managed.policy.settings();
-        let mode = managed.mode.least(mode);
-        let state = managed.state.as_ref().filter(|_| is_current);
-        let last = managed.last.as_ref();
-        let last = last.filter(|_| state.is_some() && mode != Mode::Off);
-        Self {
-            name: managed.name.clone(),
-            id: managed.state.as_ref().map(|state| state.id.0.clone()),
-            mode,
-            own_mode: managed.mode,
-            priority: managed.priority,
-            replicas: state.and_then(|state| match state.scaling {
-                Scaling::Replicated { replicas } => Some(replicas),
-                Scaling::Global | Scaling::Job => None,
-            }),
-            running: state.map(|state| state.running()),
-            tasks: state.map(|state| u32::try_from(state.tasks.len()).unwrap_or(u32::MAX)),
-            recommended: last.map(|last| last.result),
-            min: settings.min,
-            max: settings.max,
-            signals: managed.query.bands(&settings.rule),
-            last: managed.last.clone(),
-            state: managed.state.clone(),
-        }
-    }
-
-    /// Metrics of the rule.
-    pub fn metrics(&self) -> impl Iterator<Item = &str> {
-        self.signals.iter().map(|band| band.metric.as_str())
-    }
-
-    /// Replicas configured in the orchestrator; `None` if the last round did not read them.
-    fn wanted(&self) -> Option<u32> {
-        self.running?;
-        match &self.last {
-            Some(decision) if decision.mode == Mode::Act => Some(decision.result),
-            Some(decision) => Some(decision.replicas),
-            None => self.replicas,
-        }
-    }
-
-    /// Signals of the last decision; empty if the service could not be read.
-    fn inputs(&self) -> &[Signal] {
-        match &self.last {
-            Some(last) if self.recommended.is_some() => &last.inputs,
-            _ => &[],
-        }
-    }
-
-    /// The current point of the history. An unknown number of replicas is drawn like the previous
-    /// one.
-    fn point(&self, at: f64, inputs: &[Signal], before: Option<&Point>) -> Point {
-        let first = inputs.first();
-        let before = before.copied().unwrap_or_default();
-        Point {
-            at,
-            load: first.and_then(|input| input.value),
-            least: first.and_then(|input| input.least).map(|load| load as f32),
-            most: first.and_then(|input| input.most).map(|load| load as f32),
-            wanted: self.wanted().unwrap_or(before.wanted),
-            running: self.running.unwrap_or(before.running),
-        }
-    }
-
-    fn view(&self, past: Vec<Point>) -> ServiceView {
-        let inputs = self.inputs();
-        let signals = SignalView::all(&self.signals, inputs);
-        ServiceView {
-            name: self.name.clone(),
-            mode: self.mode.name().to_owned(),
-            wanted: self.wanted(),
-            running: self.running,
-            seen: inputs.iter().map(|input| input.matched).max(),
-            recommended: self.recommended,
-            bounds: (self.min, self.max),
-            signals,
-            past,
-        }
-    }
 }

@@ -2,14 +2,16 @@
 
 use serde::Serialize;
 use sflow_metrics::Timestamp;
+use utoipa::ToSchema;
 
-use crate::policy::{Band, Signal, SubjectKind};
+use super::history::Entry;
+use crate::policy::{Band, Mode, Signal, SubjectKind};
 use sflow_autoscale::node_pools::{PoolEvent, PoolStatus};
 use sflow_autoscale::observe::IngestStats;
 use sflow_autoscale::problem::ProblemReason;
 
 /// Status of the loop at one time.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Snapshot {
     /// The subcommand: `demo`, `run`, …
     pub title: String,
@@ -31,7 +33,7 @@ pub struct Snapshot {
     pub pools: Vec<PoolView>,
     /// The last decisions, oldest first.
     pub decisions: Vec<DecisionView>,
-    /// Messages of the current problems.
+    /// Messages of the current problems; `problems` also contains their kind and subject.
     pub troubles: Vec<String>,
     /// Current problems.
     pub problems: Vec<ProblemView>,
@@ -40,7 +42,7 @@ pub struct Snapshot {
 }
 
 /// A current problem.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ProblemView {
     /// Kind of the problem.
     pub reason: ProblemReason,
@@ -53,7 +55,7 @@ pub struct ProblemView {
 }
 
 /// A node pool at one time, with its history.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PoolView {
     /// Status of the pool.
     #[serde(flatten)]
@@ -86,7 +88,7 @@ impl PoolView {
 }
 
 /// A service at one time, with its history.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct ServiceView {
     /// Name.
     pub name: String,
@@ -109,7 +111,7 @@ pub struct ServiceView {
 }
 
 /// A signal of a service, as mean per container.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct SignalView {
     /// Name of the metric (`vir_cpu_utilization`, `vir_bytes_in+vir_bytes_out`).
     pub metric: String,
@@ -160,7 +162,7 @@ impl SignalView {
 }
 
 /// A point of a service's history.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
 pub struct Point {
     /// Seconds since the start of the loop.
     pub at: f64,
@@ -176,12 +178,28 @@ pub struct Point {
     pub running: u32,
 }
 
+impl Point {
+    /// A point with the values of the first of `inputs`.
+    pub(super) fn new(at: f64, inputs: &[Signal], wanted: u32, running: u32) -> Self {
+        let first = inputs.first();
+        Self {
+            at,
+            load: first.and_then(|input| input.value),
+            least: first.and_then(|input| input.least).map(|load| load as f32),
+            most: first.and_then(|input| input.most).map(|load| load as f32),
+            wanted,
+            running,
+        }
+    }
+}
+
 /// A decision as text.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct DecisionView {
     /// Number in the history; 0 if it is not in the history.
     pub id: u64,
     /// Time in nanoseconds since 1970.
+    #[schema(value_type = u64)]
     pub time: Timestamp,
     /// Seconds since the start of the loop.
     pub at: f64,
@@ -201,4 +219,27 @@ pub struct DecisionView {
     pub reasons: Vec<String>,
     /// Operations on machines, if the subject is a pool.
     pub machines: Vec<String>,
+}
+
+impl DecisionView {
+    /// The text of an entry of the history of a loop that started at this time.
+    pub(super) fn of(entry: &Entry, started: Timestamp) -> Self {
+        let decision = &entry.decision;
+        Self {
+            id: entry.id,
+            time: decision.time,
+            at: (decision.time - started).as_secs_f64(),
+            kind: decision.subject.kind,
+            service: decision.subject.name.clone(),
+            from: decision.replicas,
+            to: decision.result,
+            outcome: entry.outcome.name(),
+            fast: decision.is_fast(),
+            reasons: decision.reasons(),
+            machines: match decision.mode {
+                Mode::Act => entry.machines.iter().map(ToString::to_string).collect(),
+                Mode::Advise | Mode::Off => Vec::new(),
+            },
+        }
+    }
 }
