@@ -196,7 +196,7 @@ async fn the_page_shows_the_newest_snapshot() {
         "not sFlow version 5</bdi></td><td class=\"number\">1,234",
         "<svg role=\"img\"",
         "<h2>Current problems</h2>",
-        "service &lt;nginx&gt; does not exist",
+        "service &#60;nginx&#62; does not exist",
         "No data from any agent.",
     ] {
         assert!(body.contains(expected), "no {expected:?} in {body}");
@@ -215,7 +215,7 @@ async fn untrusted_names_are_escaped() {
     hostile.intake.refused.insert(name.to_owned(), 1);
     let page = Page::open(hostile).await;
     let (_, body) = page.get("/").await;
-    assert!(body.contains("&lt;script&gt;"), "{body}");
+    assert!(body.contains("&#60;script&#62;"), "{body}");
     let own = "<script src=\"/script.js\"></script>";
     assert_eq!(body.matches(own).count(), 1);
     let body = body.replace(own, "");

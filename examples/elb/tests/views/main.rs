@@ -1,0 +1,3 @@
+//! Charts and terminal output of a snapshot.
+
+mod charts;
