@@ -43,24 +43,22 @@ impl Live<'_> {
     ///
     /// Sizes below 360 × 300 pixels are raised to that size, which the labels need.
     pub fn file(&self, size: (u32, u32)) -> String {
-        let signal = self.service.signals.first();
-        let metric = signal.map_or("", |signal| signal.metric.as_str());
-        self.draw(&self.service.name, metric, size, None)
+        self.draw(size, None)
     }
 
     /// The chart as part of a page, without a title. The mark of decision 7 links to `#decision-7`
     /// of the page at `list`, which is percent-encoded.
     pub fn part(&self, size: (u32, u32), list: &str) -> String {
-        self.draw("", "", size, Some(list))
+        self.draw(size, Some(list))
     }
 
-    fn draw(&self, title: &str, subtitle: &str, size: (u32, u32), page: Option<&str>) -> String {
+    fn draw(&self, size: (u32, u32), page: Option<&str>) -> String {
         let service = self.service;
         let series = Series::new(&service.past);
         let signal = service.signals.first();
         let most = series.most_replicas();
         // A far maximum would flatten the line.
-        let far = service.bounds.1 > most.saturating_mul(3).max(10);
+        let is_far = service.bounds.1 > most.saturating_mul(3).max(10);
         let time = |decision: &DecisionView| match self.began {
             Some(_) => clock((decision.time.as_nanos() / 1_000_000_000) as i64),
             None => duration(decision.at),
@@ -69,17 +67,14 @@ impl Live<'_> {
         let notes = notes(self.decisions, &series.changes(), span, time);
         let advised = notes.iter().map(|note| note.to).max().unwrap_or(0);
         let picture = Picture {
-            about: &service.name,
+            name: &service.name,
             kind: self.kind,
-            title,
-            subtitle,
+            metric: signal.map_or("", |signal| signal.metric.as_str()),
             unit: signal.map_or("", |signal| signal.unit.as_str()),
             limits: signal.map_or(Limits::None, |s| Limits::new(s.lower, s.upper)),
-            most_replicas: if far {
-                most.max(advised)
-            } else {
-                most.max(advised).max(service.bounds.1)
-            },
+            most_replicas: most
+                .max(advised)
+                .max(if is_far { 0 } else { service.bounds.1 }),
             with: &series,
             without: None,
             notes: &notes,
@@ -106,10 +101,9 @@ pub fn comparison(
     let changes: Vec<DecisionView> = with.changes().iter().map(done).collect();
     let changes = notes(&changes, &[], span, |change| duration(change.at));
     let picture = Picture {
-        about: title,
+        name: title,
         kind: SubjectKind::Service,
-        title,
-        subtitle: "",
+        metric: "",
         unit,
         limits: Limits::new(f64::NAN, upper),
         most_replicas: with.most_replicas().max(without.most_replicas()),
@@ -158,13 +152,10 @@ impl Limits {
 
 /// A chart with two panels over the same time.
 struct Picture<'a> {
-    /// Subject of the accessible description.
-    about: &'a str,
+    name: &'a str,
     /// Whether the subject is a service or a pool.
     kind: SubjectKind,
-    /// Title; empty for none.
-    title: &'a str,
-    subtitle: &'a str,
+    metric: &'a str,
     unit: &'a str,
     limits: Limits,
     /// Maximum of the replicas axis.
@@ -172,7 +163,8 @@ struct Picture<'a> {
     with: &'a Series,
     /// Marks in order of time.
     notes: &'a [Note],
-    /// Address of the page that lists the decisions, percent-encoded.
+    /// Address of the page that lists the decisions, percent-encoded. If present, the chart is part
+    /// of a page that contains the name and the metric.
     page: Option<&'a str>,
     /// Start of the time axis in Unix seconds, if known.
     began: Option<i64>,
@@ -186,8 +178,8 @@ impl Picture<'_> {
             width.clamp(360, 4096).cast_signed(),
             height.clamp(300, 4096).cast_signed(),
         );
-        let mut drawing = Drawing::new(&format!("Load and replicas of {}", self.about), size);
-        let layout = Layout::new(size, self.title.is_empty());
+        let mut drawing = Drawing::new(&format!("Load and replicas of {}", self.name), size);
+        let layout = Layout::new(size, self.page.is_some());
 
         let largest = self
             .pasts()
@@ -245,17 +237,17 @@ impl Picture<'_> {
     fn draw_title(&self, drawing: &mut Drawing, layout: &Layout) {
         // Relative to labels; bold text is wider.
         const SIZE: f64 = 16.0 / 12.0 * 1.15;
-        if self.title.is_empty() {
+        if self.page.is_some() {
             return;
         }
         let available = layout.width - 2 * MARGIN;
-        let title = fitting(self.title, (f64::from(available) / SIZE) as i32);
+        let title = fitting(self.name, (f64::from(available) / SIZE) as i32);
         drawing.title(&title, (MARGIN, layout.title), 16);
         let rest = available - (f64::from(text_width(&title)) * SIZE) as i32 - 24;
-        let subtitle = fitting(self.subtitle, rest);
-        if rest > 60 && !subtitle.is_empty() {
+        let metric = fitting(self.metric, rest);
+        if rest > 60 && !metric.is_empty() {
             let place = (layout.width - MARGIN, layout.title);
-            drawing.text(&subtitle, place, "end", MUTED);
+            drawing.text(&metric, place, "end", MUTED);
         }
     }
 
