@@ -134,8 +134,8 @@ impl<'a> Card<'a> {
         (0..squares).map(class).collect()
     }
 
-    /// The chart in both sizes, of which the style shows one.
-    pub(super) fn charts(&self, view: &ServiceView) -> String {
+    /// The chart in two sizes, of which the style shows one, with CSS classes.
+    pub(super) fn charts(&self, view: &ServiceView) -> [(&'static str, String); 2] {
         let live = charts::Live {
             kind: self.kind(),
             service: view,
@@ -143,14 +143,10 @@ impl<'a> Card<'a> {
             began: self.began,
         };
         let list = self.page.as_deref().unwrap_or_default();
-        let sizes = [("wide", charts::WIDE), ("narrow", charts::NARROW)];
-        let chart = |(class, size)| {
-            format!(
-                "<div class=\"chart {class}\">{}</div>\n",
-                live.part(size, list)
-            )
-        };
-        sizes.map(chart).concat()
+        [
+            ("wide", live.part(charts::WIDE, list)),
+            ("narrow", live.part(charts::NARROW, list)),
+        ]
     }
 
     /// The name of a container without its task id.
