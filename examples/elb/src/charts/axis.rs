@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::format::{Scale, clock, duration};
 
 /// A range and its labelled ticks.
+#[derive(Clone)]
 pub(super) struct Axis {
     pub(super) range: Range<f64>,
     pub(super) ticks: Vec<(f64, String)>,

@@ -5,4 +5,5 @@ mod untrusted;
 
 pub use sflow_autoscale::format::{Scale, count, counted, limits, number, quantity, span};
 pub use time::{clock, date, duration, log_time};
+pub(crate) use untrusted::Markup;
 pub use untrusted::shortened;

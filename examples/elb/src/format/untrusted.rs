@@ -1,6 +1,20 @@
 //! Sanitising of external text.
 
+use std::fmt;
+
+use askama::filters::{Escaper, Html};
 use untrusted::printable;
+
+/// Escapes text for HTML and SVG, and replaces unprintable characters. It applies to every value in
+/// a template.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Markup;
+
+impl Escaper for Markup {
+    fn write_escaped_str<W: fmt::Write>(&self, markup: W, text: &str) -> fmt::Result {
+        Html.write_escaped_str(markup, &printable(text))
+    }
+}
 
 /// The printable text, cut to at most `limit` characters with `…` in place of the rest.
 pub fn shortened(text: &str, limit: usize) -> String {
@@ -15,6 +29,14 @@ pub fn shortened(text: &str, limit: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_contains_no_markup() {
+        let mut markup = String::new();
+        let text = "<b a='\"'>&\u{1b}[0m\u{202e}";
+        Markup.write_escaped_str(&mut markup, text).unwrap();
+        assert_eq!(markup, "&#60;b a=&#39;&#34;&#39;&#62;&#38;�[0m�");
+    }
 
     #[test]
     fn long_text_is_cut_between_characters() {

@@ -16,7 +16,6 @@
 
 mod access;
 mod api;
-mod html;
 mod openmetrics;
 mod pages;
 
@@ -34,7 +33,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use serde::Deserialize;
@@ -185,11 +184,11 @@ struct Find {
 async fn show_page(
     State(site): State<Site>,
     find: Result<Query<Find>, QueryRejection>,
-) -> Html<String> {
+) -> Response {
     // An invalid query string is ignored.
     let find = find.map_or_else(|_| String::new(), |Query(it)| it.find);
     let sought = pages::Sought(shortened(&find, 80));
-    Html(pages::index(&site, &sought))
+    pages::overview(&site, &sought)
 }
 
 async fn show_service(State(site): State<Site>, Path(name): Path<String>) -> Response {
@@ -200,9 +199,9 @@ async fn show_pool(State(site): State<Site>, Path(name): Path<String>) -> Respon
     page_or_unknown(pages::of_pool(&site, &name), "pool", &name)
 }
 
-fn page_or_unknown(page: Option<String>, kind: &str, name: &str) -> Response {
+fn page_or_unknown(page: Option<Response>, kind: &str, name: &str) -> Response {
     match page {
-        Some(page) => Html(page).into_response(),
+        Some(page) => page,
         None => {
             let name = shortened(name, 80);
             let message = format!("Unknown {kind} {name}; / lists the {kind}s.\n");

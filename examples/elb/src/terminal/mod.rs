@@ -11,6 +11,7 @@ use std::io::{self, IsTerminal as _};
 
 use ratatui::DefaultTerminal;
 
+pub use self::draw::draw;
 pub use self::input::{Input, inputs};
 pub use self::plain::{Plain, set_replicas};
 
@@ -74,7 +75,7 @@ impl Screen {
     ///
     /// If the terminal is closed.
     pub fn draw(&mut self, snapshot: &Snapshot) -> io::Result<()> {
-        self.0.draw(|frame| draw::draw(frame, snapshot)).map(|_| ())
+        self.0.draw(|frame| draw(frame, snapshot)).map(|_| ())
     }
 }
 

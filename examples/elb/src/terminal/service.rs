@@ -84,7 +84,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, service: &ServiceView, detail: Detail,
 fn line(service: &ServiceView) -> Line<'static> {
     let mut line = Line::from(vec![
         Span::raw(format!(" {:<16} ", shortened(&service.name, 16))).bold(),
-        Span::raw(format!("{:>3} wanted ", number(service.wanted))),
+        Span::raw(format!("{:>3} desired ", number(service.wanted))),
         Span::styled(
             format!("{:>3} running ", number(service.running)),
             odd(service.running != service.wanted),
@@ -106,7 +106,7 @@ fn replicas(service: &ServiceView) -> Line<'static> {
     let mut line = Line::from(vec![
         " replicas  ".dim(),
         number(service.wanted).bold(),
-        " wanted  ".dim(),
+        " desired  ".dim(),
         Span::styled(
             number(service.running),
             odd(service.running != service.wanted),
@@ -116,17 +116,17 @@ fn replicas(service: &ServiceView) -> Line<'static> {
         " seen  ".dim(),
         format!("within {least}–{most}  ").dim(),
     ]);
-    let (Some(wanted), Some(running)) = (service.wanted, service.running) else {
+    let (Some(desired), Some(running)) = (service.wanted, service.running) else {
         return line;
     };
-    let places = most.max(wanted).max(running);
+    let places = most.max(desired).max(running);
     if places <= 24 {
-        let on = running.min(wanted);
+        let on = running.min(desired);
         let square = |sign: &str, number: u32| sign.repeat(number as usize);
         line.push_span(square("■", on).fg(Color::Cyan));
-        line.push_span(square("□", wanted - on).fg(Color::Cyan));
+        line.push_span(square("□", desired - on).fg(Color::Cyan));
         line.push_span(square("▪", running - on).fg(Color::Yellow));
-        let taken = wanted.max(running);
+        let taken = desired.max(running);
         line.push_span(square("·", places - taken).dim());
     }
     line
@@ -260,13 +260,13 @@ fn draw_replicas(frame: &mut Frame<'_>, series: &Series, time: [f64; 2], area: R
     let most = series.most_replicas().max(2);
     let most = most.saturating_add(most % 2);
     let stairs = |replicas: fn(&Point) -> u32| series.stairs(replicas);
-    let (wanted, running) = (stairs(|point| point.wanted), stairs(|point| point.running));
+    let (desired, running) = (stairs(|point| point.wanted), stairs(|point| point.running));
     let datasets = vec![
         dataset(&running, Style::new().fg(Color::DarkGray)),
-        dataset(&wanted, Style::new().fg(Color::Cyan)),
+        dataset(&desired, Style::new().fg(Color::Cyan)),
     ];
     let labels = [0, most / 2, most].map(|number| number.to_string());
-    let title = "replicas wanted, running";
+    let title = "replicas desired, running";
     draw_chart(frame, title, datasets, time, f64::from(most), labels, area);
 }
 

@@ -14,7 +14,10 @@ async fn page_shows_the_current_status() {
     let world = World::new().await;
     world.pass_without_datagrams(Duration::from_secs(10)).await;
     let page = world.get("/").await.body;
-    assert!(page.contains("Telemetry: no datagram received on"), "{page}");
+    assert!(
+        page.contains("Telemetry: no datagram received on"),
+        "{page}"
+    );
 
     world.pass(Duration::from_secs(120)).await;
     world.describe("simulated load: 750 kB/s");

@@ -1,185 +1,250 @@
-//! The HTML page.
+//! The HTML page. The folder `templates` contains its markup.
 
-mod containers;
-mod decisions;
-mod head;
-mod modes;
-mod overview;
-mod pool;
-mod service;
+mod card;
 mod signal;
-mod sparkline;
-mod telemetry;
-mod when;
+mod table;
+mod text;
 
-use self::when::When;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use askama::Template;
+use askama::filters::urlencode_strict;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse as _, Response};
+use sflow_autoscale::observe::ContainerView;
+use sflow_metrics::Timestamp;
+
+use self::card::Card;
+use self::table::Table;
+use self::text::{
+    agents, failure, health, hosts, input, loads, meaning, operation, peer, refused, task_state,
+};
 use super::Site;
-use super::html::{Segment, Text};
-use crate::charts;
-use crate::diagnose::Facts;
-use crate::policy::{Subject, SubjectKind};
-use crate::view::{DecisionView, PoolView, ServiceView, Snapshot};
+use crate::diagnose::{Facts, Finding, Findings, Level, TelemetryFacts};
+use crate::format::{Scale, clock, date, duration};
+use crate::policy::{self, SubjectKind};
+use crate::status::Entry;
+use crate::view::{DecisionView, Snapshot};
 
 /// Script: pauses updates and changes modes.
-pub(super) const SCRIPT: &str = include_str!("script.js");
+pub(super) const SCRIPT: &str = include_str!("../../../templates/script.js");
 
 /// With more services than this, a table is shown instead of cards.
 const CARDS: usize = 3;
 /// Points of a history in a small chart.
 const GLANCE: usize = 90;
+/// Maximum number of changes on the overview.
+const CHANGES: usize = 20;
+/// Maximum number of decisions on the page of a service or pool.
+const DECISIONS: usize = 200;
+/// Maximum number of events on the page of a pool.
+const EVENTS: usize = 100;
+/// Maximum number of containers and machines in a table.
+const ROWS: usize = 100;
+/// Maximum number of agents in a table; silent ones come first.
+const AGENTS: usize = 50;
 
 /// Search text of the overview.
 #[derive(Debug, Default)]
 pub(super) struct Sought(pub(super) String);
 
-/// The overview: services, agents, incomplete data.
-pub(super) fn index(site: &Site, sought: &Sought) -> String {
+/// Header and footer of a page.
+struct Frame<'a> {
+    snapshot: &'a Snapshot,
+    title: &'a str,
+    /// CSS class of the body.
+    class: &'static str,
+    /// Path of the same content in the API.
+    data: String,
+    has_token: bool,
+}
+
+impl Frame<'_> {
+    /// The speed, unless it is real time.
+    fn speed(&self) -> Option<String> {
+        let speed = self.snapshot.speed;
+        let is_shown = speed.is_finite() && speed > 0.0 && speed != 1.0;
+        is_shown.then(|| Scale::fitting("", speed).number(speed))
+    }
+}
+
+/// The overview: services, pools, agents, incomplete data.
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct Overview<'a> {
+    frame: Frame<'a>,
+    when: When,
+    /// Instead of the services' cards, if there are many services.
+    table: Option<Table<'a>>,
+    /// The last changes of all services, newest first.
+    changes: Vec<&'a DecisionView>,
+    cards: Vec<Card<'a>>,
+    telemetry: TelemetryFacts,
+    incomplete: Vec<Finding>,
+}
+
+/// The page of a service or pool.
+#[derive(Template)]
+#[template(path = "subject.html")]
+struct Subject<'a> {
+    frame: Frame<'a>,
+    when: When,
+    card: Card<'a>,
+    containers: Vec<ContainerView>,
+    entries: Vec<Arc<Entry>>,
+}
+
+/// The overview, with the services whose names contain the search text.
+pub(super) fn overview(site: &Site, sought: &Sought) -> Response {
     let mut snapshot = site.glance(GLANCE);
     let is_many = snapshot.services.len() > CARDS;
     if !is_many {
         snapshot = site.glance(usize::MAX);
     }
-    let when = When::of(&snapshot, site.handle.status().lock().started());
+    let status = site.handle.status().lock();
+    let when = When::new(&snapshot, status.started());
+    let last = match is_many {
+        true => status.last_decisions(),
+        false => HashMap::new(),
+    };
+    drop(status);
+    let is_change = |it: &&DecisionView| {
+        it.from != it.to && !it.service.is_empty() && it.kind == SubjectKind::Service
+    };
+    let changes = snapshot.decisions.iter().rev().filter(is_change);
+    let services = snapshot.services.iter().filter(|_| !is_many);
+    let services = services.map(|service| Card::of_service(service, &snapshot));
+    let pools = snapshot
+        .pools
+        .iter()
+        .map(|pool| Card::of_pool(pool, &snapshot));
     let facts = Facts::of_loop(&site.handle);
-    let services = match (snapshot.services.as_slice(), is_many) {
-        ([], _) => "<p class=\"card quiet\">Waiting for the first round.</p>\n".to_owned(),
-        (services, true) => {
-            let decisions = decisions::recent(&snapshot.decisions, &when);
-            let last = site.handle.status().lock().last_decisions();
-            overview::card(services, &last, &when, sought) + &decisions
-        }
-        (services, false) => {
-            let one = |service: &ServiceView| {
-                let own = about(&snapshot, SubjectKind::Service, &service.name);
-                service::card(service, &own, &when)
-            };
-            services.iter().map(one).collect()
-        }
+    let page = Overview {
+        frame: Frame {
+            snapshot: &snapshot,
+            title: &snapshot.title,
+            class: if is_many { "many" } else { "" },
+            data: "/api/v1/snapshot".to_owned(),
+            has_token: site.access.token.is_some(),
+        },
+        when,
+        table: is_many.then(|| Table::new(&snapshot.services, &last, &sought.0)),
+        changes: changes.take(CHANGES).collect(),
+        cards: services.chain(pools).collect(),
+        telemetry: facts.received().cloned().unwrap_or_default(),
+        incomplete: Findings::of(&facts).incomplete(),
     };
-    let problems = problems(&snapshot.troubles);
-    let telemetry = telemetry::card(&snapshot.intake, &facts);
-    let pool = |pool: &PoolView| {
-        let own = about(&snapshot, SubjectKind::Pool, &pool.status.name);
-        pool::card(pool, &own, &when)
-    };
-    let pools: String = snapshot.pools.iter().map(pool).collect();
-    let main = format!("{problems}{services}{pools}{telemetry}");
-    let width = if is_many { "many" } else { "" };
-    whole(
-        site,
-        &snapshot,
-        (&snapshot.title, width),
-        &main,
-        "/api/v1/snapshot",
-    )
-}
-
-/// Decisions about one service or pool.
-fn about(snapshot: &Snapshot, kind: SubjectKind, name: &str) -> Vec<DecisionView> {
-    let decisions = snapshot.decisions.iter();
-    let own = decisions.filter(|it| it.kind == kind && it.service == name);
-    own.cloned().collect()
+    rendered(&page)
 }
 
 /// The page of a service; `None` if it is unknown.
-pub(super) fn of_service(site: &Site, name: &str) -> Option<String> {
-    let mut snapshot = site.glance(0);
-    let place = snapshot.services.iter().position(|it| it.name == name)?;
-    let mut service = snapshot.services.swap_remove(place);
+pub(super) fn of_service(site: &Site, name: &str) -> Option<Response> {
+    let snapshot = site.glance(0);
+    let mut service = snapshot.services.iter().find(|it| it.name == name)?.clone();
     let status = site.handle.status().lock();
-    service.past = status.points(&Subject::service(name));
-    let further = service.signals.iter().enumerate().skip(1);
-    let further: Vec<ServiceView> = further
-        .map(|(place, signal)| ServiceView {
-            signals: vec![signal.clone()],
-            past: status.points_of_metric(&Subject::service(name), place),
-            ..service.clone()
+    service.past = status.points(&policy::Subject::service(name));
+    let mut card = Card::new(&snapshot, service, None);
+    card.further = (1..card.view.signals.len())
+        .map(|place| {
+            card.further(
+                place,
+                status.points_of_metric(&policy::Subject::service(name), place),
+            )
         })
         .collect();
-    let entries: Vec<_> = status
-        .history()
-        .about(SubjectKind::Service, name)
-        .cloned()
-        .collect();
-    let decisions = status.decisions(SubjectKind::Service, name);
     drop(status);
-    let when = When::of(&snapshot, site.handle.status().lock().started());
-    let containers = site.handle.containers(name);
-    let containers = containers::card(&service, &containers);
-    let card = service::whole(&service, &further, &decisions, &when);
-    let history = decisions::history(SubjectKind::Service, &service, &entries, &when);
-    let problems = problems(&snapshot.troubles);
-    let main =
-        format!("<nav><a href=\"/\">all services</a></nav>\n{problems}{card}{containers}{history}");
-    let data = format!("/api/v1/services/{}", Segment(name));
-    Some(whole(site, &snapshot, (name, ""), &main, &data))
+    Some(subject(site, &snapshot, card))
 }
 
 /// The page of a node pool; `None` if it is unknown.
-pub(super) fn of_pool(site: &Site, name: &str) -> Option<String> {
-    /// Number of events.
-    const EVENTS: usize = 100;
+pub(super) fn of_pool(site: &Site, name: &str) -> Option<Response> {
     let snapshot = site.glance(0);
     let status = site.handle.status().lock();
     let pool = status.pool_view(status.pool(name)?, usize::MAX, EVENTS);
-    let entries: Vec<_> = status
-        .history()
-        .about(SubjectKind::Pool, name)
-        .cloned()
-        .collect();
-    let decisions = status.decisions(SubjectKind::Pool, name);
-    let when = When::of(&snapshot, status.started());
     drop(status);
-    let card = pool::whole(&pool, &decisions, &when);
-    let history = decisions::history(SubjectKind::Pool, &pool.as_service(), &entries, &when);
-    let problems = problems(&snapshot.troubles);
-    let main = format!("<nav><a href=\"/\">overview</a></nav>\n{problems}{card}{history}");
-    let data = format!("/api/v1/pools/{}", Segment(name));
-    Some(whole(site, &snapshot, (name, ""), &main, &data))
+    let card = Card::new(&snapshot, pool.as_service(), Some(&pool));
+    Some(subject(site, &snapshot, card))
 }
 
-/// Current problems.
-fn problems(problems: &[String]) -> String {
-    const LISTED: usize = 10;
-    let item = |problem: &String| format!("<li><bdi>{}</bdi></li>\n", Text(problem));
-    let items: String = problems.iter().take(LISTED).map(item).collect();
-    let more = match problems.len().saturating_sub(LISTED) {
-        0 => String::new(),
-        more => format!("<li>and {more} more</li>\n"),
+fn subject<'a>(site: &Site, snapshot: &'a Snapshot, mut card: Card<'a>) -> Response {
+    let (kind, name) = (card.kind(), card.view.name.clone());
+    let containers = match kind {
+        SubjectKind::Service => site.handle.containers(&name),
+        SubjectKind::Pool => Vec::new(),
     };
-    match problems.is_empty() {
-        true => String::new(),
-        false => format!(
-            "<section class=\"card alert\">\n<h2>Current problems</h2>\n\
-             <ul>\n{items}{more}</ul>\n</section>\n"
-        ),
+    let status = site.handle.status().lock();
+    card.decisions = status.decisions(kind, &name);
+    let page = Subject {
+        frame: Frame {
+            snapshot,
+            title: &name,
+            class: "",
+            data: format!("/api/v1/{}s/{}", card.noun(), segment(&name)),
+            has_token: site.access.token.is_some(),
+        },
+        when: When::new(snapshot, status.started()),
+        entries: status.history().about(kind, &name).cloned().collect(),
+        containers,
+        card,
+    };
+    drop(status);
+    rendered(&page)
+}
+
+fn rendered(page: &impl Template) -> Response {
+    match page.render() {
+        Ok(page) => Html(page).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
 }
 
-fn whole(
-    site: &Site,
-    snapshot: &Snapshot,
-    (title, class): (&str, &str),
-    main: &str,
-    data: &str,
-) -> String {
-    let title = Text(title);
-    let style = include_str!("style.css");
-    let night = charts::night_rules();
-    let head = head::render(snapshot);
-    let version = env!("CARGO_PKG_VERSION");
-    let dialog = modes::dialog(site.access.token.is_some());
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <noscript><meta http-equiv=\"refresh\" content=\"10\"></noscript>\n\
-         <title>{title} · elastic load balancing</title>\n\
-         <style>\n{style}@media (prefers-color-scheme: dark) {{{night}}}\n</style>\n</head>\n<body class=\"{class}\">\n\
-         <header>\n{head}</header>\n<main>\n{main}</main>\n\
-         <footer>Data of this page: <a href=\"{data}\">{data}</a>, \
-         <a href=\"/api/v1/openapi.json\">API description</a>, \
-         <a href=\"/metrics\">metrics</a>. elb {version}</footer>\n\
-         {dialog}<script src=\"/script.js\"></script>\n</body>\n</html>\n"
-    )
+/// A name as one segment of a path, percent-encoded.
+fn segment(name: &str) -> String {
+    let Ok(encoded) = urlencode_strict(name);
+    encoded.to_string()
+}
+
+/// Formats times: the time of day if the loop runs by the wall clock, otherwise the time since its
+/// start.
+#[derive(Clone, Copy, Debug)]
+struct When {
+    has_clock: bool,
+    /// Seconds since the start of the loop.
+    elapsed: f64,
+    started: Timestamp,
+}
+
+/// A formatted time.
+struct Time {
+    /// Day and time of day.
+    clock: Option<(String, String)>,
+    /// Since the start of the loop.
+    at: String,
+    ago: String,
+}
+
+impl When {
+    fn new(snapshot: &Snapshot, started: Timestamp) -> Self {
+        Self {
+            has_clock: snapshot.began.is_some(),
+            elapsed: snapshot.elapsed,
+            started,
+        }
+    }
+
+    /// Time of a decision.
+    fn decided(&self, time: Timestamp) -> Time {
+        self.time((time - self.started).as_secs_f64(), time)
+    }
+
+    /// A time, given as seconds since the start and as a timestamp.
+    fn time(&self, at: f64, time: Timestamp) -> Time {
+        let unix = i64::try_from(time.as_nanos() / 1_000_000_000).unwrap_or(0);
+        Time {
+            clock: self.has_clock.then(|| (date(unix), clock(unix))),
+            at: duration(at),
+            ago: duration(self.elapsed - at),
+        }
+    }
 }

@@ -1,52 +1,10 @@
 //! A signal of a service: value and thresholds.
 
 use crate::format::{Scale, limits, quantity};
-use crate::http::html::Text;
 use crate::view::SignalView;
 
-pub(super) fn row(signal: &SignalView) -> String {
-    let metric = Text(&signal.metric);
-    let value = quantity(signal.value, &signal.unit);
-    let value = Text(&value);
-    let state = State::of(signal);
-    let (class, text) = (state.class(), state.class());
-    let bar = bar(signal);
-    let limits = limits(signal.lower, signal.upper, &signal.unit);
-    let limits = Text(&limits);
-    let (contributing, matched) = (signal.contributing, signal.matched);
-    let reporting = match contributing == matched {
-        true => "reporting",
-        false => "reporting odd",
-    };
-    format!(
-        "<div class=\"signal {class}\"><span class=\"metric\"><bdi>{metric}</bdi></span>\
-         <span class=\"value\">{value}</span>{bar}\
-         <span class=\"state\">{text} <span class=\"quiet\">{limits}</span></span>\
-         <span class=\"{reporting}\">{reports}{spread}</span></div>\n",
-        reports = match (signal.unknown, signal.warming) {
-            (true, _) => "containers unknown".to_owned(),
-            (false, 0) => format!("{contributing} of {matched} reporting"),
-            (false, warming) => {
-                format!("{contributing} of {matched} reporting, {warming} warming up")
-            }
-        },
-        spread = spread(signal)
-    )
-}
-
-/// Range from the least to the most loaded container, if there are several.
-fn spread(signal: &SignalView) -> String {
-    match (signal.least, signal.most) {
-        (Some(least), Some(most)) if signal.contributing > 1 => {
-            let scale = Scale::fitting(&signal.unit, most);
-            let (least, most) = (scale.number(least), scale.write(most));
-            format!(
-                "<span class=\"spread\">{}</span>",
-                Text(&format!("{least}–{most}"))
-            )
-        }
-        _ => String::new(),
-    }
+pub(super) struct Signal<'a> {
+    pub(super) view: &'a SignalView,
 }
 
 /// Position of a value relative to its thresholds.
@@ -59,16 +17,7 @@ pub(super) enum State {
 }
 
 impl State {
-    pub(super) fn of(signal: &SignalView) -> Self {
-        match signal.value.filter(|value| value.is_finite()) {
-            None => Self::Unknown,
-            Some(value) if value > signal.upper => Self::Above,
-            Some(value) if value < signal.lower => Self::Below,
-            Some(_) => Self::Within,
-        }
-    }
-
-    pub(super) const fn class(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Below => "below",
             Self::Within => "within",
@@ -78,21 +27,76 @@ impl State {
     }
 }
 
-/// A bar of the value relative to its thresholds.
-pub(super) fn bar(signal: &SignalView) -> String {
-    let value = signal.value.filter(|value| value.is_finite());
-    let full = (signal.upper * 1.5).max(value.unwrap_or(0.0));
-    let percent = |value: f64| match full.is_finite() && full > 0.0 {
-        true => (value / full * 100.0).clamp(0.0, 100.0),
-        false => 0.0,
-    };
-    let (lower, upper) = (percent(signal.lower), percent(signal.upper));
-    let filled = value.map_or(0.0, percent);
-    let band = upper - lower;
-    format!(
-        "<svg class=\"bar\" aria-hidden=\"true\"><rect class=\"track\" width=\"100%\" height=\"100%\"/>\
-         <rect class=\"band\" x=\"{lower:.1}%\" width=\"{band:.1}%\" height=\"100%\"/>\
-         <rect class=\"fill\" y=\"3\" width=\"{filled:.1}%\" height=\"6\"/>\
-         <rect class=\"tick\" x=\"{upper:.1}%\" width=\"1.5\" height=\"100%\"/></svg>"
-    )
+/// Positions in a bar, in percent of its width.
+pub(super) struct Bar {
+    pub(super) lower: f64,
+    pub(super) upper: f64,
+    /// Distance of the thresholds.
+    pub(super) band: f64,
+    pub(super) value: f64,
+}
+
+impl<'a> Signal<'a> {
+    pub(super) const fn new(view: &'a SignalView) -> Self {
+        Self { view }
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.state_of(self.view.value)
+    }
+
+    /// The state of the value of one container.
+    pub(super) fn state_of(&self, value: Option<f64>) -> State {
+        match value.filter(|value| value.is_finite()) {
+            None => State::Unknown,
+            Some(value) if value > self.view.upper => State::Above,
+            Some(value) if value < self.view.lower => State::Below,
+            Some(_) => State::Within,
+        }
+    }
+
+    pub(super) fn value(&self) -> String {
+        quantity(self.view.value, &self.view.unit)
+    }
+
+    pub(super) fn limits(&self) -> String {
+        limits(self.view.lower, self.view.upper, &self.view.unit)
+    }
+
+    /// Number of containers with a value.
+    pub(super) fn reporting(&self) -> String {
+        let it = self.view;
+        let (contributing, matched) = (it.contributing, it.matched);
+        match (it.unknown, it.warming) {
+            (true, _) => "containers unknown".to_owned(),
+            (false, 0) => format!("{contributing} of {matched} reporting"),
+            (false, warming) => {
+                format!("{contributing} of {matched} reporting, {warming} warming up")
+            }
+        }
+    }
+
+    /// From the least to the most loaded container, if there are several.
+    pub(super) fn range(&self) -> Option<String> {
+        let (least, most) = self.view.least.zip(self.view.most)?;
+        let scale = Scale::fitting(&self.view.unit, most);
+        (self.view.contributing > 1)
+            .then(|| format!("{}–{}", scale.number(least), scale.write(most)))
+    }
+
+    pub(super) fn bar(&self) -> Bar {
+        let value = self.view.value.filter(|value| value.is_finite());
+        let full = (self.view.upper * 1.5).max(value.unwrap_or(0.0));
+        let percent = |value: f64| match full.is_finite() && full > 0.0 {
+            true => (value / full * 100.0).clamp(0.0, 100.0),
+            false => 0.0,
+        };
+        let (lower, upper) = (percent(self.view.lower), percent(self.view.upper));
+        Bar {
+            lower,
+            upper,
+            band: upper - lower,
+            value: value.map_or(0.0, percent),
+        }
+    }
 }

@@ -1,12 +1,7 @@
 //! Marks of decisions in a chart. A mark has a tooltip with time, change and reason; in a page it
 //! links to the decision.
 
-use std::fmt::Write as _;
-
-use plotters::style::RGBColor;
-
-use super::palette::{FAILED, LOAD, MUTED, SAMPLES};
-use super::picture::escaped;
+use super::drawing::{Color, FAILED, LOAD, MUTED, SAMPLES};
 use super::series::Change;
 use crate::format::shortened;
 use crate::view::DecisionView;
@@ -16,7 +11,15 @@ const MOST: usize = 200;
 /// Maximum length of a tooltip, in characters.
 const LONGEST: usize = 400;
 
-/// One mark.
+/// A mark in a drawing.
+pub(super) struct Mark {
+    pub(super) at: (i32, i32),
+    pub(super) kind: Kind,
+    pub(super) message: String,
+    pub(super) link: Option<String>,
+}
+
+/// A decision or another change.
 #[derive(Debug, PartialEq)]
 pub(super) struct Note {
     pub(super) at: f64,
@@ -63,7 +66,7 @@ impl Kind {
         }
     }
 
-    pub(super) const fn color(self) -> RGBColor {
+    pub(super) const fn color(self) -> Color {
         match self {
             Self::Counters | Self::Advised => LOAD,
             Self::Samples => SAMPLES,
@@ -145,48 +148,15 @@ impl Note {
         }
     }
 
-    /// The mark as SVG at a pixel position. It links to the decision if the page lists it.
-    pub(super) fn draw(&self, svg: &mut String, (x, y): (i32, i32), page: Option<&str>) {
-        let color = self.kind.color();
-        let RGBColor(r, g, b) = color;
-        let color = format!("#{r:02X}{g:02X}{b:02X}");
-        let message = escaped(&shortened(&self.message, LONGEST));
-        let link = page.zip(self.id);
-        // Screen readers find the same text in the list.
-        let (open, close) = match link {
-            Some((page, id)) => (
-                format!("<a class=\"note\" href=\"{page}#decision-{id}\" tabindex=\"-1\">"),
-                "</a>",
-            ),
-            None => ("<g class=\"note\">".to_owned(), "</g>"),
-        };
-        let shape = match self.kind {
-            Kind::Samples => {
-                let points = [(x, y - 6), (x + 6, y), (x, y + 6), (x - 6, y)];
-                let points = points.map(|(x, y)| format!("{x},{y}")).join(" ");
-                format!("<polygon points=\"{points}\" fill=\"{color}\"/>")
-            }
-            Kind::Advised => format!(
-                "<circle cx=\"{x}\" cy=\"{y}\" r=\"4\" fill=\"#FFFFFF\" stroke=\"{color}\" \
-                 stroke-width=\"2\"/>"
-            ),
-            Kind::Failed => {
-                let (l, r, t, b) = (x - 4, x + 4, y - 4, y + 4);
-                format!(
-                    "<path d=\"M{l} {t}L{r} {b}M{l} {b}L{r} {t}\" fill=\"none\" \
-                     stroke=\"{color}\" stroke-width=\"2\"/>"
-                )
-            }
-            Kind::Counters | Kind::External => {
-                format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"4\" fill=\"{color}\"/>")
-            }
-        };
-        // A larger target for touch.
-        let _ = writeln!(
-            svg,
-            "{open}<title>{message}</title><circle cx=\"{x}\" cy=\"{y}\" r=\"12\" \
-             fill=\"#FFFFFF\" fill-opacity=\"0\"/>{shape}{close}"
-        );
+    /// The mark at a pixel position. It links to the decision if the page at `list` contains it.
+    pub(super) fn mark(&self, at: (i32, i32), list: Option<&str>) -> Mark {
+        let link = list.zip(self.id);
+        Mark {
+            at,
+            kind: self.kind,
+            message: shortened(&self.message, LONGEST),
+            link: link.map(|(list, id)| format!("{list}#decision-{id}")),
+        }
     }
 }
 
@@ -236,22 +206,5 @@ mod tests {
                 Kind::External
             ]
         );
-    }
-
-    #[test]
-    fn mark_has_reason_and_links_to_decision_on_page() {
-        let decisions = [decision(7, 2.0, (1, 2), "done")];
-        let notes = notes(&decisions, &[], (0.0, 9.0), |_| "0:02".to_owned());
-        let drawn = |page| {
-            let mut svg = String::new();
-            notes[0].draw(&mut svg, (10, 10), page);
-            svg
-        };
-        for svg in [drawn(Some("/a")), drawn(None)] {
-            let message = "<title>0:02: 1 → 2. b is above &lt;a&gt;</title>";
-            assert!(svg.contains(message), "{svg}");
-        }
-        assert!(drawn(Some("/a")).contains("href=\"/a#decision-7\""));
-        assert!(!drawn(None).contains("href"));
     }
 }

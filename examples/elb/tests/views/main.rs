@@ -1,0 +1,5 @@
+//! Charts and terminal output of a snapshot.
+
+mod charts;
+mod log_lines;
+mod screens;
