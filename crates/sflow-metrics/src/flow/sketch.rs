@@ -63,7 +63,7 @@ impl Sketch {
         };
         // Also an exact count contains a correction of expected collisions.
         let value = sketch.composite_estimate().round();
-        let is_exact = sketch.upper_bound(NumStdDev::One).round() <= value;
+        let is_exact = sketch.upper_bound(NumStdDev::One).round() <= sketch.estimate().round();
         Estimate {
             value,
             error: if is_exact {

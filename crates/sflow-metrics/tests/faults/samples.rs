@@ -156,7 +156,7 @@ fn t23_impossible_samples_do_not_move_a_flow() {
     for (case, change, count, expected) in cases {
         let (registry, bytes) = with_changed_sample(change);
         let sampler = registry.samplers().next().unwrap();
-        assert_eq!(count(&registry.health()), expected, "{case}");
+        assert_eq!(count(registry.health()), expected, "{case}");
         assert!((bytes / 1e6 - 1.0).abs() < 0.02, "{case}: {bytes}");
         assert!(
             (sampler.effective_rate.unwrap() / 100.0 - 1.0).abs() < 0.02,

@@ -235,7 +235,7 @@ fn faults_make_no_wrong_value() {
             });
         }
         assert_eq!(answers, scenario.answers, "{}", scenario.fault);
-        let counted = (scenario.health)(&world.registry.health());
+        let counted = (scenario.health)(world.registry.health());
         assert_eq!(counted, scenario.counted, "{}", scenario.fault);
     }
 }

@@ -194,7 +194,12 @@ fn distinct_values_are_counted() {
     assert!((40.0..60.0).contains(&many), "{many}");
     assert!((1.5..5.5).contains(&few), "{few}");
     assert!((40.0..60.0).contains(&answer.total), "{}", answer.total);
-    assert!(answer.rows[0].sampling_error > 0.0 && answer.total_sampling_error > 0.0);
+    let errors = answer.rows.iter().map(|row| row.sampling_error);
+    assert_eq!(
+        errors.sum::<f64>() + answer.total_sampling_error,
+        0.0,
+        "exact"
+    );
     assert_eq!(
         (answer.tracked, answer.other, answer.samples),
         (3, 0.0, 112)
