@@ -136,6 +136,11 @@ pub struct Node {
 }
 
 impl Node {
+    /// Whether it is ready and takes tasks.
+    pub fn takes_tasks(&self) -> bool {
+        self.is_ready && self.availability == Availability::Active
+    }
+
     /// The number of tasks on it.
     pub fn task_count(&self) -> u32 {
         self.tasks

@@ -1,6 +1,8 @@
 //! The two text formats of metrics, and the choice between them.
 
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
+
+use crate::accept::preference;
 
 /// A text format of metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,15 +17,8 @@ impl Format {
     /// The format that a client prefers by its `Accept` header (RFC 9110, section 12.5.1), or
     /// `fallback` if it does not name the other format, if necessary by `application/*` or `text/*`.
     pub fn of_request(headers: &HeaderMap, fallback: Self) -> Self {
-        let accepted: Vec<MediaRange<'_>> = headers
-            .get_all(header::ACCEPT)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .filter_map(MediaRange::parse)
-            .collect();
-        let open_metrics = preference(&accepted, "application", "openmetrics-text");
-        let text = preference(&accepted, "text", "plain");
+        let open_metrics = preference(headers, "application", "openmetrics-text");
+        let text = preference(headers, "text", "plain");
         let is_named = |(specificity, quality)| specificity > 0 && quality > 0.0;
         let is_text_better = (text.1, text.0) > (open_metrics.1, open_metrics.0);
         match fallback {
@@ -42,71 +37,9 @@ impl Format {
     }
 }
 
-/// An element of an `Accept` header.
-struct MediaRange<'h> {
-    kind: &'h str,
-    subtype: &'h str,
-    quality: f32,
-}
-
-impl<'h> MediaRange<'h> {
-    /// `None` if it is malformed, or a version of OpenMetrics that is not compatible with 1.0.
-    fn parse(text: &'h str) -> Option<Self> {
-        let mut parts = text.split(';').map(str::trim);
-        let (kind, subtype) = parts.next()?.split_once('/')?;
-        let mut quality = 1.0;
-        for parameter in parts {
-            let Some((name, value)) = parameter.split_once('=') else {
-                continue;
-            };
-            let value = value.trim().trim_matches('"');
-            if name.trim().eq_ignore_ascii_case("q") {
-                let parsed: f32 = value.parse().ok()?;
-                quality = (0.0..=1.0).contains(&parsed).then_some(parsed)?;
-            } else if name.trim().eq_ignore_ascii_case("version")
-                && subtype.eq_ignore_ascii_case("openmetrics-text")
-                && !matches!(value, "0.0.1" | "1.0.0")
-            {
-                return None;
-            }
-        }
-        Some(Self {
-            kind,
-            subtype,
-            quality,
-        })
-    }
-
-    /// 2 for the media type itself, 1 for all subtypes of its type, 0 for any media type.
-    fn specificity(&self, kind: &str, subtype: &str) -> Option<u8> {
-        let is_kind = self.kind.eq_ignore_ascii_case(kind);
-        if is_kind && self.subtype.eq_ignore_ascii_case(subtype) {
-            Some(2)
-        } else if self.subtype != "*" {
-            None
-        } else if is_kind {
-            Some(1)
-        } else {
-            (self.kind == "*").then_some(0)
-        }
-    }
-}
-
-/// Specificity and quality of the most specific range that contains a media type, of several the
-/// one with the highest quality. Zeros if no range contains it.
-fn preference(accepted: &[MediaRange<'_>], kind: &str, subtype: &str) -> (u8, f32) {
-    let ranges = accepted
-        .iter()
-        .filter_map(|range| Some((range.specificity(kind, subtype)?, range.quality)));
-    ranges.fold(
-        (0, 0.0),
-        |best, range| if range > best { range } else { best },
-    )
-}
-
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
+    use axum::http::{HeaderValue, header};
 
     use super::*;
 

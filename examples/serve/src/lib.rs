@@ -13,6 +13,7 @@
 //! tower limits requests and not connections, and rate limiters such as governor charge a request
 //! before its cost is known. Both limits are therefore implemented here.
 
+mod accept;
 mod address;
 mod connections;
 pub mod exposition;
@@ -27,6 +28,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 
+pub use accept::preference;
 pub use address::listen_address;
 pub use connections::{serve, serve_in_thread};
 pub use host::{HostCheck, host, is_localhost};

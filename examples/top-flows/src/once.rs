@@ -15,7 +15,7 @@ use crate::matrix::Matrix;
 use crate::model::{Client, Model, Status};
 use crate::picture::Picture;
 use crate::question::{Fields, Question};
-use crate::source::{Source, passed_over, stored, timestamp};
+use crate::source::{Source, passed_over, stored};
 use crate::timeline::Point;
 
 /// Number of datagrams after which all questions are updated.
@@ -51,7 +51,7 @@ pub fn run(
             }
         }
         Source::Socket(receiver) => {
-            model.pass(timestamp(SystemTime::now()));
+            model.pass(SystemTime::now().into());
             listen(receiver, &mut model, question, length, is_over)?;
         }
     }
@@ -113,11 +113,11 @@ fn listen(
         model.status.kernel_drops = receiver.stats().kernel_drops;
         if caught_up.elapsed() > Duration::from_millis(20) {
             caught_up = Instant::now();
-            model.pass(timestamp(SystemTime::now()));
+            model.pass(SystemTime::now().into());
             model.catch_up();
         }
     }
-    model.pass(timestamp(SystemTime::now()));
+    model.pass(SystemTime::now().into());
     Ok(())
 }
 

@@ -131,16 +131,10 @@ pub fn passed_over(capture: &Capture) -> Option<String> {
 /// A datagram as the history stores it.
 pub fn stored(received: &Received<'_>) -> StoredDatagram {
     StoredDatagram {
-        at: timestamp(received.received_at),
+        at: received.received_at.into(),
         sender: received.source.ip(),
         bytes: received.bytes.into(),
     }
-}
-
-/// The timestamp of a system time.
-pub fn timestamp(time: SystemTime) -> Timestamp {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH);
-    Timestamp::from(since.unwrap_or_default())
 }
 
 fn socket(mut receiver: UdpReceiver, model: &Shared, is_over: &AtomicBool) -> anyhow::Result<()> {
@@ -161,7 +155,7 @@ fn socket(mut receiver: UdpReceiver, model: &Shared, is_over: &AtomicBool) -> an
         for datagram in arrived {
             model.receive(datagram);
         }
-        model.pass(timestamp(SystemTime::now()));
+        model.pass(SystemTime::now().into());
     }
     Ok(())
 }
@@ -243,7 +237,7 @@ fn wait(
         let mut guard = model.lock();
         let (is_paused, speed) = (guard.status.is_paused, guard.status.speed);
         if let Some(now) = clock.now().filter(|now| *now < due) {
-            guard.pass(timestamp(now));
+            guard.pass(now.into());
         }
         let shown = guard.clock();
         drop(guard);

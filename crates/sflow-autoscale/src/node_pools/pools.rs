@@ -6,7 +6,7 @@ use std::time::Duration;
 use sflow_metrics::{Timestamp, query};
 
 use super::order::{Action, Order, Provider};
-use super::reconciler::{PoolReadings, Reconciler, takes_tasks};
+use super::reconciler::{PoolReadings, Reconciler};
 use super::settings::PoolSettings;
 use super::status::PoolEventKind;
 use super::step::MachineStep;
@@ -356,7 +356,7 @@ fn read(
             hosts.insert(node.name.clone(), load);
         }
         if let Some(part) = by_host.get(&node.name)
-            && takes_tasks(node)
+            && node.takes_tasks()
         {
             work.insert(node.name.clone(), *part);
         }

@@ -173,7 +173,7 @@ impl Reconciler {
         let nodes = census.nodes.iter();
         nodes.filter(|node| {
             self.pool.nodes.matches(node)
-                && takes_tasks(node)
+                && node.takes_tasks()
                 && !self.machines.leaving().contains_key(&node.name)
         })
     }
@@ -373,7 +373,7 @@ impl Reconciler {
 
     fn minimum_of(&self, census: &Census, least: impl Fn(&Demand) -> u32) -> MinimumSize {
         let serving: Vec<&Node> = self.serving(census).collect();
-        let is_other = |node: &&Node| takes_tasks(node) && !self.pool.nodes.matches(node);
+        let is_other = |node: &&Node| node.takes_tasks() && !self.pool.nodes.matches(node);
         let others: Vec<&Node> = census.nodes.iter().filter(is_other).collect();
         minimum_size(census, &serving, &others, least, self.pool.settings.max)
     }
@@ -389,7 +389,7 @@ impl Reconciler {
         let staying: Vec<&Node> = census
             .nodes
             .iter()
-            .filter(|node| takes_tasks(node))
+            .filter(|node| node.takes_tasks())
             .collect();
         let machine = |(name, nodes): (&str, Vec<&Node>)| {
             let ready = nodes.iter().filter(|node| node.is_ready);
@@ -402,10 +402,10 @@ impl Reconciler {
                 .collect();
             let stays = if is_shared {
                 Some(StayReason::SharedName)
-            } else if takes_tasks(node) {
+            } else if node.takes_tasks() {
                 // The tasks of other leaving machines need capacity as well.
                 let leaving = census.nodes.iter();
-                let leaving = leaving.filter(|other| other.is_ready && !takes_tasks(other));
+                let leaving = leaving.filter(|other| other.is_ready && !other.takes_tasks());
                 let leaving: Vec<&Node> = leaving.chain([*node]).collect();
                 let service = unplaceable(census, &leaving, &others);
                 service.map(|service| StayReason::NoRoom { service })
@@ -538,9 +538,4 @@ fn count_after(after: &Machines, machines: &[Machine], steps: &[MachineStep]) ->
     let mut machines = machines.to_vec();
     activate(&mut machines, steps);
     after.count(&machines)
-}
-
-/// Whether a node is ready and takes tasks.
-pub(super) fn takes_tasks(node: &Node) -> bool {
-    node.is_ready && node.availability == Availability::Active
 }

@@ -44,6 +44,14 @@ pub enum SubjectKind {
 }
 
 impl SubjectKind {
+    /// `service` or `pool`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Pool => "pool",
+        }
+    }
+
     /// The noun for one replica.
     const fn replica(self) -> &'static str {
         match self {

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use serve::Problem;
+use serve::{Problem, preference};
 
 pub(super) const JSON: &str = "application/json";
 pub(super) const TOML: &str = "application/toml";
@@ -25,50 +25,28 @@ pub(super) fn preferred(
     headers: &HeaderMap,
     offered: &[&'static str],
 ) -> Result<&'static str, Problem> {
-    let lines = headers.get_all(ACCEPT).iter();
-    let accepted: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
-    let accepted = accepted.join(",");
-    let not_acceptable = || {
+    let mut lines = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|it| it.to_str().ok());
+    let is_any = lines.all(|line| line.trim().is_empty());
+    let quality = |offer: &'static str| {
+        let (kind, subtype) = offer.split_once('/').unwrap_or_default();
+        match is_any {
+            true => (1.0, offer),
+            false => (preference(headers, kind, subtype).1, offer),
+        }
+    };
+    let qualities = offered.iter().map(|offer| quality(offer));
+    let best = qualities.reduce(|best, next| if next.0 > best.0 { next } else { best });
+    let best = best.filter(|(quality, _)| *quality > 0.0);
+    best.map(|(_, offer)| offer).ok_or_else(|| {
         Problem::new(
             StatusCode::NOT_ACCEPTABLE,
             "No available media type matches Accept.",
             &format!("Accept {}, or omit the header.", offered.join(" or ")),
         )
-    };
-    let mut best: Option<(f32, &'static str)> = None;
-    for offer in offered {
-        let quality = if accepted.trim().is_empty() {
-            1.0
-        } else {
-            quality_of(&accepted, offer)
-        };
-        if quality > best.map_or(0.0, |(most, _)| most) {
-            best = Some((quality, offer));
-        }
-    }
-    best.map(|(_, offer)| offer).ok_or_else(not_acceptable)
-}
-
-/// Quality of a media type from 0 to 1, according to the most specific matching range.
-fn quality_of(accepted: &str, offer: &str) -> f32 {
-    let kind = offer.split('/').next().unwrap_or_default();
-    let mut closest = (0, 0.0);
-    for range in accepted.split(',') {
-        let mut parts = range.split(';').map(str::trim);
-        let range = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let closeness = match range.split_once('/') {
-            Some(_) if range == offer => 3,
-            Some((of_kind, "*")) if of_kind == kind => 2,
-            Some(("*", "*")) => 1,
-            _ => continue,
-        };
-        let weight = parts.find_map(|part| part.strip_prefix("q="));
-        let weight = weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
-        if closeness > closest.0 {
-            closest = (closeness, weight);
-        }
-    }
-    closest.1
+    })
 }
 
 #[cfg(test)]
