@@ -16,10 +16,8 @@ use crate::orchestrator::Orchestrator;
 use crate::policy::{Mode, Subject, SubjectKind};
 use crate::shared::Shared;
 use crate::status::LoopStatus;
-use crate::view::{Point, Snapshot};
 use sflow_autoscale::controller::{Controller, Discovered, Ownership, Round};
-use sflow_autoscale::node_pools::PoolRound;
-use sflow_autoscale::node_pools::Reconciler;
+use sflow_autoscale::node_pools::{PoolRound, Reconciler};
 use sflow_autoscale::observe::Telemetry;
 use sflow_autoscale::problem::{Changed, Problem, ProblemReason};
 
@@ -296,17 +294,6 @@ impl<O: Orchestrator> Balancer<O> {
     /// The orchestrator, to advance a simulation.
     pub const fn orchestrator_mut(&mut self) -> &mut O {
         self.controller.orchestrator_mut()
-    }
-
-    /// History of a service, oldest first.
-    pub fn service_history(&self, service: &str) -> Vec<Point> {
-        self.status.lock().points(&Subject::service(service))
-    }
-
-    /// The current status for the terminal and the page.
-    pub fn snapshot(&self) -> Snapshot {
-        let intake = self.telemetry.lock().ingest_stats();
-        self.status.lock().snapshot(intake, usize::MAX)
     }
 }
 

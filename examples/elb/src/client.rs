@@ -56,3 +56,16 @@ pub(crate) fn message(error: &(dyn Error + 'static)) -> String {
     message.dedup();
     message.join(": ")
 }
+
+/// Percent-encodes a text as one part of a path or a query.
+pub(crate) fn segment(text: &str) -> String {
+    let mut segment = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            segment.push(char::from(byte));
+        } else {
+            segment.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    segment
+}

@@ -104,13 +104,9 @@ impl Handle {
         self.status.lock().present()
     }
 
-    /// The current status for the terminal and the page.
-    pub fn snapshot(&self) -> Snapshot {
-        self.glance(usize::MAX)
-    }
-
-    /// The same, with at most `points` points of each service's history.
-    pub fn glance(&self, points: usize) -> Snapshot {
+    /// The current status for the terminal and the page, with at most `points` points of each
+    /// history.
+    pub fn snapshot(&self, points: usize) -> Snapshot {
         let intake = self.telemetry.lock().ingest_stats();
         self.status.lock().snapshot(intake, points)
     }

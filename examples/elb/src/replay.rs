@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -77,7 +77,7 @@ pub async fn replay(
         if stop.is_requested() {
             break;
         }
-        let now = timestamp(received.received_at);
+        let now = Timestamp::from(received.received_at);
         let player = match &mut player {
             Some(player) => player,
             None => player.insert(Player::new(now, config, only)?),
@@ -86,7 +86,7 @@ pub async fn replay(
             if stop.is_requested() {
                 return Ok(());
             }
-            player.tick(timestamp(due), out).await?;
+            player.tick(due.into(), out).await?;
         }
         player
             .balancer
@@ -94,7 +94,7 @@ pub async fn replay(
     }
     report(path, &capture);
     match (&mut player, ticks.next()) {
-        (Some(player), Some(next)) => player.tick(timestamp(next), out).await,
+        (Some(player), Some(next)) => player.tick(next.into(), out).await,
         _ if stop.is_requested() => Ok(()),
         _ => anyhow::bail!(
             "{}: contains no datagrams to port {}",
@@ -110,11 +110,6 @@ fn report(path: &Path, capture: &Capture) {
     if !passed_over.is_empty() {
         tracing::warn!("{}: {passed_over}", path.display());
     }
-}
-
-fn timestamp(time: SystemTime) -> Timestamp {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH);
-    Timestamp::from(since.unwrap_or_default())
 }
 
 struct Player<'c> {

@@ -3,7 +3,7 @@
 mod support;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -146,6 +146,33 @@ fn wrong_usage_exits_with_2() {
             stderr.contains("Usage") || stderr.contains("--help"),
             "{stderr}"
         );
+    }
+}
+
+#[test]
+fn health_prints_the_answer_and_fails_unless_it_is_200() {
+    for (answer, code, text) in [
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n",
+            0,
+            "ok\n",
+        ),
+        ("HTTP/1.0 503 No\r\n\r\nno data", 1, "no data\n"),
+        ("HTTP/1.1 200 OK\r\n", 1, ""),
+        ("SSH-2.0-x\r\n\r\n", 1, ""),
+        ("", 1, ""),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            assert!(stream.read(&mut [0; 1024]).unwrap() > 0);
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        let output = elb(&["health", "--address", &address]);
+        server.join().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{answer:?}: {output:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), text, "{answer:?}");
     }
 }
 

@@ -10,7 +10,8 @@ use elb::orchestrator::{
     Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Rollout,
     Scaling, Service, ServiceId, Task, TaskState,
 };
-use elb::policy::Mode;
+use elb::policy::{Mode, Subject};
+use elb::view::Snapshot;
 use sflow_autoscale::controller::Outcome;
 use sflow_autoscale::problem::ProblemReason;
 use sflow_metrics::Timestamp;
@@ -237,7 +238,7 @@ async fn b6_unread_sizes_are_unknown_and_not_zero() {
         sizes,
         [(None, None, 0), (Some(3), Some(3), 1), (None, None, 2)]
     );
-    let history = balancer.service_history("apache");
+    let history = balancer.status().lock().points(&Subject::service("apache"));
     assert_eq!((history[0].wanted, history[1].wanted), (3, 3));
 }
 
@@ -504,7 +505,7 @@ async fn service_that_acts_without_control_mode_is_a_problem_and_is_not_changed(
     let outcomes = round.decisions.iter();
     assert!(outcomes.clone().all(|it| it.outcome == Outcome::Advised));
     assert!(balancer.orchestrator_mut().made.is_empty());
-    let problems = balancer.snapshot().problems;
+    let problems = snapshot(&balancer).problems;
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert_eq!(problems[0].reason, ProblemReason::ModeUnset);
     let text = &problems[0].words;
@@ -518,7 +519,7 @@ async fn service_that_acts_without_control_mode_is_a_problem_and_is_not_changed(
     // Setting any mode ends the problem.
     assert!(balancer.controller_mut().set_mode(None, Mode::Advise));
     balancer.round(at(2)).await;
-    assert!(balancer.snapshot().problems.is_empty());
+    assert!(snapshot(&balancer).problems.is_empty());
 }
 
 #[tokio::test]
@@ -541,6 +542,11 @@ async fn d5_own_change_without_answer_is_not_foreign() {
     balancer.round(at(2)).await;
     balancer.round(at(40)).await;
     assert_eq!(reasons(&balancer), []);
+}
+
+fn snapshot(balancer: &Balancer<Cluster>) -> Snapshot {
+    let intake = balancer.telemetry().lock().ingest_stats();
+    balancer.status().lock().snapshot(intake, usize::MAX)
 }
 
 /// Reasons and subjects of the current problems.
@@ -575,7 +581,7 @@ async fn d24_gone_services_foreign_changes_and_nodes_that_are_down_are_problems_
             foreign.clone(),
         ]
     );
-    let shown = balancer.snapshot().troubles;
+    let shown = snapshot(&balancer).troubles;
     assert!(shown[2].contains("from 3 to 7"), "{shown:?}");
     let cluster = balancer.orchestrator_mut();
     cluster.down.clear();

@@ -8,7 +8,7 @@ use super::drawing::{
 };
 use super::mark::{self, Note, notes};
 use super::series::{Change, LARGEST_LOAD, Series};
-use crate::format::{Scale, clock, duration, shortened};
+use crate::format::{Scale, clock, duration, shortened, unix};
 use crate::policy::SubjectKind;
 use crate::view::{DecisionView, Point, ServiceView};
 
@@ -60,7 +60,7 @@ impl Live<'_> {
         // A far maximum would flatten the line.
         let is_far = service.bounds.1 > most.saturating_mul(3).max(10);
         let time = |decision: &DecisionView| match self.began {
-            Some(_) => clock((decision.time.as_nanos() / 1_000_000_000) as i64),
+            Some(_) => clock(unix(decision.time)),
             None => duration(decision.at),
         };
         let span = series.span().unwrap_or((0.0, 0.0));

@@ -6,7 +6,7 @@ use anyhow::bail;
 use serde_json::json;
 
 use super::{Log, end_requested, runtime};
-use crate::config::Config;
+use crate::config::{Config, duration};
 use crate::diagnose::{EngineFacts, Facts, Finding, Findings, Level, Progress, collect};
 
 #[derive(Debug, clap::Args)]
@@ -113,21 +113,12 @@ fn line(listen_for: Duration, progress: &Progress) -> String {
     format!("[{bar}] {left} s left: {agents} agents, {datagrams} datagrams; {seen}")
 }
 
-/// Parses a duration in the configuration's format.
-pub(super) fn time(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.'));
-    let (number, unit) = text.split_at(digits.unwrap_or(text.len()));
-    let factor = match unit {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        _ => return Err("expected a number with the unit ms, s or m, such as 30s".to_owned()),
-    };
-    let seconds = number.parse::<f64>().map(|number| number * factor);
-    let seconds = seconds.map_err(|error| error.to_string())?;
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(time) if time <= Duration::from_secs(3600) => Ok(time),
-        _ => Err("the maximum is one hour".to_owned()),
+/// Parses a duration of at most one hour.
+fn time(text: &str) -> Result<Duration, String> {
+    match duration(text) {
+        Some(time) if time <= Duration::from_secs(3600) => Ok(time),
+        Some(_) => Err("the maximum is one hour".to_owned()),
+        None => Err("expected a duration such as 30s or 1m".to_owned()),
     }
 }
 
@@ -140,7 +131,7 @@ mod tests {
         for (text, seconds) in [("30s", 30.0), ("1m", 60.0), ("500ms", 0.5), ("0s", 0.0)] {
             assert_eq!(time(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
         }
-        for text in ["", "30", "s", "1h", "-1s", "61m", "1.2.3s"] {
+        for text in ["", "30", "s", "2h", "-1s", "61m", "1.2.3s"] {
             assert!(time(text).is_err(), "{text}");
         }
     }

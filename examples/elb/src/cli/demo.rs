@@ -1,29 +1,29 @@
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
 use sflow_collector::udp::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
 use sflow_metrics::Timestamp;
 use sflow_simulator::Event;
 use sflow_simulator::experiment::{Experiment, NodeAddress, Scenario, SimulatedCluster};
-use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::{mpsc, oneshot};
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
 
 use super::simulate::points;
 use super::{Log, PolicyName, end_requested, runtime, say};
 use crate::balancer::Balancer;
 use crate::charts;
 use crate::config::Config;
+use crate::format;
 use crate::handle::{Handle, Requests};
-use crate::http::Site;
+use crate::http::{Server, Site};
 use crate::policy::Mode;
 use crate::status::About;
 use crate::terminal::{self, Input, Plain, Screen};
 use crate::view::Snapshot;
-use crate::{format, http};
 
 /// Time factor of `--fast`.
 const FAST: f64 = 10.0;
@@ -154,10 +154,9 @@ struct Clock {
 
 impl Clock {
     fn new(speed: f64) -> Self {
-        let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
         Self {
             begin: Instant::now(),
-            start: Timestamp::from(since.unwrap_or_default()),
+            start: SystemTime::now().into(),
             speed,
         }
     }
@@ -173,7 +172,7 @@ impl Clock {
     }
 
     fn unix(&self) -> i64 {
-        i64::try_from(self.start.as_nanos() / 1_000_000_000).unwrap_or(i64::MAX)
+        format::unix(self.start)
     }
 }
 
@@ -189,8 +188,7 @@ struct Demo {
     page: String,
     handle: Handle,
     requests: Requests,
-    stop: oneshot::Sender<()>,
-    server: tokio::task::JoinHandle<io::Result<()>>,
+    server: Server,
 }
 
 impl Demo {
@@ -200,7 +198,7 @@ impl Demo {
         let collector = receiver.local_addr()?;
         let receiver = AsyncUdpReceiver::new(receiver)?;
         let sender = UdpSocket::bind(any_port).await?;
-        let listener = TcpListener::bind(any_port).await?;
+        let listener = TcpListener::bind(any_port)?;
         let page = format!("http://{}/", listener.local_addr()?);
 
         let clock = Clock::new(speed);
@@ -219,14 +217,7 @@ impl Demo {
             balancer.status().clone(),
             Config::article(),
         );
-        let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(http::serve(
-            listener,
-            Site::new(handle.clone()),
-            async move {
-                stopped.await.ok();
-            },
-        ));
+        let server = Server::start(listener, Site::new(handle.clone()))?;
         Ok(Self {
             clock,
             interval: control.interval,
@@ -238,7 +229,6 @@ impl Demo {
             page,
             handle,
             requests,
-            stop,
             server,
         })
     }
@@ -274,13 +264,13 @@ impl Demo {
                     tick = self.balancer.round(tick).await.again;
                     self.publish();
                     if tick > end {
-                        face.draw(&self.handle.snapshot())?;
+                        face.draw(&self.handle.snapshot(usize::MAX))?;
                         return Ok(());
                     }
                 }
                 _ = redraw.tick() => {
                     self.publish();
-                    face.draw(&self.handle.snapshot())?;
+                    face.draw(&self.handle.snapshot(usize::MAX))?;
                 }
                 (request, answer) = self.requests.next() => {
                     answer.send(self.balancer.apply(&request)).ok();
@@ -323,9 +313,8 @@ impl Demo {
     }
 
     async fn stop(self) -> anyhow::Result<Snapshot> {
-        let snapshot = self.handle.snapshot();
-        self.stop.send(()).ok();
-        self.server.await??;
+        let snapshot = self.handle.snapshot(usize::MAX);
+        self.server.stop().await?;
         Ok(snapshot)
     }
 }

@@ -1,9 +1,14 @@
-use super::say;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::Method;
+use hyper::header::HeaderValue;
+use tokio::time::timeout;
+
+use super::{runtime, say};
+use crate::client;
 
 /// Health check for containers: a minimal image contains no `curl`.
 #[derive(Debug, clap::Args)]
@@ -17,20 +22,18 @@ pub(super) struct Args {
     ready: bool,
 }
 
-/// Timeout of each step.
-const TIMEOUT: Duration = Duration::from_secs(3);
+/// Time limit of the request.
+const TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Maximum size of the response, in bytes.
-const ANSWER: u64 = 16 * 1024;
+const ANSWER: usize = 16 * 1024;
 
 impl Args {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let (address, path) = (
-            self.address,
-            if self.ready { "/readyz" } else { "/healthz" },
-        );
-        let answer = ask(address, path).with_context(|| format!("http://{address}{path}"))?;
-        let (status, text) = read(&answer).context("invalid HTTP response")?;
+        let path = if self.ready { "/readyz" } else { "/healthz" };
+        let asked = async { timeout(TIMEOUT, ask(self.address, path)).await? };
+        let answer = runtime()?.block_on(asked);
+        let (status, text) = answer.with_context(|| format!("http://{}{path}", self.address))?;
         for line in text.lines() {
             say!("{}", untrusted::printable(line))?;
         }
@@ -41,38 +44,15 @@ impl Args {
     }
 }
 
-fn ask(address: SocketAddr, path: &str) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.set_write_timeout(Some(TIMEOUT))?;
-    // With HTTP/1.0 the response ends when the connection is closed.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
-    let mut answer = Vec::new();
-    stream.take(ANSWER).read_to_end(&mut answer)?;
-    Ok(String::from_utf8_lossy(&answer).into_owned())
-}
-
-/// Status and body of a response.
-fn read(answer: &str) -> Option<(u16, &str)> {
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.strip_prefix("HTTP/1.")?.split(' ').nth(1)?;
-    Some((status.parse().ok()?, body))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::read;
-
-    #[test]
-    fn answers() {
-        for (answer, expected) in [
-            ("HTTP/1.0 200 OK\r\nA: b\r\n\r\nok\n", Some((200, "ok\n"))),
-            ("HTTP/1.1 503 No\r\n\r\n", Some((503, ""))),
-            ("HTTP/1.1 200 OK\r\n", None),
-            ("SSH-2.0-x\r\n\r\n", None),
-            ("", None),
-        ] {
-            assert_eq!(read(answer), expected, "{answer:?}");
-        }
-    }
+/// Status and body of the response.
+async fn ask(address: SocketAddr, path: &str) -> anyhow::Result<(u16, String)> {
+    let host = HeaderValue::from_str(&address.to_string())?;
+    let request = client::request(Method::GET, &host, path).body(Full::default())?;
+    let stream = client::tcp(address).await?;
+    let response = client::send(Box::new(stream), request).await?;
+    let status = response.status().as_u16();
+    let body = Limited::new(response.into_body(), ANSWER).collect().await;
+    let body = body.map_err(|error| anyhow!(client::message(&*error)))?;
+    let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+    Ok((status, text))
 }

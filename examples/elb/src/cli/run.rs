@@ -269,8 +269,7 @@ async fn receive(
 ) -> io::Result<()> {
     loop {
         let received = receiver.receive().await?;
-        let since = received.received_at.duration_since(SystemTime::UNIX_EPOCH);
-        let received_at = Timestamp::from(since.unwrap_or_default());
+        let received_at = received.received_at.into();
         let mut telemetry = telemetry.lock();
         if collector.takes(received.source.ip()) {
             telemetry.receive(received_at, received.source, received.bytes);
@@ -285,6 +284,5 @@ async fn receive(
 }
 
 fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    Timestamp::from(since.unwrap_or_default())
+    SystemTime::now().into()
 }

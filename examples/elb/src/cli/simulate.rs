@@ -69,7 +69,7 @@ impl Args {
         let without = experiment.run(self.seed)?;
 
         for change in &with.changes {
-            let unix = i64::try_from(change.at.as_nanos() / 1_000_000_000).unwrap_or(i64::MAX);
+            let unix = format::unix(change.at);
             say_part!("{}", set_replicas(unix, &change.service, change.replicas))?;
             if self.reasons {
                 say_part!(" ({})", printable(&change.reasons.join("; ")))?;

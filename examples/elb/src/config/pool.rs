@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sflow_metrics::entity::Kind as EntityKind;
 
-use super::ConfigError;
 use super::policy::{self, Policy};
 use super::token::{self, Owner, TokenFile};
 use super::value::{Span, at_least, positive, wrong};
+use super::{ConfigError, LABEL_PREFIX};
 use crate::hooks::{Call, HookSettings, check_ca, check_url};
 use crate::policy::{Mode, Settings};
 use sflow_autoscale::node_pools::PeerSettings;
@@ -167,7 +167,7 @@ impl Pool {
 impl PoolFile {
     fn read(self, key: &str) -> Result<(Pool, Option<TokenFile>), ConfigError> {
         for label in self.labels.keys() {
-            if label.trim().is_empty() || label.starts_with("elb.") {
+            if label.trim().is_empty() || label.starts_with(LABEL_PREFIX) {
                 let problem = format!("{label:?} is not a node label that an operator can set");
                 return Err(wrong(&format!("{key}.labels"), &problem));
             }

@@ -110,7 +110,7 @@ impl Listening {
             monitor: AgentMonitor::default(),
             collector: collector.clone(),
             not_allowed: BTreeMap::new(),
-            begun: timestamp(SystemTime::now()),
+            begun: SystemTime::now().into(),
         })
     }
 
@@ -119,7 +119,7 @@ impl Listening {
         let received = self.receiver.receive().await?;
         let (source, bytes) = (received.source, received.bytes);
         let sender = source.ip().to_canonical();
-        let at = timestamp(received.received_at);
+        let at = Timestamp::from(received.received_at);
         if self.collector.takes(sender) {
             if let Some(datagram) = self.telemetry.receive(at, source, bytes) {
                 self.monitor.observe(at, sender, &datagram);
@@ -137,7 +137,7 @@ impl Listening {
 
     /// Facts about the telemetry received so far, for the services known so far.
     fn facts(&self, config: &Config, engines: Option<&EngineFacts>) -> TelemetryFacts {
-        let now = timestamp(SystemTime::now());
+        let now = Timestamp::from(SystemTime::now());
         let registry = self.telemetry.registry();
         let mut containers = Vec::new();
         let mut without_adapter: HashMap<AgentKey, u32> = HashMap::new();
@@ -224,11 +224,6 @@ fn containers_of(report: &NodeReport, agents: &[AgentFacts]) -> Option<u32> {
         (key.sender, key.address) == (reporter.sender, reporter.address)
     });
     Some(own.map(|agent| agent.containers).sum())
-}
-
-fn timestamp(time: SystemTime) -> Timestamp {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH);
-    Timestamp::from(since.unwrap_or_default())
 }
 
 /// Progress of listening.

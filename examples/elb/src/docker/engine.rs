@@ -16,7 +16,7 @@ use super::endpoint::{Endpoint, EndpointError};
 use super::failure::Failure;
 use super::list::{self, Entry, LIST_BYTES, List};
 use super::tls::Tls;
-use crate::client::{self, message};
+use crate::client::{self, message, segment};
 
 /// Maximum size of an answer that is not a list, in bytes.
 const OBJECT_BYTES: usize = 4 << 20;
@@ -196,17 +196,4 @@ impl Engine {
 /// A path with filters, which are JSON in the query.
 pub(super) fn with_filters(path: &str, filters: &Value) -> String {
     format!("{path}?filters={}", segment(&filters.to_string()))
-}
-
-/// Percent-encodes a text as one part of a path or a query.
-pub(super) fn segment(text: &str) -> String {
-    let mut segment = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            segment.push(char::from(byte));
-        } else {
-            segment.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    segment
 }

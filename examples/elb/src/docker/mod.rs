@@ -35,7 +35,7 @@ use self::answer::Answer;
 use self::endpoint::Endpoint;
 pub use self::endpoint::EndpointError;
 pub(crate) use self::engine::Engine;
-use self::engine::{segment, with_filters};
+use self::engine::with_filters;
 pub use self::events::Events;
 pub(crate) use self::failure::Failure;
 pub(crate) use self::list::Entry;
@@ -45,6 +45,7 @@ use self::service::ServiceAnswer;
 use self::task::TaskAnswer;
 use self::tls::Tls;
 pub use self::tls::TlsFiles;
+use crate::client::segment;
 use crate::orchestrator::{
     Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Scaling,
     Service, ServiceId, Task,

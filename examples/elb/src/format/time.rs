@@ -1,6 +1,7 @@
 //! Formatting of durations and times.
 
-use jiff::Timestamp;
+use jiff::Timestamp as Calendar;
+use sflow_metrics::Timestamp;
 
 /// A duration: `0:07`, `12:30`, `1:02:03`.
 pub fn duration(seconds: f64) -> String {
@@ -37,9 +38,14 @@ pub fn date(unix: i64) -> String {
     formatted(unix, "%Y-%m-%d")
 }
 
+/// Unix seconds of a time whose origin is the Unix epoch.
+pub fn unix(time: Timestamp) -> i64 {
+    i64::try_from(time.as_nanos() / 1_000_000_000).unwrap_or(i64::MAX)
+}
+
 /// Times outside the calendar's range are clamped.
 fn formatted(unix: i64, format: &str) -> String {
-    let time = Timestamp::from_second(unix).unwrap_or(Timestamp::MAX);
+    let time = Calendar::from_second(unix).unwrap_or(Calendar::MAX);
     time.strftime(format).to_string()
 }
 

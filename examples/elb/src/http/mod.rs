@@ -46,9 +46,8 @@ pub use self::access::Access;
 use crate::charts;
 use crate::format::shortened;
 use crate::handle::Handle;
-use crate::policy::SubjectKind;
+use crate::policy::{Subject, SubjectKind};
 use crate::shared::Shared;
-use crate::view::Snapshot;
 
 /// The server's state: a running loop and its access rules.
 #[derive(Clone)]
@@ -86,11 +85,6 @@ impl Site {
             access: Arc::new(access),
             ..self
         }
-    }
-
-    /// The current status of the loop, with at most `points` points of each service's history.
-    fn glance(&self, points: usize) -> Snapshot {
-        self.handle.glance(points)
     }
 }
 
@@ -231,7 +225,7 @@ fn draw_chart(site: &Site, file: &str) -> Response {
         let message = format!("Unknown chart {file}; charts are named SERVICE.svg.\n");
         return (StatusCode::NOT_FOUND, message).into_response();
     };
-    let decisions = status.decisions(SubjectKind::Service, &service.name);
+    let decisions = status.decisions(&Subject::service(&service.name));
     let began = status.began();
     drop(status);
     let live = charts::Live {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::policy::{Decision, Reason, Stage, Step, SubjectKind};
+use crate::policy::{Decision, Reason, Stage, Step, Subject};
 use sflow_autoscale::controller::{Decided, Outcome};
 use sflow_autoscale::node_pools::MachineStep;
 
@@ -38,7 +38,7 @@ pub struct History {
     entries: VecDeque<Arc<Entry>>,
     last: watch::Sender<u64>,
     /// Summary of the last decision for each subject, to detect repetitions.
-    last_of: BTreeMap<(SubjectKind, String), Summary>,
+    last_of: BTreeMap<Subject, Summary>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -56,11 +56,9 @@ impl History {
     }
 
     /// Decisions about one service or pool, oldest first.
-    pub fn about(&self, kind: SubjectKind, name: &str) -> impl Iterator<Item = &Arc<Entry>> {
-        let is_meant = move |entry: &&Arc<Entry>| {
-            entry.decision.subject.kind == kind && entry.decision.subject.name == name
-        };
-        self.entries.iter().filter(is_meant)
+    pub fn about(&self, subject: &Subject) -> impl Iterator<Item = &Arc<Entry>> {
+        let entries = self.entries.iter();
+        entries.filter(|entry| entry.decision.subject == *subject)
     }
 
     /// At most `most` of the newest decisions, oldest first.
@@ -90,15 +88,14 @@ impl History {
         let decision = &decided.decision;
         let summary = Summary::of(decided);
         let is_done = decided.outcome == Outcome::Done;
-        let of = (decision.subject.kind, decision.subject.name.clone());
-        match self.last_of.get_mut(&of) {
+        match self.last_of.get_mut(&decision.subject) {
             Some(last) if *last == summary => is_done,
             Some(last) => {
                 *last = summary;
                 true
             }
             None => {
-                self.last_of.insert(of, summary);
+                self.last_of.insert(decision.subject.clone(), summary);
                 true
             }
         }

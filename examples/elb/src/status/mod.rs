@@ -17,8 +17,9 @@ use sflow_metrics::Timestamp;
 
 use self::points::Points;
 use self::view::{DecisionView, Point, ProblemView, ServiceView, Snapshot};
+use crate::format::unix;
 use crate::policy::{Mode, Subject, SubjectKind};
-use sflow_autoscale::controller::{Decided, ManagedService, Outcome, Round, Stages};
+use sflow_autoscale::controller::{Decided, ManagedService, Outcome, Round};
 use sflow_autoscale::node_pools::PoolEvent;
 use sflow_autoscale::observe::IngestStats;
 use sflow_autoscale::problem::{Changed, Current, Problem, ProblemReason, Tracker};
@@ -52,7 +53,6 @@ pub struct LoopStatus {
     problems: Tracker<(ProblemReason, String)>,
     tally: Tally,
     outcomes: BTreeMap<&'static str, u64>,
-    stages: Stages,
     latency: Latency,
     pools: Pools,
 }
@@ -111,7 +111,6 @@ impl LoopStatus {
             problems: Tracker::default(),
             tally: Tally::default(),
             outcomes: BTreeMap::new(),
-            stages: Stages::default(),
             latency: Latency::default(),
             pools: Pools::default(),
         }
@@ -146,8 +145,7 @@ impl LoopStatus {
             self.tally.unreachable += 1;
         }
         self.tally.conflicts += round.conflicts;
-        self.stages = round.stages;
-        self.latency.record_round(&round.stages);
+        self.latency.record_round(stages);
         let mut news = News::default();
         for decided in &round.decisions {
             let is_news = self.history.is_news(decided);
@@ -255,11 +253,6 @@ impl LoopStatus {
     /// Latency statistics since the start of the loop.
     pub const fn latency(&self) -> &Latency {
         &self.latency
-    }
-
-    /// Duration of each stage of the last round.
-    pub const fn stages(&self) -> &Stages {
-        &self.stages
     }
 
     /// Number of rounds.
@@ -384,8 +377,8 @@ impl LoopStatus {
     }
 
     /// Decisions about a service or a pool, oldest first.
-    pub fn decisions(&self, kind: SubjectKind, name: &str) -> Vec<DecisionView> {
-        let own = self.history.about(kind, name);
+    pub fn decisions(&self, subject: &Subject) -> Vec<DecisionView> {
+        let own = self.history.about(subject);
         own.map(|entry| DecisionView::of(entry, self.started))
             .collect()
     }
@@ -408,8 +401,7 @@ impl LoopStatus {
     /// Start of the loop in Unix seconds; `None` if the loop does not run by the wall clock.
     pub(crate) fn began(&self) -> Option<i64> {
         const REAL: f64 = 1.0;
-        let seconds = i64::try_from(self.started.as_nanos() / 1_000_000_000);
-        seconds.ok().filter(|_| self.about.speed == REAL)
+        (self.about.speed == REAL).then(|| unix(self.started))
     }
 
     fn seconds(&self, at: Timestamp) -> f64 {

@@ -36,7 +36,7 @@ pub fn is_available() -> bool {
 /// let mut screen = Screen::open()?;
 /// let mut inputs = inputs()?;
 /// while handle.is_open() {
-///     screen.draw(&handle.snapshot())?;
+///     screen.draw(&handle.snapshot(usize::MAX))?;
 ///     tokio::select! {
 ///         () = tokio::time::sleep(Duration::from_millis(500)) => {}
 ///         input = inputs.recv() => match input {

@@ -9,7 +9,7 @@ mod simulated;
 mod world;
 
 use elb::http::Access;
-use elb::policy::{Mode, SubjectKind};
+use elb::policy::{Mode, Subject};
 
 use browser::Browser;
 use world::World;
@@ -248,7 +248,7 @@ async fn decision_from_packet_samples_is_marked_and_explained() {
         .handle
         .status()
         .lock()
-        .decisions(SubjectKind::Service, "apache");
+        .decisions(&Subject::service("apache"));
     assert!(
         decisions.iter().any(|it| it.fast && it.to > it.from),
         "{decisions:?}"

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use elb::hooks::{Call, HookSettings};
-use elb::policy::{Reason, SubjectKind};
+use elb::policy::{Reason, Subject};
 use sflow_autoscale::node_pools::Action;
 use sflow_autoscale::node_pools::MachineState;
 use sflow_simulator::experiment::Scenario;
@@ -96,7 +96,7 @@ async fn joining_machine_and_ended_order_are_counted_once() {
         world.until(400, |_| false).await;
         assert!(!orders.lock().is_empty());
         let status = world.balancer.status().lock();
-        for entry in status.history().about(SubjectKind::Pool, &world.pool.name) {
+        for entry in status.history().about(&Subject::pool(&world.pool.name)) {
             let mut reasons = entry.decision.steps.iter().map(|step| &step.reason);
             assert!(
                 !reasons.any(|reason| matches!(reason, Reason::ChangedByOthers { .. })),

@@ -6,7 +6,7 @@ use crate::diagnose::facts::{EngineFacts, Facts, Program, TelemetryFacts};
 use crate::diagnose::finding::{Findings, Subject};
 use crate::format::counted;
 use crate::hooks::Call;
-use crate::orchestrator::{Availability, Census, Demand, Node};
+use crate::orchestrator::{Census, Demand, Node};
 use crate::policy::Mode;
 use sflow_autoscale::node_pools::minimum_size;
 
@@ -108,7 +108,7 @@ fn machines(subject: &mut Subject<'_>, pool: &Pool, census: &Census) -> bool {
         return false;
     }
     let (min, max) = (pool.settings.min, pool.settings.max);
-    let active = of.iter().filter(|node| takes_tasks(node)).count();
+    let active = of.iter().filter(|node| node.takes_tasks()).count();
     subject.ok(
         "pool",
         format!(
@@ -147,7 +147,7 @@ fn capacity(subject: &mut Subject<'_>, config: &Config, pool: &Pool, census: &Ce
     let (of, other_nodes): (Vec<&Node>, Vec<&Node>) = census
         .nodes
         .iter()
-        .filter(|node| takes_tasks(node))
+        .filter(|node| node.takes_tasks())
         .partition(is_of);
     let least = |demand: &Demand| {
         let mut services = config.services.iter();
@@ -173,7 +173,7 @@ fn reporting(subject: &mut Subject<'_>, pool: &Pool, census: &Census, telemetry:
     let reported = reported.filter(|node| node.containers.is_some());
     let reported: HashSet<&str> = reported.map(|node| node.report.name.as_str()).collect();
     let of = census.nodes.iter();
-    let of = of.filter(|node| pool.nodes.matches(node) && takes_tasks(node));
+    let of = of.filter(|node| pool.nodes.matches(node) && node.takes_tasks());
     let silent: Vec<&str> = of
         .filter(|node| !reported.contains(node.name.as_str()))
         .map(|node| node.name.as_str())
@@ -185,8 +185,4 @@ fn reporting(subject: &mut Subject<'_>, pool: &Pool, census: &Census, telemetry:
             "a machine without data counts as fully loaded: run an agent on it",
         );
     }
-}
-
-fn takes_tasks(node: &Node) -> bool {
-    node.is_ready && node.availability == Availability::Active
 }

@@ -1,4 +1,4 @@
-use crate::config::{Config, ServiceSettings, acting, mode_summary};
+use crate::config::{Config, OWNER, ServiceSettings, acting, mode_summary};
 use crate::diagnose::facts::EngineFacts;
 use crate::diagnose::finding::{Findings, Subject};
 use crate::format::counted;
@@ -147,7 +147,7 @@ fn mode(config: &Config, own: Mode) -> String {
 
 fn owner(subject: &mut Subject<'_>, config: &Config, service: &Service) {
     let ours = &config.discovery.owner;
-    let owner = service.labels.get("elb.owner").map(|owner| owner.trim());
+    let owner = service.labels.get(OWNER).map(|owner| owner.trim());
     if let Some(owner) = owner
         && !owner.is_empty()
         && owner != ours

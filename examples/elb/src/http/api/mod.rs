@@ -109,7 +109,7 @@ async fn show_snapshot(
     _: Params<Nothing>,
 ) -> Result<Response, Problem> {
     // Including the serialisation, which takes most of the time.
-    work.run(move || Json(site.handle.snapshot()).into_response())
+    work.run(move || Json(site.handle.snapshot(usize::MAX)).into_response())
         .await
 }
 

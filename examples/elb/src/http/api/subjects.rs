@@ -351,12 +351,10 @@ fn mode_of(site: &Site, subject: &Subject) -> Result<Json<SubjectMode>, Problem>
 }
 
 pub(super) fn unknown(subject: &Subject) -> Problem {
-    let (kind, list) = match subject.kind {
-        SubjectKind::Service => ("service", "/api/v1/services lists the services."),
-        SubjectKind::Pool => ("pool", "/api/v1/pools lists the pools."),
-    };
+    let kind = subject.kind.name();
     let detail = format!("Unknown {kind} {:?}.", quoted(&subject.name));
-    Problem::new(StatusCode::NOT_FOUND, &detail, list)
+    let advice = format!("/api/v1/{kind}s lists the {kind}s.");
+    Problem::new(StatusCode::NOT_FOUND, &detail, &advice)
 }
 
 /// Sends a request to the loop and converts a refusal to an HTTP problem.

@@ -67,7 +67,7 @@ impl fmt::Debug for Exposition {
 impl Collector for Exposition {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let site = &self.0;
-        let snapshot = site.glance(0);
+        let snapshot = site.handle.snapshot(0);
         let to = &Encoder(RefCell::new(encoder));
         telemetry::ingest(to, &snapshot)?;
         telemetry::agents(to, &site.handle)?;

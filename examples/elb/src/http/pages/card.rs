@@ -2,9 +2,9 @@
 
 use sflow_autoscale::observe::ContainerView;
 
-use super::segment;
 use super::signal::Signal;
 use crate::charts;
+use crate::client::segment;
 use crate::format::shortened;
 use crate::policy::SubjectKind;
 use crate::view::{DecisionView, Point, PoolView, ServiceView, Snapshot};
@@ -52,7 +52,11 @@ impl<'a> Card<'a> {
         let is_own = |it: &&DecisionView| it.kind == self.kind() && it.service == self.view.name;
         Self {
             decisions: snapshot.decisions.iter().filter(is_own).cloned().collect(),
-            page: Some(format!("/{}/{}", self.noun(), segment(&self.view.name))),
+            page: Some(format!(
+                "/{}/{}",
+                self.kind().name(),
+                segment(&self.view.name)
+            )),
             ..self
         }
     }
@@ -61,14 +65,6 @@ impl<'a> Card<'a> {
         match self.pool {
             Some(_) => SubjectKind::Pool,
             None => SubjectKind::Service,
-        }
-    }
-
-    /// The kind of the subject, as in paths.
-    pub(super) fn noun(&self) -> &'static str {
-        match self.pool {
-            Some(_) => "pool",
-            None => "service",
         }
     }
 

@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use askama::Template;
-use askama::filters::urlencode_strict;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse as _, Response};
 use sflow_autoscale::observe::ContainerView;
@@ -21,8 +20,9 @@ use self::text::{
     agents, failure, health, hosts, input, loads, meaning, operation, peer, refused, task_state,
 };
 use super::Site;
+use crate::client::segment;
 use crate::diagnose::{Facts, Finding, Findings, Level, TelemetryFacts};
-use crate::format::{Scale, clock, date, duration};
+use crate::format::{Scale, clock, date, duration, unix};
 use crate::policy::{self, SubjectKind};
 use crate::status::Entry;
 use crate::view::{DecisionView, Snapshot};
@@ -97,10 +97,10 @@ struct Subject<'a> {
 
 /// The overview, with the services whose names contain the search text.
 pub(super) fn overview(site: &Site, sought: &Sought) -> Response {
-    let mut snapshot = site.glance(GLANCE);
+    let mut snapshot = site.handle.snapshot(GLANCE);
     let is_many = snapshot.services.len() > CARDS;
     if !is_many {
-        snapshot = site.glance(usize::MAX);
+        snapshot = site.handle.snapshot(usize::MAX);
     }
     let status = site.handle.status().lock();
     let when = When::new(&snapshot, status.started());
@@ -140,7 +140,7 @@ pub(super) fn overview(site: &Site, sought: &Sought) -> Response {
 
 /// The page of a service; `None` if it is unknown.
 pub(super) fn of_service(site: &Site, name: &str) -> Option<Response> {
-    let snapshot = site.glance(0);
+    let snapshot = site.handle.snapshot(0);
     let mut service = snapshot.services.iter().find(|it| it.name == name)?.clone();
     let status = site.handle.status().lock();
     service.past = status.points(&policy::Subject::service(name));
@@ -159,7 +159,7 @@ pub(super) fn of_service(site: &Site, name: &str) -> Option<Response> {
 
 /// The page of a node pool; `None` if it is unknown.
 pub(super) fn of_pool(site: &Site, name: &str) -> Option<Response> {
-    let snapshot = site.glance(0);
+    let snapshot = site.handle.snapshot(0);
     let status = site.handle.status().lock();
     let pool = status.pool_view(status.pool(name)?, usize::MAX, EVENTS);
     drop(status);
@@ -174,17 +174,21 @@ fn subject<'a>(site: &Site, snapshot: &'a Snapshot, mut card: Card<'a>) -> Respo
         SubjectKind::Pool => Vec::new(),
     };
     let status = site.handle.status().lock();
-    card.decisions = status.decisions(kind, &name);
+    let about = policy::Subject {
+        kind,
+        name: name.clone(),
+    };
+    card.decisions = status.decisions(&about);
     let page = Subject {
         frame: Frame {
             snapshot,
             title: &name,
             class: "",
-            data: format!("/api/v1/{}s/{}", card.noun(), segment(&name)),
+            data: format!("/api/v1/{}s/{}", kind.name(), segment(&name)),
             has_token: site.access.token.is_some(),
         },
         when: When::new(snapshot, status.started()),
-        entries: status.history().about(kind, &name).cloned().collect(),
+        entries: status.history().about(&about).cloned().collect(),
         containers,
         card,
     };
@@ -197,12 +201,6 @@ fn rendered(page: &impl Template) -> Response {
         Ok(page) => Html(page).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
-}
-
-/// A name as one segment of a path, percent-encoded.
-fn segment(name: &str) -> String {
-    let Ok(encoded) = urlencode_strict(name);
-    encoded.to_string()
 }
 
 /// Formats times: the time of day if the loop runs by the wall clock, otherwise the time since its
@@ -240,7 +238,7 @@ impl When {
 
     /// A time, given as seconds since the start and as a timestamp.
     fn time(&self, at: f64, time: Timestamp) -> Time {
-        let unix = i64::try_from(time.as_nanos() / 1_000_000_000).unwrap_or(0);
+        let unix = unix(time);
         Time {
             clock: self.has_clock.then(|| (date(unix), clock(unix))),
             at: duration(at),
