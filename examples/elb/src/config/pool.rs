@@ -9,7 +9,7 @@ use sflow_metrics::entity::Kind as EntityKind;
 
 use super::ConfigError;
 use super::policy::{self, Policy};
-use super::token::{self, Owner, TokenFile};
+use super::token::{self, Owner, Token, TokenFile};
 use super::value::{Span, at_least, positive, wrong};
 use crate::hooks::{Call, HookSettings, check_ca, check_url};
 use crate::policy::{Mode, Settings};
@@ -58,7 +58,7 @@ struct HookFile {
     program: Option<PathBuf>,
     arguments: Option<Vec<String>>,
     url: Option<String>,
-    token: Option<String>,
+    token: Option<Token>,
     token_file: Option<PathBuf>,
     ca: Option<PathBuf>,
     timeout: Option<Span>,
