@@ -16,6 +16,7 @@
 
 mod access;
 mod api;
+mod diagnosis;
 mod openmetrics;
 mod pages;
 
@@ -62,6 +63,7 @@ pub struct Site {
     /// Number of responses by status.
     answers: Shared<BTreeMap<u16, u64>>,
     api: Arc<api::Own>,
+    diagnosis: Shared<Option<diagnosis::Newest>>,
 }
 
 impl Site {
@@ -75,6 +77,7 @@ impl Site {
             refused: Shared::default(),
             answers: Shared::default(),
             api: Arc::default(),
+            diagnosis: Shared::default(),
         }
     }
 
