@@ -171,7 +171,9 @@ pub fn router(site: Site) -> Router {
             .method_not_allowed_fallback(not_allowed),
     );
     let routes = in_time.merge(api::patient_router());
+    let liveness = serve::limit_requests(api::liveness_router());
     serve::limit_clients(routes, site.hosts.clone(), site.limiter.clone())
+        .merge(serve::check_hosts(liveness, site.hosts.clone()))
         .layer(middleware::from_fn(restrict))
         .layer(middleware::from_fn_with_state(site.clone(), count))
         .with_state(site)
