@@ -396,6 +396,29 @@ async fn oversized_response_of_server_is_not_read_to_its_end() {
 }
 
 #[tokio::test]
+async fn secrets_in_answer_of_server_are_not_shown() {
+    const KEY: &str = "k3y-0123456789";
+    const TOKEN: &str = "t0ken-0123456789";
+    let long = format!("{}{TOKEN}", "x".repeat(195));
+    for text in [
+        format!("Cannot POST /machines?zone=a&key={KEY}"),
+        format!("Cannot POST /machines?zone=a&amp;key={KEY}"),
+        format!("unknown key {KEY}"),
+        format!("{{\"authorization\":\"Bearer {TOKEN}\"}}"),
+        // The text is cut within the token.
+        long,
+    ] {
+        let head = format!("HTTP/1.1 404 No\r\ncontent-length: {}\r\n\r\n", text.len());
+        let server = HookServer::start(vec![format!("{head}{text}").leak()]);
+        let url = format!("http://{}/machines?zone=a&key={KEY}", server.address);
+        let refusal = http(url, Some(TOKEN)).give(&order()).await.unwrap_err();
+        let shown = refusal.to_string();
+        assert!(shown.contains("status 404"), "{shown}");
+        assert!(!shown.contains("k3y") && !shown.contains("t0k"), "{shown}");
+    }
+}
+
+#[tokio::test]
 async fn secrets_of_hook_are_not_shown() {
     let authority = Authority::new("machines");
     // The server repeats the token in its answer.

@@ -45,6 +45,14 @@ pub fn limit_requests<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Ro
         .layer(from_fn(request::limit_request))
 }
 
+/// Rejects requests with a foreign `Host` header.
+pub fn check_hosts<S: Clone + Send + Sync + 'static>(
+    router: Router<S>,
+    hosts: HostCheck,
+) -> Router<S> {
+    router.layer(from_fn_with_state(hosts, host::check_host))
+}
+
 /// Rejects requests with a foreign `Host` header, and those above the rate of a client. Handlers can
 /// extract a [`Work`] for long work.
 pub fn limit_clients<S: Clone + Send + Sync + 'static>(
@@ -52,9 +60,7 @@ pub fn limit_clients<S: Clone + Send + Sync + 'static>(
     hosts: HostCheck,
     limiter: RateLimiter,
 ) -> Router<S> {
-    router
-        .layer(from_fn_with_state(hosts, host::check_host))
-        .layer(from_fn_with_state(limiter, rate::limit_rate))
+    check_hosts(router, hosts).layer(from_fn_with_state(limiter, rate::limit_rate))
 }
 
 /// Adds [`limit_requests`] and [`limit_clients`], for a server without host names of its own.

@@ -13,12 +13,14 @@ use toml::de::{DeTable, DeValue};
 use super::labels::Labels;
 use super::policy::{self, Policy};
 use super::pool::{self, PoolFile};
+use super::token::{TOKEN_TYPE, Token};
 use super::value::{Span, at_least, wrong};
 use super::{
     Collector, Config, ConfigError, ControlSettings, DEFAULT_OWNER, Discovery, Http,
     ServiceSettings, loopback, token,
 };
 use crate::docker;
+use crate::format::shortened;
 use crate::policy::Mode;
 use sflow_autoscale::observe::NodeSenders;
 
@@ -124,19 +126,22 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
 }
 
 /// Parses a file. The error contains all unknown keys and values of a wrong type, each with its
-/// line.
+/// line; of a large file only the first ones.
 fn parse(text: &str) -> Result<File, ConfigError> {
     /// Maximum number of reported errors: the file is parsed again after each.
     const MOST_ERRORS: usize = 20;
+    /// Maximum number of bytes that are parsed again, so that a large file is parsed once or twice.
+    const MOST_BYTES: usize = 1024 * 1024;
 
     let mut error = match toml::from_str::<File>(text) {
         Ok(file) => return Ok(file),
         Err(error) => error,
     };
-    let mut errors = vec![error.to_string()];
+    let most = (MOST_BYTES / text.len().max(1)).clamp(1, MOST_ERRORS);
     let mut document = DeTable::parse(text).ok();
+    let mut errors = vec![described(&error, text, document.is_some())];
     while let Some(document) = &mut document
-        && errors.len() < MOST_ERRORS
+        && errors.len() < most
         && error
             .span()
             .is_some_and(|span| remove(document.get_mut(), &span))
@@ -147,26 +152,50 @@ fn parse(text: &str) -> Result<File, ConfigError> {
             Err(next) if next.message().starts_with("missing field") => break,
             Err(next) => error = next,
         }
-        error.set_input(Some(text));
-        errors.push(error.to_string());
+        errors.push(described(&error, text, true));
     }
-    let errors: Vec<String> = errors.iter().map(|error| without_secrets(error)).collect();
     Err(ConfigError::Syntax(errors.join("\n")))
 }
 
-/// The error without the values of tokens in the lines that it quotes.
-fn without_secrets(error: &str) -> String {
-    let hidden = |line: &str| {
-        let value = line.match_indices("token").find_map(|(place, token)| {
-            let rest = line.get(place + token.len()..)?;
-            let rest = rest.trim_start_matches(['"', '\'', ' ', '\t']);
-            rest.strip_prefix('=')
-        });
-        let begin = value.and_then(|value| line.strip_suffix(value));
-        begin.map_or_else(|| line.to_owned(), |begin| format!("{begin} …"))
+/// The error with its position, and of its line the key and the wrong value. Other values are left
+/// out, since they may be secrets, also if their key is misspelt. If the text is not TOML, no value
+/// is recognised.
+fn described(error: &toml::de::Error, text: &str, is_toml: bool) -> String {
+    /// Maximum length of a quoted line and of a message.
+    const LONGEST: usize = 1_000;
+
+    let message = shortened(error.message(), LONGEST);
+    let Some(span) = error.span() else {
+        return format!("{message}\n");
     };
-    let lines: Vec<String> = error.split('\n').map(hidden).collect();
-    lines.join("\n")
+    let (before, rest) = text.split_at_checked(span.start).unwrap_or((text, ""));
+    let begin = before.rfind('\n').map_or(0, |end| end + 1);
+    let (above, left) = before.split_at_checked(begin).unwrap_or(("", before));
+    let line = text.get(begin..).and_then(|line| line.lines().next());
+    let line = line.unwrap_or_default();
+    let (number, column) = (above.matches('\n').count() + 1, left.chars().count() + 1);
+    let position = format!("TOML parse error at line {number}, column {column}");
+    // A line in a string of several lines may contain anything.
+    let is_inside_string = ["\"\"\"", "'''"]
+        .iter()
+        .any(|quotes| above.matches(quotes).count() % 2 == 1);
+    let value = rest.get(..span.len()).unwrap_or(rest);
+    let is_public = is_toml
+        && error.message() != TOKEN_TYPE
+        && !value.starts_with(['{', '['])
+        && !value.contains('\n');
+    let shown = match line.split_once('=') {
+        _ if is_inside_string => None,
+        Some((key, _)) if is_public && left.trim_end() == format!("{key}=") => {
+            Some(format!("{left}{value}"))
+        }
+        Some((key, _)) => Some(format!("{key}= …")),
+        None => Some(line.to_owned()).filter(|it| it.starts_with('[') && !it.contains(['"', '\''])),
+    };
+    match shown.filter(|shown| shown.len() <= LONGEST) {
+        Some(shown) => format!("{position}\n  |\n{number} | {shown}\n{message}\n"),
+        None => format!("{position}\n{message}\n"),
+    }
 }
 
 /// Removes the key at this place, or the key or element with the value at this place.
@@ -268,7 +297,7 @@ struct HttpFile {
     listen: Option<SocketAddr>,
     #[serde(default)]
     names: Vec<String>,
-    token: Option<String>,
+    token: Option<Token>,
     token_file: Option<PathBuf>,
 }
 

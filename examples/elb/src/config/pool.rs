@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sflow_metrics::entity::Kind as EntityKind;
 
 use super::policy::{self, Policy};
-use super::token::{self, Owner, TokenFile};
+use super::token::{self, Owner, Token, TokenFile};
 use super::value::{Span, at_least, positive, wrong};
 use super::{ConfigError, LABEL_PREFIX};
 use crate::hooks::{Call, HookSettings, check_ca, check_url};
@@ -58,7 +58,7 @@ struct HookFile {
     program: Option<PathBuf>,
     arguments: Option<Vec<String>>,
     url: Option<String>,
-    token: Option<String>,
+    token: Option<Token>,
     token_file: Option<PathBuf>,
     ca: Option<PathBuf>,
     timeout: Option<Span>,

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Deserializer};
+
 use super::value::wrong;
 use super::{Config, ConfigError};
 use crate::bounded_file;
@@ -11,6 +13,21 @@ use crate::hooks::Call;
 const SHORTEST: usize = 16;
 /// Maximum size of a token file, in bytes.
 const FILE_BYTES: u64 = 4096;
+
+/// Error for a token that is not a string. It does not contain the value.
+pub(super) const TOKEN_TYPE: &str = "invalid type: a token is a string";
+
+/// A token in the configuration.
+pub(super) struct Token(String);
+
+impl<'de> Deserialize<'de> for Token {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let token = String::deserialize(deserializer);
+        token
+            .map(Self)
+            .map_err(|_| serde::de::Error::custom(TOKEN_TYPE))
+    }
+}
 
 /// A file that contains a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +50,7 @@ pub(super) enum Owner {
 pub(super) fn given(
     table: &str,
     owner: Owner,
-    token: Option<String>,
+    token: Option<Token>,
     file: Option<PathBuf>,
 ) -> Result<(Option<String>, Option<TokenFile>), ConfigError> {
     match (token, file) {
@@ -41,7 +58,7 @@ pub(super) fn given(
             let problem = "set either the token or the token file";
             Err(wrong(&format!("{table}.token_file"), problem))
         }
-        (Some(token), None) => {
+        (Some(Token(token)), None) => {
             check(&format!("{table}.token"), &owner, &token)?;
             Ok((Some(token), None))
         }

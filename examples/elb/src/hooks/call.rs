@@ -49,7 +49,7 @@ pub enum Call {
     Http {
         /// `https://host:port/path` or `http://host:port/path`. The query may contain a secret,
         /// such as a signature, and is not shown.
-        #[serde(serialize_with = "without_query")]
+        #[serde(serialize_with = "serialize_without_query")]
         url: String,
         /// Bearer token.
         #[serde(skip)]
@@ -151,7 +151,7 @@ impl fmt::Debug for Call {
                 .finish(),
             Self::Http { url, token, ca } => f
                 .debug_struct("Http")
-                .field("url", &shown(url))
+                .field("url", &without_query(url))
                 .field("token", &token.as_ref().map(|_| "…"))
                 .field("ca", ca)
                 .finish(),
@@ -163,19 +163,19 @@ impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Program { program, .. } => program.display().fmt(f),
-            Self::Http { url, .. } => f.write_str(&shown(url)),
+            Self::Http { url, .. } => f.write_str(&without_query(url)),
         }
     }
 }
 
 /// The URL with `…` in place of its query, which may contain a secret.
-fn shown(url: &str) -> String {
+pub(crate) fn without_query(url: &str) -> String {
     let (address, query) = url.split_once('?').unwrap_or((url, ""));
     format!("{address}{}", if query.is_empty() { "" } else { "?…" })
 }
 
-fn without_query<S: Serializer>(url: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&shown(url))
+fn serialize_without_query<S: Serializer>(url: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&without_query(url))
 }
 
 /// Runs a program. It is killed when the future is dropped.

@@ -22,6 +22,7 @@ use sflow_metrics::{Timestamp, query};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+pub(crate) use self::call::without_query;
 pub use self::call::{Call, HookError, HookSettings};
 pub(crate) use self::request::{check_ca, check_url};
 use crate::config::Pool;

@@ -48,9 +48,8 @@ pub(super) async fn post(
     let body = body.await.map_err(|error| client::message(&*error))?;
     let body = body.to_bytes();
     let answer = || {
-        let answer = reason(&body, &format!("status {status}"));
-        // A server may repeat the request in its answer.
-        token.map_or(answer.clone(), |token| answer.replace(token, "…"))
+        let text = without_secrets(&body, token, target.uri.query());
+        reason(text.as_bytes(), &format!("status {status}"))
     };
     Ok(match status.as_u16() {
         200..=299 => promised(&body),
@@ -60,6 +59,21 @@ pub(super) async fn post(
         408 | 425 | 429 | 500..=599 => Try::Later(answer()),
         _ => Try::Refused(answer()),
     })
+}
+
+/// The text of an answer without the token and the query of the request, which a server may repeat.
+/// Short values of the query remain, since they also occur in other words.
+fn without_secrets(answer: &[u8], token: Option<&str>, query: Option<&str>) -> String {
+    const SHORTEST: usize = 6;
+
+    let values = query.into_iter().flat_map(|query| query.split('&'));
+    let values = values.map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
+    let values = values.filter(|value| value.len() >= SHORTEST);
+    let secrets = token.into_iter().chain(query).chain(values);
+    let text = String::from_utf8_lossy(answer).into_owned();
+    secrets
+        .filter(|secret| !secret.is_empty())
+        .fold(text, |text, secret| text.replace(secret, "…"))
 }
 
 /// Validates the URL of a hook. Returns whether it uses TLS.

@@ -16,6 +16,7 @@
 
 mod access;
 mod api;
+mod diagnosis;
 mod openmetrics;
 mod pages;
 
@@ -61,6 +62,7 @@ pub struct Site {
     /// Number of responses by status.
     answers: Shared<BTreeMap<u16, u64>>,
     api: Arc<api::Own>,
+    diagnosis: Shared<Option<diagnosis::Newest>>,
 }
 
 impl Site {
@@ -74,6 +76,7 @@ impl Site {
             refused: Shared::default(),
             answers: Shared::default(),
             api: Arc::default(),
+            diagnosis: Shared::default(),
         }
     }
 
@@ -162,7 +165,9 @@ pub fn router(site: Site) -> Router {
             .method_not_allowed_fallback(not_allowed),
     );
     let routes = in_time.merge(api::patient_router());
+    let liveness = serve::limit_requests(api::liveness_router());
     serve::limit_clients(routes, site.hosts.clone(), site.limiter.clone())
+        .merge(serve::check_hosts(liveness, site.hosts.clone()))
         .layer(middleware::from_fn(restrict))
         .layer(middleware::from_fn_with_state(site.clone(), count))
         .with_state(site)

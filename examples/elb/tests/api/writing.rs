@@ -141,6 +141,22 @@ async fn concurrent_replacements_do_not_overwrite_each_other() {
 }
 
 #[tokio::test]
+async fn replaced_secret_that_is_unknown_is_refused() {
+    let world = World::new().await;
+    let toml = [("Content-Type", "application/toml")];
+    for secret in [
+        "url = \"http://a/\"\ntoken = \"***\"",
+        "url = \"http://a/?…\"",
+    ] {
+        let text = format!("[[pool]]\nname = \"a\"\n[pool.hook]\n{secret}\n");
+        world
+            .ask("POST", "/api/v1/config/validate", &toml, &text)
+            .await
+            .is_problem(422, "no such secret");
+    }
+}
+
+#[tokio::test]
 async fn validating_a_configuration_changes_nothing() {
     let world = World::new().await;
     let path = "/api/v1/config/validate";

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use elb::diagnose::Level::{Note, Wrong};
-use elb::diagnose::{AgentFacts, ClockRate, Facts};
+use elb::diagnose::{AgentFacts, ClockRate, Facts, Findings};
 
 use super::{Case, agent, agent_of, received, samples};
 
@@ -100,3 +100,18 @@ pub(crate) const CASES: &[Case] = &[
         &["agent 10.0.0.2/100000 on node2", "no data for 1:30"],
     ),
 ];
+
+#[test]
+fn host_of_many_agents_has_a_short_finding() {
+    let mut facts = super::healthy();
+    for _ in 0..4_000 {
+        received(&mut facts).agents.push(AgentFacts {
+            hosts: vec!["db".to_owned()],
+            ..agent_of(7)
+        });
+    }
+    let findings = Findings::of(&facts);
+    let finding = findings.iter().find(|it| it.kind == "host_twice").unwrap();
+    assert!(finding.what.starts_with("4000 agents report"), "{finding}");
+    assert!(finding.what.ends_with(" and 3997 more"), "{finding}");
+}

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
+use super::some;
 use crate::config::Config;
 use crate::diagnose::facts::{AgentFacts, AgentSamples, ClockRate, TelemetryFacts};
 use crate::diagnose::finding::{Findings, Subject};
@@ -193,7 +194,7 @@ fn twins(findings: &mut Findings, telemetry: &TelemetryFacts) {
             format!(
                 "{} report this host name: {}",
                 counted(keys.len(), "agent"),
-                keys.join(", ")
+                some(&keys)
             ),
             "run one agent on each node (Host sFlow or `elb agent`, not both), and give each \
              machine a different host name",

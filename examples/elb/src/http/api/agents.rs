@@ -10,7 +10,7 @@ use sflow_metrics::{AgentStatus, Health, Timestamp};
 use utoipa::ToSchema;
 
 use super::input::{Params, limit};
-use crate::diagnose::{Facts, Finding, Findings};
+use crate::diagnose::Finding;
 use crate::http::Site;
 use serve::Problem;
 use sflow_autoscale::observe::IngestStats;
@@ -160,7 +160,7 @@ pub(super) async fn list(
 ) -> Result<Json<Agents>, Problem> {
     let limit = limit(wanted.limit, 1_000, 10_000)?;
     let now = site.handle.now();
-    let missing = Findings::of(&Facts::of_loop(&site.handle)).incomplete();
+    let diagnosis = site.diagnosis();
     let telemetry = site.handle.telemetry().lock();
     let mut agents: Vec<AgentStatus> = telemetry.registry().agents().collect();
     let health = *telemetry.registry().health();
@@ -173,16 +173,16 @@ pub(super) async fn list(
         agents: shown.map(|status| Agent::of(status, now)).collect(),
         health,
         intake,
-        missing: missing.into_iter().map(Missing::of).collect(),
+        missing: diagnosis.incomplete.iter().map(Missing::of).collect(),
     }))
 }
 
 impl Missing {
-    fn of(finding: Finding) -> Self {
+    fn of(finding: &Finding) -> Self {
         Self {
             what: finding.kind,
             words: finding.sentences(),
-            details: finding.details,
+            details: finding.details.clone(),
         }
     }
 }

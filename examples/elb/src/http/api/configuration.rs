@@ -50,7 +50,8 @@ impl Default for Own {
 
 /// The current configuration
 ///
-/// The text in TOML, or the values in JSON. Secrets are replaced by "***".
+/// The text in TOML, or the values in JSON. Tokens are replaced by "***", and
+/// queries of URLs by "?…".
 #[utoipa::path(
     get,
     path = "/api/v1/config",
@@ -88,7 +89,7 @@ pub(super) async fn show(
 
 /// Replace the configuration
 ///
-/// An invalid configuration is not applied. The value "***" keeps a secret unchanged.
+/// An invalid configuration is not applied. A replaced secret ("***" or "?…") stays unchanged.
 #[utoipa::path(
     put,
     path = "/api/v1/config",
@@ -187,16 +188,12 @@ async fn parse(site: &Site, work: Work, text: String) -> Result<Config, Problem>
 /// one. Reads no file: tokens in files are those of the running configuration.
 fn read(mut running: Config, text: &str) -> Result<Config, Problem> {
     let filled = secret::filled(text, &running.text);
-    let mut config = Config::from_toml(&filled).map_err(|error| {
-        // Errors may quote the text, but never a place with a secret.
-        match Config::from_toml(text) {
-            Err(error) => refused(error),
-            Ok(_) if filled == text => refused(error),
-            Ok(_) => {
-                wrong("A secret is \"***\", but the running configuration has no such secret.")
-            }
-        }
-    })?;
+    if secret::has_blank(&filled) {
+        return Err(wrong(
+            "A secret is \"***\" or \"?…\", but the running configuration has no such secret.",
+        ));
+    }
+    let mut config = Config::from_toml(&filled).map_err(refused)?;
     for (place, service) in config.services.iter().enumerate() {
         if let Err(error) = MetricQuery::new(&service.settings.rule.metrics()) {
             let key = format!("service[{place}].policy.metric");

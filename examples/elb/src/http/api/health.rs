@@ -9,7 +9,7 @@ use serve::Json;
 use utoipa::ToSchema;
 
 use super::input::{Nothing, Params};
-use crate::diagnose::{Facts, Finding, Findings};
+use crate::diagnose::Finding;
 use crate::format::{count, duration};
 use crate::http::Site;
 use sflow_autoscale::problem::ProblemReason;
@@ -211,14 +211,15 @@ fn orchestrator(site: &Site) -> Condition {
 fn telemetry(site: &Site) -> Condition {
     /// Maximum number of listed reasons.
     const LISTED: usize = 3;
-    let facts = Facts::of_loop(&site.handle);
-    let (reporting, all, refuses_all) = facts.received().map_or((0, 0, false), |received| {
-        let all = received.agents.len();
-        (received.reporting(), all, received.refuses_all)
-    });
-    let findings = Findings::of(&facts).incomplete();
+    let diagnosis = site.diagnosis();
+    let received = &diagnosis.telemetry;
+    let (reporting, all) = (received.reporting(), received.agents.len());
+    let refuses_all = received.refuses_all;
     let reasons = |is_reason: fn(&Finding) -> bool| {
-        let reasons = findings.iter().filter(|finding| is_reason(finding));
+        let reasons = diagnosis
+            .incomplete
+            .iter()
+            .filter(|finding| is_reason(finding));
         let reasons: Vec<String> = reasons.take(LISTED).map(Finding::sentences).collect();
         reasons.join(" ")
     };

@@ -81,9 +81,15 @@ fn own_form_routes() -> OpenApiRouter<Site> {
 /// Routes with the usual time limit.
 pub(super) fn router() -> Router<Site> {
     let routes = json_routes().merge(own_form_routes());
-    Router::from(routes)
+    Router::from(routes).route("/readyz", get(health::show_readiness_as_text))
+}
+
+/// The liveness probe. It costs little and is not limited by the rate of a client: behind a proxy
+/// the probe may share its address with all clients, and a failed probe ends this program.
+pub(super) fn liveness_router() -> Router<Site> {
+    Router::new()
         .route("/healthz", get(health::show_as_text))
-        .route("/readyz", get(health::show_readiness_as_text))
+        .method_not_allowed_fallback(super::not_allowed)
 }
 
 /// Routes that may be delayed.

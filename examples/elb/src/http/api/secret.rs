@@ -6,28 +6,36 @@ use std::ops::Range;
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
+use crate::hooks::without_query;
+
 /// Replacement of a secret. In a new configuration it means: unchanged.
 const BLANK: &str = "***";
 
-/// Paths of secrets: tables, lists of tables (each element), and the key.
-const SECRETS: &[&[&str]] = &[&["http", "token"], &["pool", "hook", "token"]];
+/// Paths of tokens: tables, lists of tables (each element), and the key.
+const TOKENS: &[&[&str]] = &[&["http", "token"], &["pool", "hook", "token"]];
+/// Path of URLs whose queries may contain a secret.
+const URL: &[&str] = &["pool", "hook", "url"];
 
 /// The text with secrets replaced.
 pub(super) fn blanked(text: &str) -> String {
-    let blank = format!("{BLANK:?}");
-    replaced(text, found(text).iter().map(|(place, _)| (place, &*blank)))
+    let found = found(text);
+    let changes = found.iter().map(|secret| {
+        let blank = toml::Value::from(secret.blank.as_str()).to_string();
+        (&secret.place, blank)
+    });
+    replaced(text, changes)
 }
 
 /// Replaces sections of a text, which are in order and do not overlap.
 fn replaced<'t>(
     text: &str,
-    changes: impl IntoIterator<Item = (&'t Range<usize>, &'t str)>,
+    changes: impl IntoIterator<Item = (&'t Range<usize>, impl AsRef<str>)>,
 ) -> String {
     let mut replaced = String::with_capacity(text.len());
     let mut behind = 0;
     for (place, new) in changes {
         replaced += text.get(behind..place.start).unwrap_or_default();
-        replaced += new;
+        replaced += new.as_ref();
         behind = place.end;
     }
     replaced + text.get(behind..).unwrap_or_default()
@@ -35,7 +43,7 @@ fn replaced<'t>(
 
 /// Replaces secrets in parsed values.
 pub(super) fn blank(config: &mut Value) {
-    for path in SECRETS {
+    for path in TOKENS {
         blank_at(config, path);
     }
 }
@@ -56,46 +64,91 @@ fn blank_at(value: &mut Value, path: &[&str]) {
 /// The text with the secrets of another text instead of replacements.
 pub(super) fn filled(text: &str, from: &str) -> String {
     let known = found(from).into_iter();
-    let known: HashMap<Vec<String>, Range<usize>> =
-        known.map(|(place, key)| (key, place)).collect();
-    let places = found(text);
-    let secret = |(place, key): &(Range<usize>, Vec<String>)| {
-        let value = text.get(place.clone())?;
-        let secret = from.get(known.get(key)?.clone())?;
-        (value.trim_matches(['"', '\'']) == BLANK).then_some(secret)
-    };
-    let changes = places
-        .iter()
-        .filter_map(|found| Some((&found.0, secret(found)?)));
+    let known: HashMap<Vec<String>, Secret> =
+        known.map(|secret| (secret.path.clone(), secret)).collect();
+    let found = found(text);
+    let changes = found.iter().filter_map(|secret| {
+        let known = known.get(&secret.path)?;
+        let is_unchanged = secret.value.as_ref() == Some(&known.blank);
+        let value = from.get(known.place.clone())?;
+        is_unchanged.then_some((&secret.place, value))
+    });
     replaced(text, changes)
 }
 
-/// Positions of secrets in a text and their paths, in order; empty if it is not TOML.
-fn found(text: &str) -> Vec<(Range<usize>, Vec<String>)> {
+/// Whether a text contains a replacement of a secret.
+pub(super) fn has_blank(text: &str) -> bool {
+    let is_blank = |secret: &Secret| secret.value.as_ref() == Some(&secret.blank);
+    found(text).iter().any(is_blank)
+}
+
+/// A secret in a text.
+struct Secret {
+    place: Range<usize>,
+    path: Vec<String>,
+    /// The value, if it is a string.
+    value: Option<String>,
+    /// Its replacement.
+    blank: String,
+}
+
+/// The secrets in a text, in order; empty if it is not TOML.
+fn found(text: &str) -> Vec<Secret> {
     let Ok(document) = DeTable::parse(text) else {
         return Vec::new();
     };
-    let mut places = Vec::new();
-    for path in SECRETS {
-        search(document.get_ref(), path, Vec::new(), &mut places);
+    let mut secrets = Vec::new();
+    for path in TOKENS {
+        search(
+            document.get_ref(),
+            path,
+            Vec::new(),
+            &mut |place, path, value| {
+                secrets.push(Secret {
+                    place,
+                    path,
+                    value: value.map(str::to_owned),
+                    blank: BLANK.to_owned(),
+                });
+            },
+        );
     }
-    places.sort_by_key(|(place, _)| place.start);
-    places
+    search(
+        document.get_ref(),
+        URL,
+        Vec::new(),
+        &mut |place, path, value| {
+            if let Some(url) = value
+                && url
+                    .split_once('?')
+                    .is_some_and(|(_, query)| !query.is_empty())
+            {
+                secrets.push(Secret {
+                    place,
+                    path,
+                    value: Some(url.to_owned()),
+                    blank: without_query(url),
+                });
+            }
+        },
+    );
+    secrets.sort_by_key(|secret| secret.place.start);
+    secrets
 }
 
 fn search(
     table: &DeTable<'_>,
     path: &[&str],
     before: Vec<String>,
-    places: &mut Vec<(Range<usize>, Vec<String>)>,
+    found: &mut impl FnMut(Range<usize>, Vec<String>, Option<&str>),
 ) {
     let [key, rest @ ..] = path else { return };
     let Some(value) = table.get(*key) else { return };
     let mut names = before;
     names.push((*key).to_owned());
     match value.get_ref() {
-        _ if rest.is_empty() => places.push((value.span(), names)),
-        DeValue::Table(table) => search(table, rest, names, places),
+        scalar if rest.is_empty() => found(value.span(), names, scalar.as_str()),
+        DeValue::Table(table) => search(table, rest, names, found),
         DeValue::Array(members) => {
             for (place, member) in members.iter().enumerate() {
                 if let DeValue::Table(table) = member.get_ref() {
@@ -103,7 +156,7 @@ fn search(
                     let name = table.get("name").and_then(|name| name.get_ref().as_str());
                     let name = name.map_or_else(|| place.to_string(), str::to_owned);
                     let names = names.iter().cloned().chain([name]).collect();
-                    search(table, rest, names, places);
+                    search(table, rest, names, found);
                 }
             }
         }
@@ -137,14 +190,29 @@ mod tests {
                 "[[pool]]\nname = \"a\"\nhook = { url = \"u\", token = \"***\" }\n\
                  [[pool]]\nname = \"b\"\n[pool.hook]\ntoken = \"***\"\n",
             ),
+            (
+                "[[pool]]\nname = \"a\"\nhook.url = 'https://a/b?key=x&y'\n",
+                "[[pool]]\nname = \"a\"\nhook.url = \"https://a/b?…\"\n",
+            ),
+            (
+                "[[pool]]\nname = \"a\"\nhook.url = 'https://a/b?'\n",
+                "[[pool]]\nname = \"a\"\nhook.url = 'https://a/b?'\n",
+            ),
             ("[http]\nlisten = 1", "[http]\nlisten = 1"),
             ("", ""),
         ] {
             assert_eq!(blanked(text), expected);
             assert_eq!(filled(expected, text), text);
+            assert_eq!(has_blank(expected), expected != text, "{expected}");
+            assert!(!has_blank(text), "{text}");
             let other = "http.token = 'other'";
             assert_eq!(filled(other, text), other);
         }
+        // The query of a URL is not sent to another server.
+        let before = "[[pool]]\nname = \"a\"\nhook.url = \"https://a/?x\"\n";
+        let moved = "[[pool]]\nname = \"a\"\nhook.url = \"https://b/?…\"\n";
+        assert_eq!(filled(moved, before), moved);
+        assert!(has_blank(moved));
         // The order of pools does not matter.
         let before = "[[pool]]\nname = \"a\"\nhook.token = \"x\"\n\
                       [[pool]]\nname = \"b\"\nhook.token = \"y\"\n";

@@ -70,7 +70,7 @@ impl Collector for Exposition {
         let snapshot = site.handle.snapshot(0);
         let to = &Encoder(RefCell::new(encoder));
         telemetry::ingest(to, &snapshot)?;
-        telemetry::agents(to, &site.handle)?;
+        telemetry::agents(to, site)?;
         subjects::services(to, &snapshot.services)?;
         subjects::signals(to, &snapshot.services)?;
         control::decisions(to, &site.handle)?;

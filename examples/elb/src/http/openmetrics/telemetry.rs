@@ -7,8 +7,7 @@ use std::fmt;
 use sflow_metrics::{AgentStatus, Health};
 
 use super::{Encoder, flag};
-use crate::diagnose::{Facts, Findings};
-use crate::handle::Handle;
+use crate::http::Site;
 use crate::view::Snapshot;
 
 /// Maximum number of agents with separate series: those with the most datagrams.
@@ -83,7 +82,8 @@ pub(super) fn ingest(to: &Encoder<'_>, snapshot: &Snapshot) -> fmt::Result {
 }
 
 /// Metrics of agents and entities, and of data that the registry refused.
-pub(super) fn agents(to: &Encoder<'_>, handle: &Handle) -> fmt::Result {
+pub(super) fn agents(to: &Encoder<'_>, site: &Site) -> fmt::Result {
+    let handle = &site.handle;
     let now = handle.now();
     let telemetry = handle.telemetry().lock();
     let health = *telemetry.registry().health();
@@ -134,9 +134,9 @@ pub(super) fn agents(to: &Encoder<'_>, handle: &Handle) -> fmt::Result {
     });
     let help = "1 if another sender or a second sequence of datagrams has the identity of an agent";
     to.gauges("elb_agent_contested", help, contested)?;
-    let missing = Findings::of(&Facts::of_loop(handle)).counts();
-    let missing = missing.into_iter();
-    let missing = missing.map(|(kind, count)| ([("what", kind.to_owned())], count as f64));
+    let diagnosis = site.diagnosis();
+    let missing = diagnosis.counts.iter();
+    let missing = missing.map(|(kind, count)| ([("what", (*kind).to_owned())], *count as f64));
     to.gauges("elb_missing", "Incomplete data by kind", missing)?;
     let ages = agents.iter();
     let ages = ages.map(|agent| (labels(agent), (now - agent.last_seen).as_secs_f64()));

@@ -17,11 +17,12 @@ use sflow_metrics::Timestamp;
 use self::card::Card;
 use self::table::Table;
 use self::text::{
-    agents, failure, health, hosts, input, loads, meaning, operation, peer, refused, task_state,
+    agents, failure, further_agents, health, hosts, input, loads, meaning, operation, peer,
+    refused, task_state,
 };
 use super::Site;
 use crate::client::segment;
-use crate::diagnose::{Facts, Finding, Findings, Level, TelemetryFacts};
+use crate::diagnose::{Finding, Level, TelemetryFacts};
 use crate::format::{Scale, clock, date, duration, unix};
 use crate::policy::{self, SubjectKind};
 use crate::status::Entry;
@@ -80,8 +81,8 @@ struct Overview<'a> {
     /// The last changes of all services, newest first.
     changes: Vec<&'a DecisionView>,
     cards: Vec<Card<'a>>,
-    telemetry: TelemetryFacts,
-    incomplete: Vec<Finding>,
+    telemetry: &'a TelemetryFacts,
+    incomplete: &'a [Finding],
 }
 
 /// The page of a service or pool.
@@ -119,7 +120,7 @@ pub(super) fn overview(site: &Site, sought: &Sought) -> Response {
         .pools
         .iter()
         .map(|pool| Card::of_pool(pool, &snapshot));
-    let facts = Facts::of_loop(&site.handle);
+    let diagnosis = site.diagnosis();
     let page = Overview {
         frame: Frame {
             snapshot: &snapshot,
@@ -132,8 +133,8 @@ pub(super) fn overview(site: &Site, sought: &Sought) -> Response {
         table: is_many.then(|| Table::new(&snapshot.services, &last, &sought.0)),
         changes: changes.take(CHANGES).collect(),
         cards: services.chain(pools).collect(),
-        telemetry: facts.received().cloned().unwrap_or_default(),
-        incomplete: Findings::of(&facts).incomplete(),
+        telemetry: &diagnosis.telemetry,
+        incomplete: &diagnosis.incomplete,
     };
     rendered(&page)
 }

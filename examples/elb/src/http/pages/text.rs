@@ -4,6 +4,7 @@ use sflow_autoscale::controller::Outcome;
 use sflow_autoscale::node_pools::{Action, ActiveOrder, MachineStatus, PeerState};
 use sflow_autoscale::observe::{ContainerView, IngestStats};
 
+use super::AGENTS;
 use crate::diagnose::{AgentFacts, TelemetryFacts};
 use crate::format::{count, duration, quantity, shortened};
 use crate::orchestrator::TaskState;
@@ -100,6 +101,17 @@ pub(super) fn agents(telemetry: &TelemetryFacts) -> String {
         true => count(all),
         false => format!("{} of {}", count(reporting), count(all)),
     }
+}
+
+/// Number of agents without a row, if any. Silent agents come first.
+pub(super) fn further_agents(agents: &[AgentFacts]) -> Option<String> {
+    let further = agents.get(AGENTS..).filter(|further| !further.is_empty())?;
+    let silent = further.iter().filter(|agent| agent.status.silent).count();
+    let state = match silent {
+        0 => "all reporting".to_owned(),
+        silent => format!("{silent} silent"),
+    };
+    Some(format!("{} more, {state}", further.len()))
 }
 
 /// The first hosts of an agent.
