@@ -16,7 +16,7 @@ use super::pool::{self, PoolFile};
 use super::value::{Span, at_least, wrong};
 use super::{
     Collector, Config, ConfigError, ControlSettings, DEFAULT_OWNER, Discovery, Http,
-    ServiceSettings, loopback, token,
+    ServiceSettings, SyntaxError, loopback, token,
 };
 use crate::docker;
 use crate::policy::Mode;
@@ -123,8 +123,8 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
     })
 }
 
-/// Parses a file. The error contains all unknown keys and values of a wrong type, each with its
-/// line.
+/// Parses a file. The error contains all unknown keys and values of a wrong type, in the order of
+/// their lines.
 fn parse(text: &str) -> Result<File, ConfigError> {
     /// Maximum number of reported errors: the file is parsed again after each.
     const MOST_ERRORS: usize = 20;
@@ -133,7 +133,7 @@ fn parse(text: &str) -> Result<File, ConfigError> {
         Ok(file) => return Ok(file),
         Err(error) => error,
     };
-    let mut errors = vec![error.to_string()];
+    let mut errors = vec![syntax_error(text, &error)];
     let mut document = DeTable::parse(text).ok();
     while let Some(document) = &mut document
         && errors.len() < MOST_ERRORS
@@ -148,10 +148,23 @@ fn parse(text: &str) -> Result<File, ConfigError> {
             Err(next) => error = next,
         }
         error.set_input(Some(text));
-        errors.push(error.to_string());
+        errors.push(syntax_error(text, &error));
     }
-    let errors: Vec<String> = errors.iter().map(|error| without_secrets(error)).collect();
-    Err(ConfigError::Syntax(errors.join("\n")))
+    errors.sort_by_key(|error| error.line);
+    Err(ConfigError::Syntax(errors))
+}
+
+fn syntax_error(text: &str, error: &toml::de::Error) -> SyntaxError {
+    let begin = error.span().map_or(0, |span| span.start);
+    let before = text.get(..begin).unwrap_or_default();
+    let line = before.matches('\n').count();
+    let source_line = text.lines().nth(line).unwrap_or_default().trim();
+    SyntaxError {
+        line: line + 1,
+        source_line: without_secrets(source_line),
+        message: error.message().to_owned(),
+        excerpt: without_secrets(&error.to_string()),
+    }
 }
 
 /// The error without the values of tokens in the lines that it quotes.

@@ -258,8 +258,8 @@ pub enum ConfigError {
         error: String,
     },
     /// Invalid TOML, an unknown key, or a value of the wrong type.
-    #[error("{0}")]
-    Syntax(String),
+    #[error("{}", .0.iter().map(|error| error.excerpt.as_str()).collect::<Vec<_>>().join("\n"))]
+    Syntax(Vec<SyntaxError>),
     /// An invalid value.
     #[error("{key}: {problem}")]
     Value {
@@ -271,6 +271,20 @@ pub enum ConfigError {
     /// Several errors.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Several(Vec<Self>),
+}
+
+/// An error of the parser: invalid TOML, an unknown key, or a value of the wrong type.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("line {line}: `{source_line}`: {message}")]
+pub struct SyntaxError {
+    /// Number of the line, from 1.
+    pub line: usize,
+    /// The line, without values of tokens.
+    pub source_line: String,
+    /// The problem and the expected value.
+    pub message: String,
+    /// Several lines that mark the place in the text, without values of tokens.
+    pub excerpt: String,
 }
 
 /// Names of the services and pools with mode `act`.
