@@ -78,7 +78,10 @@ fn simulate_follows_trace_and_names_invalid_line() {
     let log = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{log}");
     assert!(log.contains("apache set replicas=5"), "{log}");
-    assert!(log.contains("instead of 120;"), "{log}");
+    assert!(
+        log.contains("without the balancer: 120 replica seconds"),
+        "{log}"
+    );
     assert!(chart.exists());
 
     let output = simulate("1\n2\n3;4\n");
