@@ -124,9 +124,9 @@ fn check_lists_all_unknown_keys_with_their_lines() {
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).unwrap();
     for part in [
-        "at line 8,",
+        "line 8:",
         "unknown field `intervall`, expected one of `interval`",
-        "at line 10,",
+        "line 10:",
         "unknown field `maxx`, expected one of `mode`, `min`, `max`",
     ] {
         assert!(text.contains(part), "missing {part:?} in {text}");
