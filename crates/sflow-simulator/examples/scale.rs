@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             simulation.scale("web", (cores / 0.5).ceil().max(1.0) as u32)?;
             let truth = simulation.truth("web").ok_or("no such service")?;
             println!(
-                "{:>3} s: {:.2} cores measured, {} replicas",
+                "{:>3} s: {:.2} cores measured, replicas: {}",
                 now.as_secs(),
                 cores,
                 truth.replicas

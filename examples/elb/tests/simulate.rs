@@ -35,7 +35,10 @@ fn simulate_prints_changes_and_draws_services_and_machines() {
     assert!(chart.contains("apache: average load per container") && chart.contains("without"));
 
     let (output, chart) = run(folder.path(), &["simulate", "--scenario", "machines"]);
-    assert!(output.contains("machine seconds instead of"), "{output}");
+    assert!(
+        output.contains("machines without the balancer: "),
+        "{output}"
+    );
     assert!(output.contains("a machine is ordered"), "{output}");
     assert!(chart.contains("Replicas and machines") && chart.contains("2 to 6, at 60 % CPU"));
 }

@@ -90,8 +90,8 @@ enum Command {
     /// Demonstrate the control loop on this machine, without Docker.
     ///
     /// A simulated swarm sends real sFlow datagrams over loopback to the real receiver and is
-    /// scaled by the real controller, shown in the terminal and on a page. Ends after a minute or
-    /// with Ctrl-C, prints a summary and writes the chart.
+    /// scaled by the real controller, shown in the terminal and on a page, whose address it prints.
+    /// Ends after two minutes or with Ctrl-C, prints a summary and writes the chart.
     Demo(demo::Args),
     /// Scale the services of a cluster.
     ///

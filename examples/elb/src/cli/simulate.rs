@@ -108,24 +108,25 @@ fn use_trace(scenario: &mut Scenario, path: &Path, factor: f64) -> anyhow::Resul
 fn summarise(with: &Outcome, without: &Outcome) -> anyhow::Result<()> {
     say!()?;
     for (with, without) in with.services.iter().zip(&without.services) {
-        say!(
-            "{}: overloaded for {:.0} task seconds instead of {:.0}, at {:.0} replica seconds \
-             instead of {:.0}; ends with {} replicas.",
-            with.name,
-            with.truth.overload_seconds,
-            without.truth.overload_seconds,
-            with.trace.replica_seconds(),
-            without.trace.replica_seconds(),
-            with.truth.replicas,
-        )?;
+        for (balancer, service) in [("with", with), ("without", without)] {
+            say!(
+                "{} {balancer} the balancer: {:.0} replica seconds, {:.0} task seconds with too \
+                 little CPU, {} at the end",
+                service.name,
+                service.trace.replica_seconds(),
+                service.truth.overload_seconds,
+                format::counted(service.truth.replicas as usize, "replica"),
+            )?;
+        }
     }
-    if let (Some(with), Some(without)) = (&with.pool, &without.pool) {
-        say!(
-            "machines: {:.0} machine seconds instead of {:.0}; ends with {} active.",
-            with.machine_seconds,
-            without.machine_seconds,
-            with.status.serving,
-        )?;
+    for (balancer, outcome) in [("with", with), ("without", without)] {
+        if let Some(pool) = &outcome.pool {
+            say!(
+                "machines {balancer} the balancer: {:.0} machine seconds, {} active at the end",
+                pool.machine_seconds,
+                pool.status.serving,
+            )?;
+        }
     }
     say!("{} datagrams decoded.", format::count(with.datagrams))?;
     Ok(())

@@ -17,7 +17,7 @@ use super::token::{TOKEN_TYPE, Token};
 use super::value::{Span, at_least, wrong};
 use super::{
     Collector, Config, ConfigError, ControlSettings, DEFAULT_OWNER, Discovery, Http,
-    ServiceSettings, loopback, token,
+    ServiceSettings, SyntaxError, loopback, token,
 };
 use crate::docker;
 use crate::format::shortened;
@@ -125,8 +125,8 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
     })
 }
 
-/// Parses a file. The error contains all unknown keys and values of a wrong type, each with its
-/// line; of a large file only the first ones.
+/// Parses a file. The error contains all unknown keys and values of a wrong type, in the order of
+/// their lines; of a large file only the first ones.
 fn parse(text: &str) -> Result<File, ConfigError> {
     /// Maximum number of reported errors: the file is parsed again after each.
     const MOST_ERRORS: usize = 20;
@@ -154,20 +154,19 @@ fn parse(text: &str) -> Result<File, ConfigError> {
         }
         errors.push(described(&error, text, true));
     }
-    Err(ConfigError::Syntax(errors.join("\n")))
+    errors.sort_by_key(|error| error.line);
+    Err(ConfigError::Syntax(errors))
 }
 
 /// The error with its position, and of its line the key and the wrong value. Other values are left
 /// out, since they may be secrets, also if their key is misspelt. If the text is not TOML, no value
 /// is recognised.
-fn described(error: &toml::de::Error, text: &str, is_toml: bool) -> String {
+fn described(error: &toml::de::Error, text: &str, is_toml: bool) -> SyntaxError {
     /// Maximum length of a quoted line and of a message.
     const LONGEST: usize = 1_000;
 
     let message = shortened(error.message(), LONGEST);
-    let Some(span) = error.span() else {
-        return format!("{message}\n");
-    };
+    let span = error.span().unwrap_or_default();
     let (before, rest) = text.split_at_checked(span.start).unwrap_or((text, ""));
     let begin = before.rfind('\n').map_or(0, |end| end + 1);
     let (above, left) = before.split_at_checked(begin).unwrap_or(("", before));
@@ -192,9 +191,16 @@ fn described(error: &toml::de::Error, text: &str, is_toml: bool) -> String {
         Some((key, _)) => Some(format!("{key}= …")),
         None => Some(line.to_owned()).filter(|it| it.starts_with('[') && !it.contains(['"', '\''])),
     };
-    match shown.filter(|shown| shown.len() <= LONGEST) {
+    let shown = shown.filter(|shown| shown.len() <= LONGEST);
+    let excerpt = match &shown {
         Some(shown) => format!("{position}\n  |\n{number} | {shown}\n{message}\n"),
         None => format!("{position}\n{message}\n"),
+    };
+    SyntaxError {
+        line: number,
+        source_line: shown,
+        message,
+        excerpt,
     }
 }
 

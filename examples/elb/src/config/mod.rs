@@ -258,8 +258,8 @@ pub enum ConfigError {
         error: String,
     },
     /// Invalid TOML, an unknown key, or a value of the wrong type.
-    #[error("{0}")]
-    Syntax(String),
+    #[error("{}", .0.iter().map(|error| error.excerpt.as_str()).collect::<Vec<_>>().join("\n"))]
+    Syntax(Vec<SyntaxError>),
     /// An invalid value.
     #[error("{key}: {problem}")]
     Value {
@@ -271,6 +271,20 @@ pub enum ConfigError {
     /// Several errors.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Several(Vec<Self>),
+}
+
+/// An error of the parser: invalid TOML, an unknown key, or a value of the wrong type.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("line {line}: {}{message}", .source_line.as_ref().map(|it| format!("`{it}`: ")).unwrap_or_default())]
+pub struct SyntaxError {
+    /// Number of the line, from 1.
+    pub line: usize,
+    /// The line without values that may be secrets; `None` if nothing of it can be shown.
+    pub source_line: Option<String>,
+    /// The problem and the expected value.
+    pub message: String,
+    /// Several lines with the position, the line and the message.
+    pub excerpt: String,
 }
 
 /// Names of the services and pools with mode `act`.

@@ -117,10 +117,14 @@ impl fmt::Display for Finding {
         let Self { about, what, .. } = self;
         let level = self.level.name();
         write!(f, "{level:<5}  {}: {}", printable(about), printable(what))?;
-        if let Some(advice) = &self.advice {
-            write!(f, "; {}", printable(advice))?;
+        match &self.advice {
+            Some(advice) if what.ends_with('?') => {
+                let advice = sentence(advice);
+                write!(f, " {}", printable(advice.trim_end_matches('.')))
+            }
+            Some(advice) => write!(f, "; {}", printable(advice)),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -302,6 +302,37 @@ fn healthy_installation_is_ok_in_every_line() {
 }
 
 #[test]
+fn each_syntax_error_is_a_finding_with_its_line() {
+    let mut facts = healthy();
+    facts.configuration = Config::from_toml(
+        "[control]\nbugdet = 4\n[collector]\nlisten = 5\n[http]\ntokn = 1\ntoken = [\"secret\"]\n",
+    );
+    let found = Findings::of(&facts).to_string();
+    let lines: Vec<&str> = found.lines().take(4).collect();
+    let begins = [
+        "wrong  configuration: elb.toml, line 2: `bugdet = …`: unknown field `bugdet`, expected one",
+        "wrong  configuration: elb.toml, line 4: `listen = 5`: invalid type: integer `5`, expected",
+        "wrong  configuration: elb.toml, line 6: `tokn = …`: unknown field `tokn`, expected one of",
+        "wrong  configuration: elb.toml, line 7: `token = …`: invalid type: sequence, expected",
+    ];
+    for (line, begin) in lines.iter().zip(begins) {
+        assert!(line.starts_with(begin), "{found}");
+    }
+    assert!(!found.contains("secret"), "{found}");
+}
+
+#[test]
+fn recommended_action_after_a_question_is_a_sentence() {
+    let mut facts = healthy();
+    let text = CONFIG.replace("vir_cpu_cores", "vir_cpu_corse");
+    facts.configuration = Config::from_toml(&text);
+    let found = Findings::of(&facts).to_string();
+    let end = "did you mean `vir_cpu_cores`? Correct the error; an invalid configuration is not \
+               applied\n";
+    assert!(found.contains(end), "{found}");
+}
+
+#[test]
 fn services_that_would_act_are_listed() {
     let acting = |control: &str| {
         let mut facts = healthy();

@@ -43,12 +43,21 @@ fn refused(findings: &mut Findings, path: &str, error: &ConfigError) {
             format!("{path} cannot be read: {error}"),
             "name the file with --config, or create one with `elb run --example > elb.toml`",
         ),
-        other => findings.about(ABOUT).wrong(
-            "configuration_refused",
-            format!("{path}: {other}"),
-            "correct the error; an invalid configuration is not applied",
-        ),
+        ConfigError::Syntax(errors) => {
+            for error in errors {
+                refused_for(findings, format!("{path}, {error}"));
+            }
+        }
+        other => refused_for(findings, format!("{path}: {other}")),
     }
+}
+
+fn refused_for(findings: &mut Findings, what: String) {
+    findings.about(ABOUT).wrong(
+        "configuration_refused",
+        what,
+        "correct the error; an invalid configuration is not applied",
+    );
 }
 
 /// Recommends to allow only the nodes and the senders of `[collector.nodes]`.
