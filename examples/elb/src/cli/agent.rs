@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::{Log, end_requested, runtime};
@@ -9,7 +9,7 @@ use crate::config::duration;
 pub(super) struct Args {
     /// Address of a collector; the default port is 6343. Repeat it for several, each of which
     /// receives every datagram.
-    #[arg(long = "collector", value_name = "HOST[:PORT]", required = true)]
+    #[arg(long = "collector", value_name = "HOST[:PORT]", required = true, value_parser = with_port)]
     collectors: Vec<String>,
 
     /// The engine of this host.
@@ -43,7 +43,7 @@ impl Args {
     pub(super) fn run(self, log: &Log) -> anyhow::Result<()> {
         log.to_stderr("info")?;
         let settings = Settings {
-            collectors: self.collectors.iter().map(|name| with_port(name)).collect(),
+            collectors: self.collectors,
             docker: self.docker,
             polling: self.polling,
             sampling: self.sampling,
@@ -56,14 +56,18 @@ impl Args {
 }
 
 /// The address with the default port if it has none.
-fn with_port(collector: &str) -> String {
+fn with_port(collector: &str) -> Result<String, &'static str> {
     const PORT: u16 = 6343;
     if let Ok(address) = collector.parse::<IpAddr>() {
-        return std::net::SocketAddr::new(address, PORT).to_string();
+        return Ok(SocketAddr::new(address, PORT).to_string());
     }
-    match collector.rsplit_once(':') {
-        Some((_, port)) if port.parse::<u16>().is_ok() => collector.to_owned(),
-        _ => format!("{collector}:{PORT}"),
+    let is_address = collector.starts_with('[') && collector.ends_with(']');
+    match collector.rsplit_once(':').filter(|_| !is_address) {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok_and(|it| it > 0) => {
+            Ok(collector.to_owned())
+        }
+        None if !collector.is_empty() => Ok(format!("{collector}:{PORT}")),
+        _ => Err("expected a host and a port from 1 to 65535, such as elb.example:6343"),
     }
 }
 
@@ -89,7 +93,22 @@ mod tests {
             ("[::1]", "[::1]:6343"),
             ("[::1]:7000", "[::1]:7000"),
         ] {
-            assert_eq!(with_port(given), expected, "{given}");
+            assert_eq!(with_port(given).as_deref(), Ok(expected), "{given}");
+        }
+    }
+
+    #[test]
+    fn collector_with_invalid_port_is_rejected() {
+        for given in [
+            "",
+            ":6343",
+            "elb:",
+            "elb:x",
+            "elb:0",
+            "elb:70000",
+            "[::1]:x",
+        ] {
+            assert!(with_port(given).is_err(), "{given}");
         }
     }
 }

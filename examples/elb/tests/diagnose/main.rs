@@ -313,7 +313,7 @@ fn each_syntax_error_is_a_finding_with_its_line() {
         "wrong  configuration: elb.toml, line 2: `bugdet = …`: unknown field `bugdet`, expected one",
         "wrong  configuration: elb.toml, line 4: `listen = 5`: invalid type: integer `5`, expected",
         "wrong  configuration: elb.toml, line 6: `tokn = …`: unknown field `tokn`, expected one of",
-        "wrong  configuration: elb.toml, line 7: `token = …`: invalid type: sequence, expected",
+        "wrong  configuration: elb.toml, line 7: `token = …`: invalid type: a token is a string",
     ];
     for (line, begin) in lines.iter().zip(begins) {
         assert!(line.starts_with(begin), "{found}");
