@@ -5,6 +5,7 @@ mod answers;
 #[path = "../support/certificates.rs"]
 mod certificates;
 mod config;
+mod config_errors;
 mod docker;
 mod engine;
 mod events;

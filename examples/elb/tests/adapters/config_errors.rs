@@ -1,0 +1,414 @@
+//! Errors of the configuration file: their key, their line, and what they quote.
+
+use std::path::Path;
+
+use elb::config::{Config, ConfigError};
+
+use crate::config::{METRIC, SERVICE, refused};
+
+/// The error for a service whose policy has these lines.
+fn policy(lines: &str) -> String {
+    refused(&format!("{SERVICE}{lines}"))
+}
+
+#[test]
+fn syntax_error_and_unknown_key_have_their_line() {
+    assert_eq!(
+        refused("[control]\ninterval = \"2s\"\nbugdet = 4\n"),
+        "TOML parse error at line 3, column 1\n  |\n3 | bugdet = …\nunknown field \
+         `bugdet`, expected one of `interval`, `mode`, `budget`, `changes_per_minute`, `discover`, \
+         `owner`\n"
+    );
+    assert_eq!(
+        policy("max = \"ten\"\n"),
+        "TOML parse error at line 4, column 7\n  |\n4 | max = \"ten\"\n\
+         invalid type: string \"ten\", expected u32\n"
+    );
+    for (text, line, problem) in [
+        ("[control\n", 1, "unclosed table"),
+        (
+            "[docker]\ntimeout = \"soon\"\n",
+            2,
+            "invalid value: string \"soon\", expected a duration such as \"10s\", \"500ms\" or \
+             \"5m\"",
+        ),
+        (
+            "[docker]\ntimeout = 8\n",
+            2,
+            "invalid type: integer `8`, expected a duration such as \"10s\", \"500ms\" or \"5m\"",
+        ),
+        (
+            "[docker]\ntimeout = \"-1s\"\n",
+            2,
+            "invalid value: string \"-1s\"",
+        ),
+        (
+            "[docker]\ntimeout = \"1.2.3s\"\n",
+            2,
+            "invalid value: string \"1.2.3s\"",
+        ),
+        (
+            "[docker]\ntimeout = \"8\"\n",
+            2,
+            "invalid value: string \"8\"",
+        ),
+        (
+            "[http]\nlisten = \"8008\"\n",
+            2,
+            "invalid socket address syntax",
+        ),
+        (
+            "[control]\nbudget = -1\n",
+            2,
+            "invalid value: integer `-1`, expected u32",
+        ),
+        ("[services]\n", 1, "unknown field `services`"),
+        ("[[service]]\npriority = 1\n", 1, "missing field `name`"),
+        (
+            "[[service]]\nname = \"a\"\nmin = 1\n",
+            3,
+            "unknown field `min`, expected one of `name`, `priority`, `policy`",
+        ),
+        (
+            "[defaults]\nmode = \"on\"\n",
+            2,
+            "unknown variant `on`, expected one of `off`, `advise`, `act`",
+        ),
+        (
+            "[defaults.up]\ncool_down = \"1s\"\n",
+            2,
+            "unknown field `cool_down`",
+        ),
+        ("[defaults]\nmin = 1\nmin = 2\n", 3, "duplicate key"),
+    ] {
+        let message = refused(text);
+        assert!(message.contains(&format!("at line {line},")), "{message}");
+        assert!(message.contains(problem), "{message}");
+    }
+}
+
+#[test]
+fn invalid_value_is_named_by_its_key() {
+    for (lines, message) in [
+        (
+            format!("min = 3\nmax = 2\n{METRIC}"),
+            "min: 3 is greater than max (2)",
+        ),
+        (
+            format!("min = 11\n{METRIC}"),
+            "min: 11 is greater than max (10)",
+        ),
+        (
+            format!("min = 0\n{METRIC}"),
+            "min: must be at least 1: without replicas the load is unknown and the service would \
+             never scale up again",
+        ),
+        (format!("max = 0\n{METRIC}"), "max: must be at least 1"),
+        (
+            String::new(),
+            "metric: at least one metric is required, such as { name = \"vir_cpu_cores\", target = \
+             0.5 }",
+        ),
+        (
+            "metric = []\n".to_owned(),
+            "metric: at least one metric is required",
+        ),
+        (
+            metric("name = \"vir_cpu_cores\""),
+            "metric[0]: set either target, or both lower and upper",
+        ),
+        (
+            metric("name = \"vir_cpu_cores\", lower = 1"),
+            "metric[0]: set either target, or both lower and upper",
+        ),
+        (
+            metric("name = \"vir_cpu_cores\", target = 1, lower = 1, upper = 2"),
+            "metric[0]: set either target, or both lower and upper",
+        ),
+        (
+            metric("name = \"vir_cpu_cores\", lower = 2, upper = 2"),
+            "metric[0].lower: 2 is not between 0 and upper (2)",
+        ),
+        (
+            metric("name = \"vir_cpu_cores\", lower = -1, upper = 2"),
+            "metric[0].lower: -1 is not between 0 and upper (2)",
+        ),
+        (
+            metric("name = \"vir_cpu_cores\", lower = nan, upper = 2"),
+            "metric[0].lower: NaN is not between 0 and upper (2)",
+        ),
+        (
+            metric("name = \"vir_cpu_cores\", lower = 0, upper = 0"),
+            "metric[0].upper: 0 is not positive",
+        ),
+        (
+            metric("name = \"vir_cpu_cores\", target = 0"),
+            "metric[0].target: 0 is not positive",
+        ),
+        (
+            metric("name = \"vir_cpu_cores\", target = inf"),
+            "metric[0].target: inf is not positive",
+        ),
+        (
+            metric("name = \"cpu load\", target = 1"),
+            "metric[0].name: \"cpu load\" is not a metric or a sum such as \
+             vir_bytes_in+vir_bytes_out",
+        ),
+        (
+            metric("name = \"in++out\", target = 1"),
+            "metric[0].name: \"in++out\" is not a metric or a sum such as \
+             vir_bytes_in+vir_bytes_out",
+        ),
+        (
+            metric("name = \"\", target = 1"),
+            "metric[0].name: \"\" is not a metric or a sum such as vir_bytes_in+vir_bytes_out",
+        ),
+        (
+            metric("name = \"vir_bytes_in\", target = 1 }, { name = \"vir_bytes_in\", target = 2"),
+            "metric[1].name: duplicate metric",
+        ),
+        (
+            metric(
+                "name = \"vir_bytes_in\", target = 1 }, { name = \"vir_bytes_out\", lower = 1, \
+                 upper = 2",
+            ),
+            "metric: targets and thresholds cannot be combined",
+        ),
+        (
+            format!("{METRIC}up = {{ tolerance = 1 }}\n"),
+            "up.tolerance: 1 is not between 0 and 1; 0.1 means 10 %",
+        ),
+        (
+            format!("{METRIC}down = {{ tolerance = -0.1 }}\n"),
+            "down.tolerance: -0.1 is not between 0 and 1; 0.1 means 10 %",
+        ),
+        (
+            format!("{METRIC}up = {{ step = 2 }}\n"),
+            "up.step: not applicable: the number of replicas is computed from the target",
+        ),
+        (
+            metric("name = \"vir_bytes_in\", lower = 1, upper = 2")
+                + "down = { tolerance = 0.1 }\n",
+            "down.tolerance: not applicable: the distance between the thresholds is the tolerance",
+        ),
+        (
+            metric("name = \"vir_bytes_in\", lower = 1, upper = 2") + "up = { step = 0 }\n",
+            "up.step: must be at least 1",
+        ),
+        (
+            format!("{METRIC}up = {{ percent = 0 }}\n"),
+            "up.percent: 0 is not positive",
+        ),
+        (
+            format!("{METRIC}down = {{ tasks = 0 }}\n"),
+            "down.tasks: must be at least 1",
+        ),
+        (
+            format!("{METRIC}down = {{ period = \"0s\" }}\n"),
+            "down.period: must be longer than 0 s",
+        ),
+    ] {
+        assert_eq!(
+            policy(&lines),
+            format!("service[0].policy.{message}"),
+            "{lines}"
+        );
+    }
+}
+
+fn metric(content: &str) -> String {
+    format!("metric = [{{ {content} }}]\n")
+}
+
+#[test]
+fn error_in_defaults_is_named_without_any_service() {
+    assert_eq!(
+        refused("[defaults.up]\npercent = -1\n"),
+        "defaults.up.percent: -1 is not positive"
+    );
+    assert_eq!(
+        refused("[defaults]\nmetric = [{ name = \"vir_cpu_cores\" }]\n"),
+        "defaults.metric[0]: set either target, or both lower and upper"
+    );
+    assert_eq!(
+        refused("[defaults]\nmin = 5\n[[service]]\nname = \"a\"\n[service.policy]\nmax = 4\n"),
+        "service[0].policy.min: 5 is greater than max (4)"
+    );
+}
+
+#[test]
+fn error_outside_policy_is_named_by_its_key() {
+    let two = format!("{SERVICE}{METRIC}{SERVICE}{METRIC}");
+    assert_eq!(refused(&two), "service[1].name: duplicate service");
+    assert_eq!(
+        refused("[[service]]\nname = \" \"\n"),
+        "service[0].name: the name is missing"
+    );
+    assert_eq!(
+        refused(&format!(
+            "[control]\nbudget = 3\n{SERVICE}min = 4\n{METRIC}"
+        )),
+        "control.budget: less than 4, the sum of the services' minimum replicas"
+    );
+    assert_eq!(
+        refused("[control]\ninterval = \"50ms\"\n"),
+        "control.interval: 0.05 s is too short, the minimum is 0.1 s"
+    );
+    assert_eq!(
+        refused("[docker]\ntimeout = \"0s\"\n"),
+        "docker.timeout: 0 s is too short, the minimum is 0.1 s"
+    );
+    assert_eq!(
+        refused("[docker]\nendpoints = []\n"),
+        "docker.endpoints: at least one manager is required"
+    );
+    for endpoint in [
+        "",
+        "10.0.0.1:2375",
+        "unix://",
+        "unix:///",
+        "tcp://",
+        "tcp://host:port",
+        "ssh://host:22",
+    ] {
+        let text = format!("[docker]\nendpoints = [\"tcp://a:1\", {endpoint:?}]\n");
+        let refusal = refused(&text);
+        let beginning = format!("docker.endpoints[1]: endpoint {endpoint:?}: ");
+        assert!(refusal.starts_with(&beginning), "{refusal}");
+        assert!(
+            refusal.ends_with("write unix:///path or tcp://host:port"),
+            "{refusal}"
+        );
+    }
+    for endpoint in [
+        "unix:///run/docker.sock",
+        "tcp://host:2375",
+        "tcp://[::1]:2375",
+        "http://h:1/",
+    ] {
+        let config = Config::from_toml(&format!("[docker]\nendpoints = [{endpoint:?}]\n"));
+        assert_eq!(config.unwrap().docker.endpoints, [endpoint]);
+    }
+}
+
+#[test]
+fn unreadable_file_is_named() {
+    let path = Path::new("does/not/exist.toml");
+    let error = Config::load(path).unwrap_err();
+    assert!(matches!(&error, ConfigError::Unreadable { .. }));
+    assert!(
+        error
+            .to_string()
+            .starts_with("cannot read does/not/exist.toml: "),
+        "{error}"
+    );
+}
+
+#[test]
+fn all_unknown_keys_and_values_of_wrong_type_are_reported_with_their_lines() {
+    let error = refused(
+        "[control]\n\
+         bugdet = 4\n\
+         interval = 2\n\
+         [docker]\n\
+         tls = { ca = \"a\" }\n\
+         [[service]]\n\
+         name = \"a\"\n\
+         min = 1\n\
+         [service.policy]\n\
+         max = \"ten\"\n\
+         metric = [{ name = \"vir_cpu_cores\", goal = 1 }]\n\
+         [[service]]\n\
+         name = 7\n\
+         [pool]\n",
+    );
+    for (line, problem) in [
+        (
+            2,
+            "unknown field `bugdet`, expected one of `interval`, `mode`",
+        ),
+        (3, "invalid type: integer `2`, expected a duration such as"),
+        (
+            8,
+            "unknown field `min`, expected one of `name`, `priority`, `policy`",
+        ),
+        (10, "invalid type: string \"ten\", expected u32"),
+        (
+            11,
+            "unknown field `goal`, expected one of `name`, `target`, `lower`, `upper`",
+        ),
+    ] {
+        let place = error.find(&format!("at line {line},"));
+        let rest = place.map(|place| &error[place..]);
+        let end = rest.map(|rest| rest.find("\nTOML").unwrap_or(rest.len()));
+        let found = rest.zip(end).map(|(rest, end)| &rest[..end]);
+        assert!(
+            found.is_some_and(|found| found.contains(problem)),
+            "line {line}: {error}"
+        );
+    }
+    assert!(!error.contains("missing field `name`"), "{error}");
+    // Two errors in elements of a list.
+    let error = refused("[collector]\nagents = [1, \"10.0.0.1\", 2]\n");
+    assert!(
+        error.contains("integer `1`") && error.contains("integer `2`"),
+        "{error}"
+    );
+    // The number of errors is bounded, and lower for a large file.
+    for (keys, expected) in [(100, 20), (90_000, 1)] {
+        let many: String = (0..keys)
+            .map(|number| format!("key{number} = 1\n"))
+            .collect();
+        assert_eq!(refused(&many).matches("unknown field").count(), expected);
+    }
+}
+
+#[test]
+fn error_quotes_no_secret() {
+    let pool = |hook: &str| format!("[[pool]]\nname = \"a\"\n{hook}\n");
+    for text in [
+        "[http]\ntoken = \"secret\n".to_owned(),
+        "[http]\n\"token\"=\"secret\" x\n".to_owned(),
+        "http = { listen = 1, token = \"secret\" }\n".to_owned(),
+        "[http]\ntokn = \"secret\"\n".to_owned(),
+        "[http]\ntoken = \"secret\"\ntoken = 's'\n".to_owned(),
+        "[http]\ntoken = \"\"\"\nsecret\\q=\"\"\"\n".to_owned(),
+        "[http]\ntoken = '''\nsecret=\u{7}'''\n".to_owned(),
+        "[http]\ntoken = [\n\"secret\" \"x\"]\n".to_owned(),
+        pool("hook = { url = \"http://a/\", token = 'secret', retries = 3 }"),
+        pool("hook = { url = \"http://a/?key=secret\", retries = 3 }"),
+        pool("[pool.hook]\nurl = \"http://a/?key=secret"),
+        pool("[pool.hook]\nuri = \"http://a/?key=secret\""),
+    ] {
+        let error = refused(&text);
+        assert!(error.contains("TOML parse error at line"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+    for value in ["73577357", "7357.7357", "[73577357]", "{ a = 73577357 }"] {
+        for text in [
+            format!("http.token = {value}"),
+            pool(&format!("hook.token = {value}")),
+        ] {
+            let error = refused(&text);
+            assert!(error.contains("a token is a string"), "{error}");
+            assert!(
+                error.contains("token = …") && !error.contains("7357"),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn error_about_long_text_is_short() {
+    let long = "x".repeat(100_000);
+    for text in [
+        format!("control = \"{long}\""),
+        format!("control.{long} = 1"),
+        format!("[control]\n{long}"),
+        format!("[control]\ninterval = \"{long}"),
+    ] {
+        let error = refused(&text);
+        assert!(error.len() < 4_000, "{} bytes", error.len());
+    }
+}
