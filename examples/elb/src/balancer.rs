@@ -10,7 +10,7 @@ use crate::config::{self, ControlSettings, DEFAULT_OWNER, OWNER};
 use crate::docker::hints;
 use crate::format::{counted, duration};
 use crate::handle::{Refusal, Request};
-use crate::hooks::Pools;
+use crate::hooks::{self, Pools};
 use crate::notices;
 use crate::orchestrator::Orchestrator;
 use crate::policy::{Mode, Subject, SubjectKind};
@@ -66,7 +66,7 @@ impl<O: Orchestrator> Balancer<O> {
     ///
     /// If the rule of a pool uses an unknown metric.
     pub fn keep(&mut self, instance: String, pools: &[config::Pool]) -> Result<(), query::Error> {
-        let pools = Pools::new(instance, pools)?;
+        let pools = hooks::pools(instance, pools)?;
         let mode = self.controller.mode();
         let mut status = self.status.lock();
         let now = status.now();
@@ -225,7 +225,7 @@ impl<O: Orchestrator> Balancer<O> {
             Request::SetMode { subject, mode } => self.set_mode(subject.as_ref(), *mode)?,
             Request::Configure(config) => {
                 if let Some(pools) = &mut self.pools {
-                    let configured = pools.configure(&config.pools);
+                    let configured = hooks::configure(pools, &config.pools);
                     configured.map_err(|error| Refusal::Impossible(error.to_string()))?;
                 }
                 let configured = self.controller.configure(

@@ -1,5 +1,6 @@
 //! TLS connections of clients.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,31 +14,10 @@ use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
 use crate::bounded_file;
 
-/// Why TLS cannot be configured.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(crate) enum TlsError {
-    /// A file cannot be read, or its content is invalid.
-    #[error("{}: {why}", path.display())]
-    File {
-        /// Path of the file.
-        path: PathBuf,
-        /// The problem.
-        why: String,
-    },
-    /// Certificate and key do not match.
-    #[error("{} and {} do not match: {why}", cert.display(), key.display())]
-    Pair {
-        /// Path of the certificate.
-        cert: PathBuf,
-        /// Path of the key.
-        key: PathBuf,
-        /// The problem.
-        why: String,
-    },
-    /// The system does not provide what TLS requires.
-    #[error("{0}")]
-    System(String),
-}
+/// Why TLS cannot be configured: the file and the problem.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub(crate) struct TlsError(String);
 
 /// The certificates that a client trusts and presents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,21 +42,20 @@ impl Certificates {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| TlsError::System(error.to_string()))?
+            .map_err(|error| TlsError(error.to_string()))?
             .with_root_certificates(roots);
         let Some((cert, key)) = &self.identity else {
             return Ok(builder.with_no_client_auth());
         };
         let private = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| {
-            let why = format!("{}; a private key is required", pem_problem(&error));
-            in_file(key, why)
+            let problem = pem_problem(&error);
+            in_file(key, format!("{problem}; a private key is required"))
         })?;
         builder
             .with_client_auth_cert(certificates(cert)?, private)
-            .map_err(|error| TlsError::Pair {
-                cert: cert.clone(),
-                key: key.clone(),
-                why: error.to_string(),
+            .map_err(|error| {
+                let (cert, key) = (cert.display(), key.display());
+                TlsError(format!("{cert} and {key} do not match: {error}"))
             })
     }
 
@@ -160,7 +139,7 @@ fn roots_in(ca: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(ca)? {
         let added = roots.add(certificate);
-        added.map_err(|error| in_file(ca, error.to_string()))?;
+        added.map_err(|error| in_file(ca, error))?;
     }
     Ok(roots)
 }
@@ -173,7 +152,7 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
     if roots.is_empty() {
         let problem = "no certificate authorities are installed on this system: install them, or \
                        set the file with the server's authority as `ca`";
-        return Err(TlsError::System(problem.to_owned()));
+        return Err(TlsError(problem.to_owned()));
     }
     Ok(roots)
 }
@@ -181,9 +160,9 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let text = read(path)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let found = found.map_err(|error| in_file(path, pem_problem(&error).to_owned()))?;
+    let found = found.map_err(|error| in_file(path, pem_problem(&error)))?;
     if found.is_empty() {
-        return Err(in_file(path, "no certificate found".to_owned()));
+        return Err(in_file(path, "no certificate found"));
     }
     Ok(found)
 }
@@ -191,12 +170,11 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     const LARGEST: u64 = 1 << 20;
 
-    bounded_file::read(path, LARGEST).map_err(|error| in_file(path, error.to_string()))
+    bounded_file::read(path, LARGEST).map_err(|error| in_file(path, error))
 }
 
-fn in_file(path: &Path, why: String) -> TlsError {
-    let path = path.to_owned();
-    TlsError::File { path, why }
+fn in_file(path: &Path, why: impl fmt::Display) -> TlsError {
+    TlsError(format!("{}: {why}", path.display()))
 }
 
 /// The problem of a PEM file. The errors themselves may quote its content.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use certificates::{Authority, acceptor};
 
-use elb::hooks::{Call, HookError, HookSettings};
+use elb::hooks::{Call, HookSettings};
 use sflow_autoscale::node_pools::{Action, Order, Promise};
 use support::{HookServer, MAX_WAIT, wait_until};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -83,10 +83,7 @@ async fn refusing_program_is_not_retried() {
         "echo x >>\"$1/tries\"\necho 'no such zone' >&2\nexit 1\n",
     );
     let refusal = hook.give(&order()).await.unwrap_err();
-    assert_eq!(
-        refusal.to_string(),
-        "/bin/sh refused: exit status 1: no such zone"
-    );
+    assert_eq!(refusal, "/bin/sh refused: exit status 1: no such zone");
     let tries = std::fs::read_to_string(folder.path().join("tries")).unwrap();
     assert_eq!(tries.lines().count(), 1);
     let nothing = settings(Call::Program {
@@ -94,7 +91,7 @@ async fn refusing_program_is_not_retried() {
         arguments: Vec::new(),
     });
     let refusal = nothing.give(&order()).await.unwrap_err();
-    assert!(matches!(refusal, HookError::Refused { .. }), "{refusal}");
+    assert!(refusal.contains(" refused: "), "{refusal}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,7 +109,7 @@ async fn hanging_program_is_killed() {
     }
     let error = giving.await.unwrap().unwrap_err();
     assert_eq!(
-        error.to_string(),
+        error,
         format!("/bin/sh failed 2 times, the last time: no answer within {timeout:?}")
     );
     let is_alive = |pid: &str| {
@@ -187,16 +184,10 @@ async fn refusal_and_invalid_response_of_server_are_distinguished() {
     };
     let refusing = ask("HTTP/1.1 403 No\r\ncontent-length: 8\r\n\r\nno quota");
     let refusal = refusing.give(&order()).await.unwrap_err();
-    assert!(
-        refusal.to_string().ends_with("403 Forbidden: no quota"),
-        "{refusal}"
-    );
+    assert!(refusal.ends_with("403 Forbidden: no quota"), "{refusal}");
 
     let error = ask("SSH-2.0\r\n\r\n").give(&order()).await.unwrap_err();
-    assert!(
-        matches!(error, HookError::GivenUp { tries: 3, .. }),
-        "{error}"
-    );
+    assert!(error.contains(" failed 3 times, "), "{error}");
 
     let promise = ask("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
     assert_eq!(promise.give(&order()).await, Ok(Promise::default()));
@@ -304,7 +295,7 @@ async fn https_server_with_invalid_certificate_receives_nothing() {
     ] {
         let (url, requests) = https_server(issuer, &[names], until, ACCEPTED).await;
         let (hook, _folder) = https(url, &authority);
-        let error = hook.give(&order()).await.unwrap_err().to_string();
+        let error = hook.give(&order()).await.unwrap_err();
         assert!(error.contains(advice), "{error}");
         assert!(requests.lock().unwrap().is_empty());
     }
@@ -325,10 +316,10 @@ async fn missing_or_invalid_ca_file_is_named() {
     let (hook, folder) = https(url, &authority);
     let ca = folder.path().join("ca.pem");
     std::fs::write(&ca, "no certificate").unwrap();
-    let error = hook.give(&order()).await.unwrap_err().to_string();
+    let error = hook.give(&order()).await.unwrap_err();
     assert!(error.contains("ca.pem: no certificate found"), "{error}");
     std::fs::remove_file(&ca).unwrap();
-    let error = hook.give(&order()).await.unwrap_err().to_string();
+    let error = hook.give(&order()).await.unwrap_err();
     assert!(error.contains("ca.pem: No such file"), "{error}");
     assert!(requests.lock().unwrap().is_empty());
     // A corrected file is read by the next order.
@@ -350,7 +341,7 @@ async fn server_without_tls_receives_nothing() {
         received
     });
     let (hook, _folder) = https(url, &Authority::new("machines"));
-    let error = hook.give(&order()).await.unwrap_err().to_string();
+    let error = hook.give(&order()).await.unwrap_err();
     assert!(error.contains("does not use TLS on this port"), "{error}");
     let received = received.await.unwrap();
     let is_secret = |bytes: &[u8]| bytes == b"secret";
@@ -374,11 +365,8 @@ async fn redirect_is_refused_and_not_followed() {
         let server = HookServer::start(vec![answer.leak()]);
         let hook = http(format!("http://{}/", server.address), Some("secret"));
         let refusal = hook.give(&order()).await.unwrap_err();
-        assert!(matches!(refusal, HookError::Refused { .. }), "{refusal}");
-        assert!(
-            refusal.to_string().contains("redirects are not followed"),
-            "{refusal}"
-        );
+        assert!(refusal.contains(" refused: "), "{refusal}");
+        assert!(refusal.contains("redirects are not followed"), "{refusal}");
         assert_eq!(server.requests().len(), 1);
     }
     assert!(other.requests().is_empty());
@@ -391,7 +379,7 @@ async fn oversized_response_of_server_is_not_read_to_its_end() {
     let server = HookServer::start(vec![answer.leak()]);
     let mut hook = http(format!("http://{}/", server.address), None);
     hook.tries = 1;
-    let error = hook.give(&order()).await.unwrap_err().to_string();
+    let error = hook.give(&order()).await.unwrap_err();
     assert!(error.contains("length limit exceeded"), "{error}");
 }
 
@@ -412,7 +400,7 @@ async fn secrets_in_answer_of_server_are_not_shown() {
         let server = HookServer::start(vec![format!("{head}{text}").leak()]);
         let url = format!("http://{}/machines?zone=a&key={KEY}", server.address);
         let refusal = http(url, Some(TOKEN)).give(&order()).await.unwrap_err();
-        let shown = refusal.to_string();
+        let shown = refusal;
         assert!(shown.contains("status 404"), "{shown}");
         assert!(!shown.contains("k3y") && !shown.contains("t0k"), "{shown}");
     }
@@ -428,7 +416,7 @@ async fn secrets_of_hook_are_not_shown() {
     let (hook, _folder) = https(url, &authority);
     let refusal = hook.give(&order()).await.unwrap_err();
     assert_eq!(
-        refusal.to_string(),
+        refusal,
         format!("{address}?… refused: status 403 Forbidden: no: Bearer …!")
     );
     for shown in [

@@ -155,7 +155,7 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
     if let Some(pools) = balancer.pools_mut() {
         let mut again = std::pin::pin!(super::end_requested());
         let has_answered = tokio::select! {
-            has_answered = pools.finish(HOOKS) => has_answered,
+            has_answered = pools.provider_mut().finish(HOOKS) => has_answered,
             () = &mut again => false,
         };
         if !has_answered {

@@ -1,13 +1,12 @@
 //! Calls of hooks: settings, retries, and programs.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use sflow_autoscale::node_pools::{Order, Promise};
-use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
@@ -60,37 +59,6 @@ pub enum Call {
     },
 }
 
-/// Why an order was not accepted.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum HookError {
-    /// The hook refused the order.
-    #[error("{call} refused: {why}")]
-    Refused {
-        /// The program or URL.
-        call: String,
-        /// Reason given by the hook.
-        why: String,
-    },
-    /// All tries failed.
-    #[error("{call} failed {tries} times, the last time: {why}")]
-    GivenUp {
-        /// The program or URL.
-        call: String,
-        /// Number of tries.
-        tries: u32,
-        /// Error of the last try.
-        why: String,
-    },
-    /// The time limit of the order was exceeded.
-    #[error("{call} did not answer within {within:?} in all tries")]
-    TooLate {
-        /// The program or URL.
-        call: String,
-        /// The time limit.
-        within: Duration,
-    },
-}
-
 /// Result of one try.
 pub(super) enum Try {
     Promised(Promise),
@@ -103,25 +71,21 @@ impl HookSettings {
     ///
     /// # Errors
     ///
-    /// If the order was refused or not answered.
-    pub async fn give(&self, order: &Order) -> Result<Promise, HookError> {
+    /// A message if the order was refused or not answered.
+    pub async fn give(&self, order: &Order) -> Result<Promise, String> {
+        let Self { call, timeout, .. } = self;
         let mut pause = self.pause;
         let mut tries = 0;
         loop {
             tries += 1;
-            let tried = tokio::time::timeout(self.timeout, self.call.once(order)).await;
-            let why = match tried {
+            let why = match tokio::time::timeout(*timeout, call.once(order)).await {
                 Ok(Try::Promised(promise)) => return Ok(promise),
-                Ok(Try::Refused(why)) => {
-                    let call = self.call.to_string();
-                    return Err(HookError::Refused { call, why });
-                }
+                Ok(Try::Refused(why)) => return Err(format!("{call} refused: {why}")),
                 Ok(Try::Later(why)) => why,
-                Err(_) => format!("no answer within {:?}", self.timeout),
+                Err(_) => format!("no answer within {timeout:?}"),
             };
             if tries >= self.tries.max(1) {
-                let call = self.call.to_string();
-                return Err(HookError::GivenUp { call, tries, why });
+                return Err(format!("{call} failed {tries} times, the last time: {why}"));
             }
             tokio::time::sleep(pause).await;
             pause = pause.saturating_mul(2);
@@ -141,21 +105,10 @@ impl Call {
     }
 }
 
+/// Contains no secret, like the displayed form.
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Program { program, arguments } => f
-                .debug_struct("Program")
-                .field("program", program)
-                .field("arguments", arguments)
-                .finish(),
-            Self::Http { url, token, ca } => f
-                .debug_struct("Http")
-                .field("url", &without_query(url))
-                .field("token", &token.as_ref().map(|_| "…"))
-                .field("ca", ca)
-                .finish(),
-        }
+        write!(f, "Call({self})")
     }
 }
 
@@ -179,7 +132,7 @@ fn serialize_without_query<S: Serializer>(url: &str, serializer: S) -> Result<S:
 }
 
 /// Runs a program. It is killed when the future is dropped.
-async fn run(program: &std::path::Path, arguments: &[String], order: &Order) -> Try {
+async fn run(program: &Path, arguments: &[String], order: &Order) -> Try {
     let child = Command::new(program)
         .args(arguments)
         .env("ELB_ORDER", &order.order)

@@ -12,95 +12,42 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use sflow_autoscale::controller::ManagedService;
-use sflow_autoscale::node_pools::{Answer, NodePools, Order, PoolRound, PoolSettings};
-use sflow_autoscale::node_pools::{Provider, Reconciler};
-use sflow_autoscale::observe::TelemetryAccess;
-use sflow_autoscale::orchestrator::Orchestrator;
-use sflow_autoscale::policy::Mode;
-use sflow_metrics::{Timestamp, query};
+use sflow_autoscale::node_pools::{Answer, NodePools, Order, PoolSettings, Provider};
+use sflow_metrics::query;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 pub(crate) use self::call::without_query;
-pub use self::call::{Call, HookError, HookSettings};
+pub use self::call::{Call, HookSettings};
 pub(crate) use self::request::{check_ca, check_url};
 use crate::config::Pool;
 
-/// The node pools of a configuration and their hooks.
-#[derive(Debug)]
-pub struct Pools(NodePools<Hooks>);
+/// Node pools whose machines are added and removed by hooks.
+pub type Pools = NodePools<Hooks>;
 
-impl Pools {
-    /// These pools, whose hooks are called in the background. `instance` is a key of this run:
-    /// [`sflow_autoscale::node_pools::instance`].
-    ///
-    /// # Errors
-    ///
-    /// If a metric of a policy is unknown.
-    pub fn new(instance: String, pools: &[Pool]) -> Result<Self, query::Error> {
-        let hooks = Hooks {
-            settings: hooks(pools),
-            ..Hooks::default()
-        };
-        Ok(Self(NodePools::new(instance, &settings(pools), hooks)?))
-    }
+/// The node pools of a configuration. `instance` is a key of this run:
+/// [`sflow_autoscale::node_pools::instance`].
+///
+/// # Errors
+///
+/// If a metric of a policy is unknown.
+pub fn pools(instance: String, pools: &[Pool]) -> Result<Pools, query::Error> {
+    let provider = Hooks {
+        settings: hooks(pools),
+        ..Hooks::default()
+    };
+    NodePools::new(instance, &settings(pools), provider)
+}
 
-    /// Passes orders to `provider` instead of the hooks.
-    pub fn provide(&mut self, provider: Box<dyn Provider + Send>) {
-        self.0.provider_mut().substitute = Some(provider);
-    }
-
-    /// The pools.
-    pub fn reconcilers(&self) -> &[Reconciler] {
-        self.0.reconcilers()
-    }
-
-    /// Sets the mode of a pool; `None` if it does not exist.
-    ///
-    /// # Errors
-    ///
-    /// If it has no hook and the mode is `act`.
-    pub fn set_mode(&mut self, pool: &str, mode: Mode) -> Option<Result<(), String>> {
-        self.0.set_mode(pool, mode)
-    }
-
-    /// Replaces the pools. Pools that remain keep their state.
-    ///
-    /// # Errors
-    ///
-    /// If a metric of a policy is unknown; then nothing has changed.
-    pub fn configure(&mut self, pools: &[Pool]) -> Result<(), query::Error> {
-        self.0.configure(&settings(pools))?;
-        self.0.provider_mut().settings = hooks(pools);
-        Ok(())
-    }
-
-    /// One round of all pools, if it is due: [`NodePools::round`].
-    pub async fn round<O: Orchestrator>(
-        &mut self,
-        now: Timestamp,
-        most: Mode,
-        orchestrator: &mut O,
-        managed: &[ManagedService],
-        telemetry: &mut impl TelemetryAccess,
-    ) -> Option<PoolRound> {
-        let pools = &mut self.0;
-        pools
-            .round(now, most, orchestrator, managed, telemetry)
-            .await
-    }
-
-    /// Waits for hooks that run, at most for this time. Returns whether all have ended.
-    pub async fn finish(&mut self, limit: Duration) -> bool {
-        let hooks = self.0.provider_mut();
-        let finished = async {
-            while let Some(ended) = hooks.running.join_next().await {
-                hooks.answers.extend(ended);
-            }
-        };
-        timeout(limit, finished).await.is_ok()
-    }
+/// Replaces the pools and their hooks. Pools that remain keep their state.
+///
+/// # Errors
+///
+/// If a metric of a policy is unknown; then nothing has changed.
+pub fn configure(known: &mut Pools, pools: &[Pool]) -> Result<(), query::Error> {
+    known.configure(&settings(pools))?;
+    known.provider_mut().settings = hooks(pools);
+    Ok(())
 }
 
 fn settings(pools: &[Pool]) -> Vec<PoolSettings> {
@@ -117,7 +64,7 @@ fn hooks(pools: &[Pool]) -> BTreeMap<String, HookSettings> {
 /// Calls each hook in a separate task of the current runtime. When it is dropped, running programs
 /// are killed.
 #[derive(Default)]
-struct Hooks {
+pub struct Hooks {
     /// By the name of the pool.
     settings: BTreeMap<String, HookSettings>,
     running: JoinSet<Answer>,
@@ -125,6 +72,23 @@ struct Hooks {
     answers: Vec<Answer>,
     /// Receives the orders instead of the hooks.
     substitute: Option<Box<dyn Provider + Send>>,
+}
+
+impl Hooks {
+    /// Passes orders to `provider` instead of the hooks.
+    pub fn substitute(&mut self, provider: Box<dyn Provider + Send>) {
+        self.substitute = Some(provider);
+    }
+
+    /// Waits for hooks that run, at most for this time. Returns whether all have ended.
+    pub async fn finish(&mut self, limit: Duration) -> bool {
+        let finished = async {
+            while let Some(ended) = self.running.join_next().await {
+                self.answers.extend(ended);
+            }
+        };
+        timeout(limit, finished).await.is_ok()
+    }
 }
 
 impl fmt::Debug for Hooks {
@@ -141,10 +105,11 @@ impl Provider for Hooks {
             self.running.spawn(async move {
                 let given = timeout(within, hook.give(&order)).await;
                 let promise = given.unwrap_or_else(|_| {
-                    let call = hook.call.to_string();
-                    Err(HookError::TooLate { call, within })
+                    let call = &hook.call;
+                    Err(format!(
+                        "{call} did not answer within {within:?} in all tries"
+                    ))
                 });
-                let promise = promise.map_err(|error| error.to_string());
                 Answer { order, promise }
             });
         }

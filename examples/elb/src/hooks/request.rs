@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{AUTHORIZATION, HeaderValue};
-use hyper::http::uri::Authority;
+use hyper::http::uri::{PathAndQuery, Scheme};
 use hyper::{Method, Uri};
 use sflow_autoscale::node_pools::Order;
 
@@ -25,30 +25,33 @@ pub(super) async fn post(
     ca: Option<&Path>,
     order: &Order,
 ) -> Result<Try, String> {
-    let target = match Target::parse(url) {
+    let target = match parse(url) {
         Ok(target) => target,
         Err(why) => return Ok(Try::Refused(why)),
     };
-    let text = |error: &dyn std::error::Error| error.to_string();
-    let host = HeaderValue::from_str(target.authority.as_str()).map_err(|error| text(&error))?;
-    let mut request =
-        client::request(Method::POST, &host, target.path()).header("idempotency-key", &order.order);
+    let text = |error: hyper::http::Error| error.to_string();
+    let host = target
+        .authority()
+        .map_or("", |authority| authority.as_str());
+    let host = HeaderValue::from_str(host).map_err(|error| text(error.into()))?;
+    let path = target.path_and_query().map_or("/", PathAndQuery::as_str);
+    let request = client::request(Method::POST, &host, path);
+    let mut request = request.header("idempotency-key", &order.order);
     if let Some(token) = token {
         let mut value = HeaderValue::try_from(format!("Bearer {token}"))
             .map_err(|_| "the token is not a valid header value".to_owned())?;
         value.set_sensitive(true);
         request = request.header(AUTHORIZATION, value);
     }
-    let request = request.body(Full::from(json(order)));
-    let request = request.map_err(|error| text(&error))?;
-    let response = client::send(target.connect(ca).await?, request).await;
+    let request = request.body(Full::from(json(order))).map_err(text)?;
+    let response = client::send(connect(&target, ca).await?, request).await;
     let response = response.map_err(|error| client::message(&error))?;
     let status = response.status();
     let body = Limited::new(response.into_body(), ANSWER_BYTES).collect();
     let body = body.await.map_err(|error| client::message(&*error))?;
     let body = body.to_bytes();
     let answer = || {
-        let text = without_secrets(&body, token, target.uri.query());
+        let text = without_secrets(&body, token, target.query());
         reason(text.as_bytes(), &format!("status {status}"))
     };
     Ok(match status.as_u16() {
@@ -82,7 +85,7 @@ fn without_secrets(answer: &[u8], token: Option<&str>, query: Option<&str>) -> S
 ///
 /// A description of the problem with the expected format.
 pub(crate) fn check_url(url: &str) -> Result<bool, String> {
-    Target::parse(url).map(|target| target.is_tls)
+    parse(url).map(|url| is_tls(&url))
 }
 
 /// Whether a file contains certificate authorities. Blocks.
@@ -104,59 +107,43 @@ fn certificates(ca: Option<&Path>) -> Certificates {
     }
 }
 
-/// The server and path of a URL.
-struct Target {
-    uri: Uri,
-    authority: Authority,
-    is_tls: bool,
+fn parse(url: &str) -> Result<Uri, String> {
+    let malformed = || "expected https://host:port/path or http://host:port/path".to_owned();
+    let url: Uri = url.parse().map_err(|_| malformed())?;
+    if !matches!(url.scheme_str(), Some("http" | "https")) {
+        return Err(malformed());
+    }
+    let authority = url.authority().ok_or_else(malformed)?;
+    if authority.as_str().contains('@') {
+        return Err("a user name and a password are not supported: use a token".to_owned());
+    }
+    // `port` is also `None` for a port above 65535.
+    if authority.port_u16().is_none() && authority.as_str() != authority.host() {
+        return Err("the port is not a number below 65536".to_owned());
+    }
+    Ok(url)
 }
 
-impl Target {
-    fn parse(url: &str) -> Result<Self, String> {
-        let malformed = || "expected https://host:port/path or http://host:port/path".to_owned();
-        let uri: Uri = url.parse().map_err(|_| malformed())?;
-        let is_tls = match uri.scheme_str() {
-            Some("http") => false,
-            Some("https") => true,
-            _ => return Err(malformed()),
-        };
-        let authority = uri.authority().cloned().ok_or_else(malformed)?;
-        if authority.as_str().contains('@') {
-            return Err("a user name and a password are not supported: use a token".to_owned());
-        }
-        // `port` is also `None` for a port above 65535.
-        if authority.port_u16().is_none() && authority.as_str() != authority.host() {
-            return Err("the port is not a number below 65536".to_owned());
-        }
-        Ok(Self {
-            uri,
-            authority,
-            is_tls,
-        })
-    }
+fn is_tls(url: &Uri) -> bool {
+    url.scheme() == Some(&Scheme::HTTPS)
+}
 
-    fn path(&self) -> &str {
-        let path = self.uri.path_and_query();
-        path.map_or("/", |path| path.as_str())
+async fn connect(url: &Uri, ca: Option<&Path>) -> Result<Box<dyn Stream>, String> {
+    let host = url.host().unwrap_or("").trim_matches(['[', ']']);
+    let default_port = if is_tls(url) { 443 } else { 80 };
+    let port = url.port_u16().unwrap_or(default_port);
+    let stream = tcp((host, port)).await.map_err(|error| error.to_string())?;
+    if !is_tls(url) {
+        return Ok(Box::new(stream));
     }
-
-    async fn connect(&self, ca: Option<&Path>) -> Result<Box<dyn Stream>, String> {
-        let host = self.authority.host().trim_matches(['[', ']']);
-        let default_port = if self.is_tls { 443 } else { 80 };
-        let port = self.authority.port_u16().unwrap_or(default_port);
-        let stream = tcp((host, port)).await.map_err(|error| error.to_string())?;
-        if !self.is_tls {
-            return Ok(Box::new(stream));
-        }
-        let certificates = certificates(ca);
-        // The files are read for each request, so that changes apply at once.
-        let load = tokio::task::spawn_blocking(move || {
-            let config = certificates.load();
-            (certificates, config)
-        });
-        let (certificates, config) = load.await.map_err(|error| error.to_string())?;
-        let config = Arc::new(config.map_err(|error| error.to_string())?);
-        let stream = certificates.connect(config, stream, host).await?;
-        Ok(Box::new(stream))
-    }
+    let certificates = certificates(ca);
+    // The files are read for each request, so that changes apply at once.
+    let load = tokio::task::spawn_blocking(move || {
+        let config = certificates.load();
+        (certificates, config)
+    });
+    let (certificates, config) = load.await.map_err(|error| error.to_string())?;
+    let config = Arc::new(config.map_err(|error| error.to_string())?);
+    let stream = certificates.connect(config, stream, host).await?;
+    Ok(Box::new(stream))
 }

@@ -115,7 +115,11 @@ impl World {
             pool.name = services[0].name.clone();
             balancer.keep("test".to_owned(), &[pool]).unwrap();
             let machines = cluster;
-            balancer.pools_mut().unwrap().provide(Box::new(machines));
+            balancer
+                .pools_mut()
+                .unwrap()
+                .provider_mut()
+                .substitute(Box::new(machines));
         }
         let (telemetry, status) = (balancer.telemetry().clone(), balancer.status().clone());
         let (handle, requests) = Handle::new(telemetry, status, config);

@@ -109,7 +109,11 @@ impl World {
         if let Some(pool) = simulated::pool(&self.scenario) {
             balancer.keep("test".to_owned(), &[pool]).unwrap();
             let machines = cluster.clone();
-            balancer.pools_mut().unwrap().provide(Box::new(machines));
+            balancer
+                .pools_mut()
+                .unwrap()
+                .provider_mut()
+                .substitute(Box::new(machines));
         }
         let mut now = START;
         while now - START < self.lasting {

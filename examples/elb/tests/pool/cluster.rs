@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use elb::handle::{Refusal, Request};
-use elb::hooks::Pools;
+use elb::hooks;
 use elb::orchestrator::{
     Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Service,
 };
@@ -205,9 +205,9 @@ impl Orchestrator for Rival {
 async fn rounds(rival: &mut Rival, count: u32) -> Vec<Outcome> {
     let mut pool = simulated::pool(&idle()).unwrap();
     pool.settings.down.stabilise = Duration::ZERO;
-    let mut pools = Pools::new("test".to_owned(), &[pool]).unwrap();
+    let mut pools = hooks::pools("test".to_owned(), &[pool]).unwrap();
     let machines = rival.cluster.clone();
-    pools.provide(Box::new(machines));
+    pools.provider_mut().substitute(Box::new(machines));
     let mut telemetry = Telemetry::default();
     let mut outcomes = Vec::new();
     let mut now = START;
@@ -288,14 +288,15 @@ async fn new_configuration_keeps_pool_state() {
     let mut pool = world.pool.clone();
     pool.settings.min = 4;
     let pools = world.balancer.pools_mut().unwrap();
-    pools.configure(std::slice::from_ref(&pool)).unwrap();
+    hooks::configure(pools, std::slice::from_ref(&pool)).unwrap();
     let is_gone = |world: &World| world.has_happened("has left");
     assert!(world.until(120, is_gone).await, "{:?}", world.events());
     world.until(1_200, |_| false).await;
     let status = world.status();
     assert_eq!((status.min, status.serving), (4, 4));
     // A pool that is no longer configured is no longer managed.
-    world.balancer.pools_mut().unwrap().configure(&[]).unwrap();
+    let pools = world.balancer.pools_mut().unwrap();
+    hooks::configure(pools, &[]).unwrap();
     world.until(20, |_| false).await;
     assert_eq!(world.balancer.pools().unwrap().reconcilers().len(), 0);
 }

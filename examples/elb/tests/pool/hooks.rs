@@ -128,7 +128,7 @@ async fn expired_order_is_not_retried() {
             .await
     );
     let pools = world.balancer.pools_mut().unwrap();
-    assert!(pools.finish(MAX_WAIT).await);
+    assert!(pools.provider_mut().finish(MAX_WAIT).await);
     world.until(40, |_| false).await;
     assert!(
         world.has_happened("within 3s in all tries"),
@@ -147,7 +147,7 @@ async fn shutdown_waits_for_hooks_up_to_limit() {
         world.call_hook();
         let pools = world.balancer.pools_mut().unwrap();
         assert!(
-            pools.finish(Duration::from_secs(1)).await,
+            pools.provider_mut().finish(Duration::from_secs(1)).await,
             "an unfinished call before the first order"
         );
         assert!(
@@ -163,7 +163,7 @@ async fn shutdown_waits_for_hooks_up_to_limit() {
         } else {
             Duration::from_secs(1)
         };
-        let finished = tokio::time::timeout(2 * MAX_WAIT, pools.finish(limit));
+        let finished = tokio::time::timeout(2 * MAX_WAIT, pools.provider_mut().finish(limit));
         let finished = finished.await.expect("finish returns within its limit");
         assert_eq!(finished, is_done);
     }
@@ -187,7 +187,10 @@ async fn program_receives_key_of_this_run_and_its_promise_is_shown() {
     // The programs of several orders run concurrently; all of them end before simulated time
     // advances.
     let pools = world.balancer.pools_mut().unwrap();
-    assert!(pools.finish(MAX_WAIT).await, "a hook does not end");
+    assert!(
+        pools.provider_mut().finish(MAX_WAIT).await,
+        "a hook does not end"
+    );
     let asked = std::fs::read_to_string(folder.path().join("asked")).unwrap();
     let asked: BTreeSet<String> = asked.lines().map(str::to_owned).collect();
     let orders = world.status().orders.len();
@@ -364,7 +367,10 @@ async fn failing_server_is_retried_until_its_machine_joins() {
     let is_ordered = |world: &World| !world.status().orders.is_empty();
     assert!(world.until(280, is_ordered).await);
     let pools = world.balancer.pools_mut().unwrap();
-    assert!(pools.finish(MAX_WAIT).await, "the server is not called");
+    assert!(
+        pools.provider_mut().finish(MAX_WAIT).await,
+        "the server is not called"
+    );
     world
         .until(400, |world| world.has_happened("machine node9 has joined"))
         .await;

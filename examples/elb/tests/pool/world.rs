@@ -44,7 +44,7 @@ impl World {
     /// Replaces the provider of machines.
     pub(crate) fn provide(&mut self, provider: impl Provider + Send + 'static) {
         let pools = self.balancer.pools_mut().unwrap();
-        pools.provide(Box::new(provider));
+        pools.provider_mut().substitute(Box::new(provider));
     }
 
     /// Calls the hook of the pool from the first round on.
@@ -112,7 +112,11 @@ fn balancer(
     let pools = std::slice::from_ref(pool);
     balancer.keep(instance.to_owned(), pools).unwrap();
     let machines = cluster.clone();
-    balancer.pools_mut().unwrap().provide(Box::new(machines));
+    balancer
+        .pools_mut()
+        .unwrap()
+        .provider_mut()
+        .substitute(Box::new(machines));
     balancer
 }
 

@@ -107,6 +107,14 @@ fn untrusted_names_are_escaped() {
 }
 
 #[test]
+fn markup_and_control_characters_of_names_are_replaced() {
+    let svg = live(&service("<b a='\"'>&\u{1b}[0m\u{202e}"), WIDE);
+    let escaped = "&#60;b a=&#39;&#34;&#39;&#62;&#38;\u{fffd}[0m\u{fffd}";
+    assert!(svg.contains(&format!(">{escaped}</text>")), "{svg}");
+    assert!(svg.contains(&format!("replicas of {escaped}\"")), "{svg}");
+}
+
+#[test]
 fn extreme_values_stay_within_the_chart() {
     let mut odd = service("x");
     odd.bounds = (0, u32::MAX);

@@ -1,5 +1,6 @@
 //! Charts and terminal output of a snapshot.
 
 mod charts;
+mod format;
 mod log_lines;
 mod screens;

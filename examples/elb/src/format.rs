@@ -1,7 +1,12 @@
-//! Formatting of durations and times.
+//! Formatting of values and of external text, the same for terminal, page and charts.
 
+use std::fmt;
+
+use askama::filters::{Escaper, Html};
 use jiff::Timestamp as Calendar;
+pub use sflow_autoscale::format::{Scale, count, counted, limits, number, quantity, span};
 use sflow_metrics::Timestamp;
+use untrusted::printable;
 
 /// A duration: `0:07`, `12:30`, `1:02:03`.
 pub fn duration(seconds: f64) -> String {
@@ -49,32 +54,23 @@ fn formatted(unix: i64, format: &str) -> String {
     time.strftime(format).to_string()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Escapes text for HTML and SVG, and replaces unprintable characters. It applies to every value in
+/// a template.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Markup;
 
-    #[test]
-    fn a_duration_reads_like_a_clock() {
-        let shown = [0.0, 7.9, 60.0, 750.0, 3_723.0, -1.0, f64::NAN].map(duration);
-        assert_eq!(
-            shown,
-            ["0:00", "0:07", "1:00", "12:30", "1:02:03", "0:00", "0:00"]
-        );
+impl Escaper for Markup {
+    fn write_escaped_str<W: fmt::Write>(&self, markup: W, text: &str) -> fmt::Result {
+        Html.write_escaped_str(markup, &printable(text))
     }
+}
 
-    #[test]
-    fn moments_have_the_form_of_the_original_log() {
-        for (unix, expected) in [
-            (0, "1970-01-01T00:00:00+0000"),
-            (-1, "1969-12-31T23:59:59+0000"),
-            (951_782_400, "2000-02-29T00:00:00+0000"),
-            (1_474_678_817, "2016-09-24T01:00:17+0000"),
-            (4_107_542_399, "2100-02-28T23:59:59+0000"),
-            (4_107_542_400, "2100-03-01T00:00:00+0000"),
-        ] {
-            assert_eq!(log_time(unix), expected);
-            assert_eq!(format!("{}T{}+0000", date(unix), clock(unix)), expected);
-        }
-        assert_eq!(date(i64::MAX), "9999-12-30");
+/// The printable text, cut to at most `limit` characters with `…` in place of the rest.
+pub fn shortened(text: &str, limit: usize) -> String {
+    let text = printable(text);
+    if text.chars().count() <= limit {
+        return text.into_owned();
     }
+    let kept = text.chars().take(limit.saturating_sub(1));
+    kept.chain(['…']).collect()
 }
