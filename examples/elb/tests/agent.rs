@@ -173,7 +173,7 @@ impl Host {
 
     fn settings(&self, collector: SocketAddr) -> Settings {
         Settings {
-            collectors: vec![collector.to_string()],
+            collectors: vec![collector.into()],
             docker: format!("unix://{}", self.socket().display()),
             polling: Duration::from_secs(1),
             sampling: 0,
@@ -535,7 +535,7 @@ async fn unreachable_collector_does_not_affect_reachable_ones() {
     let mut settings = host.settings(unused_address());
     for collector in &collectors {
         let address = collector.local_addr().unwrap();
-        settings.collectors.push(address.to_string());
+        settings.collectors.push(address.into());
     }
     let (end, ended) = oneshot::channel::<()>();
     let agent = tokio::spawn(run(settings, async {

@@ -1,78 +1,35 @@
 //! Counters of this host, its interfaces and its containers, and samples of its packets.
 //!
-//! [`Host`] reads the files of the kernel once for each sample, and [`PacketSampler`] waits for
-//! packets on a thread of its own. Every value that they return writes its own records:
+//! [`HostAgent`] reports all of them. [`Host`] reads the files of the kernel once for each sample, and
+//! [`PacketSampler`] waits for packets on a thread of its own. Every value that they return writes
+//! its own records, so that an [`Agent`](crate::Agent) with other sources can use them too:
 //!
 //! ```no_run
 //! use std::net::IpAddr;
 //! use std::time::Duration;
-//! use std::{sync::mpsc, thread};
 //!
-//! use sflow_agent::linux::{Container, Host, Interface, PHYSICAL_HOST, PacketSampler};
+//! use sflow_agent::linux::{Host, PHYSICAL_HOST, PacketSampler};
 //! use sflow_agent::{Agent, Config};
-//!
-//! #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-//! enum Key {
-//!     Host,
-//!     Interface(Interface),
-//!     Container,
-//! }
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     const RATE: u32 = 400;
 //!     let now = Duration::ZERO;
 //!     let mut agent = Agent::new(Config::new(IpAddr::from([10, 0, 0, 1])), now);
 //!     let host = Host::default();
-//!     agent.add(Key::Host, PHYSICAL_HOST, now)?;
-//!     for interface in host.interfaces() {
-//!         let source = interface.source();
-//!         agent.add(Key::Interface(interface), source, now)?;
-//!     }
-//!     // Name, identifier and process as the container engine reports them.
-//!     let id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-//!     let mut web = Container::new(id, "web.1");
-//!     web.process = Some(4_711);
-//!     agent.add(Key::Container, agent.container_source(web.uuid), now)?;
+//!     agent.add("host", PHYSICAL_HOST, now)?;
+//!     let counters = host.counters(None, 0);
+//!     agent.counters_sample(&"host", now, |records| counters.encode(records))?;
 //!
-//!     let (sender, packets) = mpsc::sync_channel(1_000);
+//!     let interfaces = host.interfaces();
+//!     let interface = interfaces.first().ok_or("the host has no interface")?;
+//!     agent.add("interface", interface.source(), now)?;
 //!     let sampler = PacketSampler::open(RATE)?;
-//!     thread::spawn(move || {
-//!         while let Ok(packet) = sampler.next_packet() {
-//!             if let Some(packet) = packet {
-//!                 let _ = sender.try_send(packet); // Dropped if the channel is full.
-//!             }
-//!         }
-//!     });
-//!
-//!     // Repeat this whenever `Agent::next_due` has passed or a packet was sampled.
-//!     while let Some(key) = agent.next_source(now) {
-//!         match &key {
-//!             Key::Host => {
-//!                 let counters = host.counters(None, 1);
-//!                 agent.counters_sample(&key, now, |records| counters.encode(records))?;
-//!             }
-//!             Key::Interface(interface) => {
-//!                 if let Some(counters) = host.interface_counters(interface) {
-//!                     agent.counters_sample(&key, now, |records| counters.encode(records))?;
-//!                 }
-//!             }
-//!             Key::Container => match host.container_counters(&web) {
-//!                 Some(counters) => {
-//!                     agent.counters_sample(&key, now, |records| counters.encode(records))?;
-//!                 }
-//!                 None => drop(agent.remove(&key)),
-//!             },
-//!         }
-//!     }
-//!     for packet in packets.try_iter() {
-//!         let passed = |interface: &Interface| interface.index == packet.if_index;
-//!         // Loopback is not among the interfaces.
-//!         if let Some(interface) = host.interfaces().into_iter().find(passed) {
-//!             let key = Key::Interface(interface);
-//!             agent.add_to_pool(&key, RATE)?;
-//!             let sample = packet.flow_sample(RATE);
-//!             agent.flow_sample(&key, now, &sample, |records| packet.encode(records))?;
-//!         }
+//!     if let Some(packet) = sampler.next_packet()?
+//!         && packet.if_index == interface.index
+//!     {
+//!         agent.add_to_pool(&"interface", RATE)?;
+//!         let sample = packet.flow_sample(RATE);
+//!         agent.flow_sample(&"interface", now, &sample, |records| packet.encode(records))?;
 //!     }
 //!     Ok(())
 //! }
@@ -83,6 +40,7 @@
 //! `port_name` of an interface; `host_descr`, `host_adapters`, `host_parent`, `virt_cpu`,
 //! `virt_memory`, `virt_disk_io` and `virt_net_io` of a container; `sampled_header` of a packet.
 
+mod agent;
 mod cgroup;
 mod container;
 mod files;
@@ -95,6 +53,7 @@ use sflow_v5::counter::HostDescr;
 use sflow_v5::enums::{DataSourceKind, MachineType, OsName};
 use sflow_v5::types::{Counter32, Uuid};
 
+pub use agent::HostAgent;
 pub use container::{Container, ContainerCounters, container_uuid};
 pub use files::Roots;
 pub use host::{Host, HostCounters};

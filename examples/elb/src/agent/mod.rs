@@ -3,13 +3,12 @@
 //!
 //! ```text
 //! engine ──► containers ─┐
-//! files of the kernel ───┼─► sflow_agent::Agent ─► collectors
+//! files of the kernel ───┼─► sflow_agent::linux::HostAgent ─► sflow_agent::Collectors
 //! packets, 1 in N ───────┘
 //! ```
 //!
 //! The records are those of Host sFlow with its docker module.
 
-mod collectors;
 mod container;
 mod engine;
 mod packets;
@@ -20,36 +19,62 @@ use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sflow_agent::linux::{ContainerCounters, Host, Interface, InterfaceKind, PHYSICAL_HOST};
+use sflow_agent::linux::{Host, HostAgent};
+use sflow_agent::{CollectorAddress, Collectors, Config, Error};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
-use self::collectors::{Collectors, local_address};
-use self::container::Container;
+use self::container::State;
 use self::engine::{EngineMonitor, Update};
 use self::packets::Sampled;
+use crate::config::duration;
 pub use sflow_agent::linux::Roots;
 
 /// Settings of an agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct Settings {
-    /// Addresses of the collectors, `host:port`. Each receives every datagram.
-    pub collectors: Vec<String>,
-    /// The engine of this host: `unix:///path` or `tcp://host:port`.
+    /// Address of a collector; the default port is 6343. Repeat it for several, each of which
+    /// receives every datagram.
+    #[arg(long = "collector", value_name = "HOST[:PORT]", required = true)]
+    pub collectors: Vec<CollectorAddress>,
+
+    /// The engine of this host.
+    #[arg(
+        long,
+        value_name = "ENDPOINT",
+        default_value = "unix:///var/run/docker.sock"
+    )]
     pub docker: String,
-    /// Time between two readings of the same counters.
+
+    /// Time between two readings of the same counters, such as `10s`; at least 1 s.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = polling)]
     pub polling: Duration,
-    /// One packet in this many is sampled; 0 for none.
+
+    /// Sample one packet in N; 0 for none.
+    #[arg(long, value_name = "N", default_value_t = 400)]
     pub sampling: u32,
-    /// The address that identifies the agent; `None` for the local address from which the first
-    /// collector is reached.
+
+    /// The address that identifies the agent; default: the one from which it reaches the first
+    /// collector.
+    #[arg(long = "agent-address", value_name = "IP")]
     pub address: Option<IpAddr>,
-    /// Name of the host; `None` for the host name according to the engine, which is the name of the
-    /// swarm node.
+
+    /// Name of this host; default: the one that its engine has for it, which `docker node ls`
+    /// shows.
+    #[arg(long, value_name = "NAME")]
     pub host_name: Option<String>,
+
     /// Locations of the kernel's files.
+    #[arg(skip)]
     pub roots: Roots,
+}
+
+fn polling(text: &str) -> Result<Duration, &'static str> {
+    let expected = "expected a time from 1 s to 1 h, such as 10s";
+    let time = duration(text).ok_or(expected)?;
+    let range = Duration::from_secs(1)..=Duration::from_secs(3600);
+    range.contains(&time).then_some(time).ok_or(expected)
 }
 
 /// Reports to the collectors until `shutdown` completes.
@@ -61,7 +86,7 @@ pub struct Settings {
 pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
     let (sender, mut updates) = mpsc::channel(64);
     let host = Host::new(settings.roots.clone());
-    let engine = EngineMonitor::start(&settings.docker, host.memory(), sender)
+    let engine = EngineMonitor::start(&settings.docker, host.clone(), sender)
         .with_context(|| format!("--docker {}", settings.docker))?;
     let mut shutdown = pin!(shutdown);
     let address = match settings.address {
@@ -79,230 +104,142 @@ pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> anyh
         tokio::select! {
             () = &mut shutdown => break,
             Some(update) = updates.recv() => agent.apply(update),
-            Some(sampled) = samples.recv() => agent.add_packet(&sampled),
-            () = sleep_until(agent.next_due()) => {}
+            Some(Sampled { packet, dropped }) = samples.recv() => {
+                let (now, rate) = (agent.now(), agent.settings.sampling);
+                warn_if_lost(agent.core.add_packet(&packet, rate, dropped, now));
+            }
+            () = sleep_until(agent.started + agent.core.next_due()) => {}
         }
     }
-    agent.close().await;
+    agent.core.flush();
+    agent.send();
+    agent.collectors.close().await;
     Ok(())
 }
 
-/// A source of counters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
-    Host,
-    /// By index.
-    Interface(u32),
-    /// By id.
-    Container(String),
+/// The local address from which the first reachable collector is reached.
+async fn local_address(collectors: &[CollectorAddress]) -> IpAddr {
+    let mut is_reported = false;
+    loop {
+        for collector in collectors {
+            match collector.local_address().await {
+                Ok(address) => return address,
+                Err(error) if is_reported => drop(error),
+                Err(error) => warn!("cannot reach the collector {collector}: {error}"),
+            }
+        }
+        is_reported = true;
+        sleep(Collectors::RETRY).await;
+    }
 }
 
 struct Agent {
-    core: sflow_agent::Agent<Key>,
+    /// Containers by id.
+    core: HostAgent<String>,
     started: Instant,
     settings: Settings,
-    host: Host,
     engine: EngineMonitor,
     collectors: Collectors,
-    /// Name of the host according to the engine.
-    engine_name: Option<String>,
-    interfaces: Vec<Interface>,
-    /// When to look for new interfaces.
-    interfaces_due: Duration,
-    containers: HashMap<String, Watched>,
-}
-
-/// A running container and its state.
-struct Watched {
-    container: Box<Container>,
-    is_paused: bool,
-    last: Option<ContainerCounters>,
+    states: HashMap<String, State>,
 }
 
 impl Agent {
     fn new(settings: Settings, host: Host, engine: EngineMonitor, address: IpAddr) -> Self {
         /// The polling order of Host sFlow.
         const SUB_AGENT: u32 = 100_000;
-        let mut config = sflow_agent::Config::new(address);
+        let mut config = Config::new(address);
         config.sub_agent_id = SUB_AGENT;
         config.polling = settings.polling;
-        let mut agent = Self {
-            core: sflow_agent::Agent::new(config, Duration::ZERO),
-            started: Instant::now(),
-            collectors: Collectors::new(&settings.collectors),
-            host,
-            engine,
-            engine_name: None,
-            interfaces: Vec::new(),
-            interfaces_due: Duration::ZERO,
-            containers: HashMap::new(),
-            settings,
-        };
-        if agent.settings.host_name.is_some() {
-            agent.add_host();
+        let collectors = settings.collectors.iter().cloned();
+        let collectors = Collectors::new(collectors, |collector, result| match result {
+            Ok(address) => info!("sending to {address}"),
+            Err(error) => warn!(
+                "cannot reach the collector {collector}: {error}; check the address and that the \
+                 collector is running. Retrying every {:?}",
+                Collectors::RETRY
+            ),
+        });
+        let mut core = HostAgent::new(config, host, Duration::ZERO);
+        if let Some(name) = &settings.host_name {
+            warn_if_lost(core.report_host(Some(name.clone()), Duration::ZERO));
         }
-        agent
+        Self {
+            core,
+            started: Instant::now(),
+            settings,
+            engine,
+            collectors,
+            states: HashMap::new(),
+        }
     }
 
     fn now(&self) -> Duration {
         self.started.elapsed()
     }
 
-    fn next_due(&self) -> Instant {
-        let due = self.core.next_due().unwrap_or(self.interfaces_due);
-        self.started + due.min(self.interfaces_due)
-    }
-
-    /// Reads and sends what is due.
+    /// Reads and sends what is due. The sample of a container is added when the engine has
+    /// answered.
     fn work(&mut self) {
-        const INTERVAL: Duration = Duration::from_secs(1);
         let now = self.now();
-        if self.interfaces_due <= now {
-            self.interfaces_due = now + INTERVAL;
-            self.find_interfaces(now);
-        }
-        while let Some(key) = self.core.next_source(now) {
-            match &key {
-                Key::Host => {
-                    let name = self.settings.host_name.as_deref();
-                    let name = name.or(self.engine_name.as_deref());
-                    let counters = self.host.counters(name, self.containers.len() as u32);
-                    let encoded = self
-                        .core
-                        .counters_sample(&key, now, |records| counters.encode(records));
-                    warn_if_lost(encoded);
-                }
-                Key::Interface(index) => {
-                    let interface = self.interfaces.iter().find(|known| known.index == *index);
-                    if let Some(counters) =
-                        interface.and_then(|interface| self.host.interface_counters(interface))
-                    {
-                        let encoded = self
-                            .core
-                            .counters_sample(&key, now, |records| counters.encode(records));
-                        warn_if_lost(encoded);
+        loop {
+            match self.core.next_container(now) {
+                Ok(Some((id, container))) => {
+                    if let Some(state) = self.states.get(&id) {
+                        self.engine.request_counters(id, container, *state);
                     }
                 }
-                // The sample is added when the engine has answered.
-                Key::Container(id) => self.engine.request_stats(id),
+                Ok(None) => break,
+                Err(error) => warn_if_lost(Err(error)),
             }
         }
-        self.send(now);
+        self.send();
     }
 
-    fn send(&mut self, now: Duration) {
+    fn send(&mut self) {
+        let now = self.now();
         while let Some(datagram) = self.core.next_datagram(now) {
             self.collectors.send(datagram);
         }
     }
 
-    async fn close(mut self) {
-        self.core.flush();
-        self.send(self.now());
-        self.collectors.close().await;
-    }
-
-    fn find_interfaces(&mut self, now: Duration) {
-        let interfaces = self.host.interfaces();
-        if interfaces == self.interfaces {
-            return;
-        }
-        for gone in self.interfaces.iter().filter(|i| !interfaces.contains(i)) {
-            self.core.remove(&Key::Interface(gone.index));
-        }
-        for new in interfaces.iter().filter(|i| !self.interfaces.contains(i)) {
-            let added = self.core.add(Key::Interface(new.index), new.source(), now);
-            warn_if_lost(added);
-        }
-        self.interfaces = interfaces;
-    }
-
-    /// Starts to report the host once its name is known: a collector would treat a host whose name
-    /// changes as two hosts.
-    fn add_host(&mut self) {
-        // It may have been added before.
-        let _ = self.core.add(Key::Host, PHYSICAL_HOST, self.now());
-    }
-
     fn apply(&mut self, update: Update) {
         let now = self.now();
-        match update {
+        let applied = match update {
             Update::Host(name) => {
                 if let Some(name) = &name {
                     info!("host {name}, according to its engine");
                 }
-                self.engine_name = name;
-                self.add_host();
+                let name = self.settings.host_name.clone().or(name);
+                self.core.report_host(name, now)
             }
-            Update::Started(container) => {
-                info!("container {}", container.described.name);
-                let source = self.core.container_source(container.described.uuid);
-                let id = container.id.clone();
-                warn_if_lost(self.core.add(Key::Container(id.clone()), source, now));
-                let watched = Watched {
-                    container,
-                    is_paused: false,
-                    last: None,
-                };
-                self.containers.insert(id, watched);
+            Update::Started(id, container, state) => {
+                info!("container {}", container.name);
+                self.states.insert(id.clone(), state);
+                self.core.add_container(id, *container, now)
             }
             Update::Ended(id) => {
-                let last = self.containers.remove(&id).and_then(|watched| watched.last);
-                let key = Key::Container(id);
-                if let Some(last) = last {
-                    let last = last.ended();
-                    let encoded = self
-                        .core
-                        .counters_sample(&key, now, |records| last.encode(records));
-                    warn_if_lost(encoded);
-                }
-                self.core.remove(&key);
+                self.states.remove(&id);
+                self.core.remove_container(&id, now)
             }
             Update::Paused(id, is_paused) => {
-                if let Some(watched) = self.containers.get_mut(&id) {
-                    watched.is_paused = is_paused;
+                if let Some(state) = self.states.get_mut(&id) {
+                    state.is_paused = is_paused;
+                }
+                Ok(())
+            }
+            Update::Counters(id, counters) => {
+                match self.core.add_container_counters(&id, *counters, now) {
+                    // The container has ended in the meantime.
+                    Err(Error::UnknownSource) => Ok(()),
+                    added => added,
                 }
             }
-            Update::Stats(id, stats) => {
-                let Some((watched, stats)) = self.containers.get_mut(&id).zip(stats) else {
-                    return;
-                };
-                let counters = stats.counters(&watched.container, watched.is_paused, &self.host);
-                let encoded = self
-                    .core
-                    .counters_sample(&Key::Container(id), now, |records| counters.encode(records));
-                watched.last = Some(counters);
-                warn_if_lost(encoded);
-            }
-        }
-    }
-
-    /// Adds the sample of a packet that was captured on the interface of a container.
-    fn add_packet(&mut self, sampled: &Sampled) {
-        let Sampled { packet, dropped } = sampled;
-        let is_edge = |interface: &Interface| {
-            interface.index == packet.if_index && interface.kind == InterfaceKind::Container
         };
-        if !self.interfaces.iter().any(is_edge) {
-            return;
-        }
-        let (now, rate) = (self.now(), self.settings.sampling);
-        let key = Key::Interface(packet.if_index);
-        let pool = rate.saturating_mul(dropped.saturating_add(1));
-        let encoded = self
-            .core
-            .add_to_pool(&key, pool)
-            .and_then(|()| self.core.add_drops(&key, *dropped))
-            .and_then(|()| {
-                let sample = packet.flow_sample(rate);
-                self.core
-                    .flow_sample(&key, now, &sample, |records| packet.encode(records))
-            });
-        warn_if_lost(encoded);
+        warn_if_lost(applied);
     }
 }
 
-fn warn_if_lost(result: Result<(), sflow_agent::Error>) {
+fn warn_if_lost(result: Result<(), Error>) {
     if let Err(error) = result {
         warn!("a sample was not sent: {error}");
     }
