@@ -79,8 +79,10 @@ pub(super) struct Drawing {
     about: String,
     size: (i32, i32),
     shapes: Vec<Shape>,
-    /// Marks of decisions, on top of the shapes.
-    pub(super) marks: Vec<Mark>,
+    /// Marks and their positions, on top of the shapes.
+    pub(super) marks: Vec<((i32, i32), Mark)>,
+    /// Address of the page that lists the decisions, percent-encoded. Marks link to it.
+    pub(super) list: Option<String>,
 }
 
 enum Shape {
@@ -117,6 +119,7 @@ impl Drawing {
             size: (width, height),
             shapes: Vec::new(),
             marks: Vec::new(),
+            list: None,
         };
         drawing.fill((0, 0), (width, height), EDGE);
         drawing.fill((1, 1), (width - 2, height - 2), CARD);

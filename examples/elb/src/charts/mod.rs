@@ -8,7 +8,7 @@ mod drawing;
 mod mark;
 mod multiples;
 mod picture;
-pub(crate) mod series;
+pub mod series;
 
 pub use self::drawing::night_rules;
 pub use self::multiples::{Multiple, multiples};

@@ -1,27 +1,18 @@
 //! A chart with two panels over the same time: load, and replicas.
 
+use std::collections::BTreeSet;
+
 use super::COMPARISON;
 use super::axis::Axis;
 use super::drawing::{
     CALM, Drawing, GRID, INK, LIMIT, LOAD, MUTED, Panel, RUNNING, SPREAD, Symbol, UNKNOWN, WITHOUT,
     legend_width, text_width,
 };
-use super::mark::{self, Note, notes};
-use super::series::{Change, LARGEST_LOAD, Series};
+use super::mark::{Kind, Mark, marks};
+use super::series::{LARGEST_LOAD, Series};
 use crate::format::{Scale, clock, duration, shortened, unix};
 use crate::policy::SubjectKind;
 use crate::view::{DecisionView, Point, ServiceView};
-
-/// A change of replicas without a known decision.
-fn done(change: &Change) -> DecisionView {
-    DecisionView {
-        at: change.at,
-        from: change.from,
-        to: change.to,
-        outcome: "done",
-        ..DecisionView::default()
-    }
-}
 
 /// Recent history of a service: load per container with its thresholds, the range from the least to
 /// the most loaded container, and the desired and running replicas. Decisions are marked with their
@@ -55,29 +46,34 @@ impl Live<'_> {
     fn draw(&self, size: (u32, u32), page: Option<&str>) -> String {
         let service = self.service;
         let series = Series::new(&service.past);
-        let signal = service.signals.first();
-        let most = series.most_replicas();
-        // A far maximum would flatten the line.
-        let is_far = service.bounds.1 > most.saturating_mul(3).max(10);
+        let (metric, unit, limits) = match service.signals.first() {
+            Some(it) => (
+                it.metric.as_str(),
+                it.unit.as_str(),
+                limits(it.lower, it.upper),
+            ),
+            None => ("", "", Vec::new()),
+        };
         let time = |decision: &DecisionView| match self.began {
             Some(_) => clock(unix(decision.time)),
             None => duration(decision.at),
         };
-        let span = series.span().unwrap_or((0.0, 0.0));
-        let notes = notes(self.decisions, &series.changes(), span, time);
-        let advised = notes.iter().map(|note| note.to).max().unwrap_or(0);
+        let span = series.span().unwrap_or_default();
+        let marks = marks(self.decisions, &series.changes(), span, time);
+        let advised = marks.iter().map(|mark| mark.to).max().unwrap_or(0);
+        // A far maximum would flatten the line.
+        let (most, maximum) = (series.most_replicas(), service.bounds.1);
+        let is_far = maximum > most.saturating_mul(3).max(10);
         let picture = Picture {
             name: &service.name,
             kind: self.kind,
-            metric: signal.map_or("", |signal| signal.metric.as_str()),
-            unit: signal.map_or("", |signal| signal.unit.as_str()),
-            limits: signal.map_or(Limits::None, |s| Limits::new(s.lower, s.upper)),
-            most_replicas: most
-                .max(advised)
-                .max(if is_far { 0 } else { service.bounds.1 }),
+            metric,
+            unit,
+            limits,
+            most_replicas: most.max(advised).max(if is_far { 0 } else { maximum }),
             with: &series,
             without: None,
-            notes: &notes,
+            marks: &marks,
             page,
             began: self.began,
         };
@@ -97,56 +93,36 @@ pub fn comparison(
     unit: &str,
 ) -> String {
     let (with, without) = (Series::new(with), Series::new(without));
-    let span = with.span().unwrap_or((0.0, 0.0));
-    let changes: Vec<DecisionView> = with.changes().iter().map(done).collect();
-    let changes = notes(&changes, &[], span, |change| duration(change.at));
+    let changes = with.changes();
+    let marks = changes.iter().map(|it| {
+        let message = format!("{}: {} → {}", duration(it.at), it.from, it.to);
+        Mark::change(it, Kind::Counters, message)
+    });
     let picture = Picture {
         name: title,
         kind: SubjectKind::Service,
         metric: "",
         unit,
-        limits: Limits::new(f64::NAN, upper),
+        limits: limits(f64::NAN, upper),
         most_replicas: with.most_replicas().max(without.most_replicas()),
         with: &with,
         without: Some(&without),
-        notes: &changes,
+        marks: &marks.collect::<Vec<_>>(),
         page: None,
         began: None,
     };
     picture.draw(COMPARISON)
 }
 
-/// Reference values of the load.
-#[derive(Clone, Copy)]
-enum Limits {
-    None,
-    Upper(f64),
-    Target(f64),
-    Between(f64, f64),
-}
-
-impl Limits {
-    fn new(lower: f64, upper: f64) -> Self {
-        let usable = |value: &f64| *value > 0.0 && *value <= LARGEST_LOAD;
-        match (Some(lower).filter(usable), Some(upper).filter(usable)) {
-            (_, None) => Self::None,
-            (None, Some(upper)) => Self::Upper(upper),
-            (Some(lower), Some(upper)) if lower < upper => Self::Between(lower, upper),
-            (Some(_), Some(upper)) => Self::Target(upper),
-        }
-    }
-
-    fn lines(self) -> Vec<(f64, &'static str)> {
-        match self {
-            Self::None => vec![],
-            Self::Upper(upper) => vec![(upper, "upper")],
-            Self::Target(target) => vec![(target, "target")],
-            Self::Between(lower, upper) => vec![(upper, "upper"), (lower, "lower")],
-        }
-    }
-
-    fn highest(self) -> f64 {
-        self.lines().first().map_or(0.0, |(value, _)| *value)
+/// Reference values of the load, largest first, with their names: both thresholds, a target, or
+/// the upper threshold only.
+fn limits(lower: f64, upper: f64) -> Vec<(f64, &'static str)> {
+    let usable = |value: f64| (value > 0.0 && value <= LARGEST_LOAD).then_some(value);
+    match (usable(lower), usable(upper)) {
+        (_, None) => vec![],
+        (None, Some(upper)) => vec![(upper, "upper")],
+        (Some(lower), Some(upper)) if lower < upper => vec![(upper, "upper"), (lower, "lower")],
+        (Some(_), Some(upper)) => vec![(upper, "target")],
     }
 }
 
@@ -157,12 +133,12 @@ struct Picture<'a> {
     kind: SubjectKind,
     metric: &'a str,
     unit: &'a str,
-    limits: Limits,
+    limits: Vec<(f64, &'static str)>,
     /// Maximum of the replicas axis.
     most_replicas: u32,
     with: &'a Series,
     /// Marks in order of time.
-    notes: &'a [Note],
+    marks: &'a [Mark],
     /// Address of the page that lists the decisions, percent-encoded. If present, the chart is part
     /// of a page that contains the name and the metric.
     page: Option<&'a str>,
@@ -174,59 +150,57 @@ struct Picture<'a> {
 
 impl Picture<'_> {
     fn draw(&self, (width, height): (u32, u32)) -> String {
-        let size = (
-            width.clamp(360, 4096).cast_signed(),
-            height.clamp(300, 4096).cast_signed(),
-        );
-        let mut drawing = Drawing::new(&format!("Load and replicas of {}", self.name), size);
-        let layout = Layout::new(size, self.page.is_some());
+        let width = width.clamp(360, 4096).cast_signed();
+        let height = height.clamp(300, 4096).cast_signed();
+        let about = format!("Load and replicas of {}", self.name);
+        let mut drawing = Drawing::new(&about, (width, height));
+        drawing.list = self.page.map(str::to_owned);
 
-        let largest = self
-            .pasts()
-            .map(Series::largest_load)
-            .fold(self.limits.highest() * 1.25, f64::max);
+        let highest = self.limits.first().map_or(0.0, |(value, _)| value * 1.25);
+        let largest = self.pasts().map(Series::largest_load);
+        let largest = largest.fold(highest, f64::max);
         let scale = Scale::fitting(&shortened(self.unit, 12), largest);
         let spans = self.pasts().filter_map(Series::span);
-        let (first, last) = spans
-            .reduce(|(a, b), (c, d)| (a.min(c), b.max(d)))
-            .unwrap_or((0.0, 0.0));
+        let span = spans.reduce(|(a, b), (c, d)| (a.min(c), b.max(d)));
+        let (left, right) = (MARGIN + LEFT, width - MARGIN - RIGHT);
+        let time = Axis::time(span.unwrap_or_default(), self.began, right - left, 70);
 
-        let time = Axis::time((first, last), self.began, layout.right - layout.left, 70);
-        let (top, bottom) = layout.load;
-        let load = Axis::load(largest, &scale, bottom - top);
+        // From top to bottom: title, heading and load, heading and replicas, time.
+        let load_heading = if self.page.is_some() { 22 } else { TITLE + 30 };
+        let lines = if width < SINGLE_LINE_WIDTH { 2 } else { 1 };
+        let top = load_heading + lines * HEADING;
+        let below = height - 44;
+        let bottom = top + (below - top - 28 - HEADING) * 64 / 100;
         let load = Panel {
             x: time.clone(),
-            y: load,
-            left: layout.left,
-            right: layout.right,
+            y: Axis::load(largest, &scale, bottom - top),
+            left,
+            right,
             top,
             bottom,
         };
-        let (top, bottom) = layout.replicas;
-        let replicas = Axis::replicas(self.most_replicas, bottom - top);
+        let replicas_heading = bottom + 28;
+        let top = replicas_heading + HEADING - 4;
         let replicas = Panel {
             x: time,
-            y: replicas,
+            y: Axis::replicas(self.most_replicas, below - top),
             top,
-            bottom,
+            bottom: below,
             ..load
         };
 
-        self.draw_title(&mut drawing, &layout);
-        self.draw_load(&mut drawing, &load, &layout, &scale);
-        self.draw_replicas(&mut drawing, &replicas, &layout);
+        self.draw_title(&mut drawing, width);
+        self.draw_load(&mut drawing, &load, &scale, load_heading);
+        self.draw_replicas(&mut drawing, &replicas, replicas_heading);
         replicas.times(&mut drawing);
-        let mark = |note: &Note| {
-            let place = replicas.place((note.at, f64::from(note.to)));
-            note.mark(place, self.page)
-        };
-        drawing.marks = self.notes.iter().map(mark).collect();
+        let place = |mark: &Mark| replicas.place((mark.at, f64::from(mark.to)));
+        let marks = self.marks.iter().map(|mark| (place(mark), mark.clone()));
+        drawing.marks = marks.collect();
         let note = match self.began {
             Some(_) => "time of day (UTC)",
             None => "time since start (min:s)",
         };
-        let place = (layout.right, layout.height - 14);
-        drawing.text(note, place, "end", MUTED);
+        drawing.text(note, (right, height - 14), "end", MUTED);
         drawing.svg()
     }
 
@@ -234,24 +208,23 @@ impl Picture<'_> {
         [Some(self.with), self.without].into_iter().flatten()
     }
 
-    fn draw_title(&self, drawing: &mut Drawing, layout: &Layout) {
+    fn draw_title(&self, drawing: &mut Drawing, width: i32) {
         // Relative to labels; bold text is wider.
         const SIZE: f64 = 16.0 / 12.0 * 1.15;
         if self.page.is_some() {
             return;
         }
-        let available = layout.width - 2 * MARGIN;
+        let available = width - 2 * MARGIN;
         let title = fitting(self.name, (f64::from(available) / SIZE) as i32);
-        drawing.title(&title, (MARGIN, layout.title), 16);
+        drawing.title(&title, (MARGIN, TITLE), 16);
         let rest = available - (f64::from(text_width(&title)) * SIZE) as i32 - 24;
         let metric = fitting(self.metric, rest);
         if rest > 60 && !metric.is_empty() {
-            let place = (layout.width - MARGIN, layout.title);
-            drawing.text(&metric, place, "end", MUTED);
+            drawing.text(&metric, (width - MARGIN, TITLE), "end", MUTED);
         }
     }
 
-    fn draw_load(&self, drawing: &mut Drawing, panel: &Panel, layout: &Layout, scale: &Scale) {
+    fn draw_load(&self, drawing: &mut Drawing, panel: &Panel, scale: &Scale, heading_y: i32) {
         let gaps = match self.without {
             Some(_) => Vec::new(),
             None => self.with.gaps(),
@@ -259,15 +232,15 @@ impl Picture<'_> {
         for gap in &gaps {
             panel.stretch(drawing, *gap, UNKNOWN);
         }
-        if self.notes.len() <= MANY {
-            for note in self.notes {
-                panel.stretch(drawing, (note.at, note.at), GRID);
+        if self.marks.len() <= MANY {
+            for mark in self.marks {
+                panel.stretch(drawing, (mark.at, mark.at), GRID);
             }
         }
         for run in self.spread() {
             panel.between(drawing, &run, SPREAD);
         }
-        if let Limits::Between(lower, upper) = self.limits {
+        if let [(upper, _), (lower, _)] = self.limits[..] {
             panel.band(drawing, (lower, upper), CALM);
         }
         let unit = match scale.unit() {
@@ -279,7 +252,7 @@ impl Picture<'_> {
             panel,
             &format!("Load per {}{unit}", self.kind.member()),
             self.load_legend(scale, !gaps.is_empty()),
-            layout.load_heading,
+            heading_y,
         );
         panel.frame(drawing);
         self.draw_limits(drawing, panel);
@@ -308,20 +281,20 @@ impl Picture<'_> {
             ],
             None => vec![(Symbol::Line(LOAD), "load".to_owned())],
         };
-        legend.extend(match self.limits {
-            Limits::None => None,
-            Limits::Between(lower, upper) => {
+        legend.extend(match self.limits[..] {
+            [(upper, _), (lower, _)] => {
                 let (lower, upper) = (scale.number(lower), scale.write(upper));
                 Some((Symbol::Area(CALM), format!("thresholds {lower}–{upper}")))
             }
-            Limits::Upper(upper) => {
+            [(target, "target")] => {
+                let target = scale.write(target);
+                Some((Symbol::Line(LIMIT), format!("target {target}")))
+            }
+            [(upper, _)] => {
                 let upper = scale.write(upper);
                 Some((Symbol::Line(LIMIT), format!("upper threshold {upper}")))
             }
-            Limits::Target(target) => Some((
-                Symbol::Line(LIMIT),
-                format!("target {}", scale.write(target)),
-            )),
+            _ => None,
         });
         if !self.spread().is_empty() {
             legend.push((Symbol::Area(SPREAD), "least to most loaded".to_owned()));
@@ -336,8 +309,8 @@ impl Picture<'_> {
     fn draw_limits(&self, drawing: &mut Drawing, panel: &Panel) {
         const LINE_HEIGHT: i32 = 13;
         let mut lowest_label = i32::MIN;
-        for (value, name) in self.limits.lines() {
-            let (_, y) = panel.place((0.0, value));
+        for (value, name) in &self.limits {
+            let (_, y) = panel.place((0.0, *value));
             drawing.fill((panel.left, y), (panel.right - panel.left, 1), LIMIT);
             let label = y.max(lowest_label.saturating_add(LINE_HEIGHT));
             drawing.text(name, (panel.right + 6, label), "start", LIMIT);
@@ -345,7 +318,7 @@ impl Picture<'_> {
         }
     }
 
-    fn draw_replicas(&self, drawing: &mut Drawing, panel: &Panel, layout: &Layout) {
+    fn draw_replicas(&self, drawing: &mut Drawing, panel: &Panel, heading_y: i32) {
         let mut legend = vec![
             (Symbol::Line(LOAD), "desired".to_owned()),
             (Symbol::Area(RUNNING), "running".to_owned()),
@@ -353,15 +326,16 @@ impl Picture<'_> {
         if self.without.is_some() {
             legend.push((Symbol::Line(WITHOUT), "without".to_owned()));
         }
-        let kinds = mark::kinds(self.notes);
-        legend.extend(
-            kinds.filter_map(|kind| Some((Symbol::Dot(kind.color()), kind.name()?.to_owned()))),
-        );
+        let kinds: BTreeSet<Kind> = self.marks.iter().map(|mark| mark.kind).collect();
+        let named = kinds
+            .iter()
+            .filter_map(|kind| Some((kind.color(), kind.name()?)));
+        legend.extend(named.map(|(color, name)| (Symbol::Dot(color), name.to_owned())));
         let title = match self.kind {
             SubjectKind::Service => "Replicas",
             SubjectKind::Pool => "Machines",
         };
-        heading(drawing, panel, title, legend, layout.replicas_heading);
+        heading(drawing, panel, title, legend, heading_y);
         panel.area(drawing, &self.with.stairs(|point| point.running), RUNNING);
         panel.frame(drawing);
         if let Some(without) = self.without {
@@ -374,7 +348,7 @@ impl Picture<'_> {
     /// Labels each change of the replicas with the new number, where space permits.
     fn label_changes(&self, drawing: &mut Drawing, panel: &Panel) {
         let mut free_from = panel.left;
-        let changes = self.notes.iter().filter(|note| note.kind.is_change());
+        let changes = self.marks.iter().filter(|mark| mark.kind.is_change());
         for change in changes {
             let (x, y) = panel.place((change.at, f64::from(change.to)));
             let label = change.to.to_string();
@@ -409,48 +383,9 @@ const LEFT: i32 = 44;
 /// Space for the names of the thresholds.
 const RIGHT: i32 = 42;
 
-/// Positions in pixels.
-struct Layout {
-    width: i32,
-    height: i32,
-    left: i32,
-    right: i32,
-    title: i32,
-    load_heading: i32,
-    load: (i32, i32),
-    replicas_heading: i32,
-    replicas: (i32, i32),
-}
-
-impl Layout {
-    fn new((width, height): (i32, i32), untitled: bool) -> Self {
-        let title = 26;
-        let load_heading = if untitled { 22 } else { title + 30 };
-        let heading = if width < SINGLE_LINE_WIDTH {
-            2 * HEADING
-        } else {
-            HEADING
-        };
-        let below = 44;
-        let plots = height - load_heading - heading - 28 - HEADING - below;
-        let top = load_heading + heading;
-        let load = (top, top + plots * 64 / 100);
-        let replicas_heading = load.1 + 28;
-        let replicas = (replicas_heading + HEADING - 4, height - below);
-        Self {
-            width,
-            height,
-            left: MARGIN + LEFT,
-            right: width - MARGIN - RIGHT,
-            title,
-            load_heading,
-            load,
-            replicas_heading,
-            replicas,
-        }
-    }
-}
-
+/// Vertical position of the title.
+const TITLE: i32 = 26;
+/// Height of a line of a heading.
 const HEADING: i32 = 20;
 /// From this width, the heading of a panel and its legend are on the same line.
 const SINGLE_LINE_WIDTH: i32 = 640;
@@ -478,12 +413,8 @@ fn heading(
 
 /// The text, truncated to a width.
 fn fitting(text: &str, width: i32) -> String {
-    let mut limit = text.chars().take(200).count();
-    loop {
-        let short = shortened(text, limit);
-        if limit <= 1 || text_width(&short) <= width {
-            return short;
-        }
-        limit -= 1;
-    }
+    let length = text.chars().take(200).count();
+    let mut short = (1..=length).rev().map(|limit| shortened(text, limit));
+    let fitting = short.find(|text| text_width(text) <= width);
+    fitting.unwrap_or_default()
 }

@@ -3,14 +3,16 @@
 use crate::view::Point;
 
 /// Loads and thresholds above this are invalid and cannot be drawn.
-pub(crate) const LARGEST_LOAD: f64 = 1e18;
+pub const LARGEST_LOAD: f64 = 1e18;
 const LONGEST_TIME: f64 = 1e12;
 
 /// Points in order of time, without values that cannot be drawn.
-pub(crate) struct Series(Vec<Point>);
+#[derive(Clone, Debug)]
+pub struct Series(Vec<Point>);
 
 impl Series {
-    pub(crate) fn new(points: &[Point]) -> Self {
+    /// The points that can be drawn; negative loads become zero.
+    pub fn new(points: &[Point]) -> Self {
         let in_time = |point: &&Point| point.at.abs() <= LONGEST_TIME;
         let mut points: Vec<Point> = points.iter().filter(in_time).copied().collect();
         points.sort_by(|a, b| a.at.total_cmp(&b.at));
@@ -27,11 +29,12 @@ impl Series {
     }
 
     /// First and last time.
-    pub(crate) fn span(&self) -> Option<(f64, f64)> {
+    pub fn span(&self) -> Option<(f64, f64)> {
         Some((self.0.first()?.at, self.0.last()?.at))
     }
 
-    pub(crate) fn largest_load(&self) -> f64 {
+    /// The largest load, also of a single container.
+    pub fn largest_load(&self) -> f64 {
         self.0
             .iter()
             .flat_map(|point| [point.load, point.most.map(f64::from)])
@@ -39,7 +42,8 @@ impl Series {
             .fold(0.0, f64::max)
     }
 
-    pub(crate) fn most_replicas(&self) -> u32 {
+    /// The largest number of desired or running replicas.
+    pub fn most_replicas(&self) -> u32 {
         self.0
             .iter()
             .map(|point| point.wanted.max(point.running))
@@ -47,36 +51,33 @@ impl Series {
             .unwrap_or(0)
     }
 
-    /// The load as segments without gaps.
-    pub(crate) fn load(&self) -> Vec<Vec<(f64, f64)>> {
-        let runs = self.0.chunk_by(|a, b| a.load.is_some() == b.load.is_some());
-        let known = runs.map(|run| run.iter().filter_map(|p| Some((p.at, p.load?))).collect());
-        known.filter(|run: &Vec<_>| !run.is_empty()).collect()
+    /// The load as segments without gaps: time, load.
+    pub fn load(&self) -> Vec<Vec<(f64, f64)>> {
+        self.segments(|point| Some((point.at, point.load?)))
     }
 
     /// The least and the most loaded container as segments without gaps: time, least, most. Empty
     /// if both are equal throughout.
-    pub(crate) fn spread(&self) -> Vec<Vec<(f64, f64, f64)>> {
-        let both = |point: &Point| Some((point.least?, point.most?));
+    pub fn spread(&self) -> Vec<Vec<(f64, f64, f64)>> {
+        let mut segments = self
+            .segments(|point| Some((point.at, f64::from(point.least?), f64::from(point.most?))));
+        segments.retain(|segment| {
+            let mut points = segment.iter();
+            segment.len() > 1 && points.any(|(_, least, most)| most > least)
+        });
+        segments
+    }
+
+    fn segments<T>(&self, value: impl Fn(&Point) -> Option<T>) -> Vec<Vec<T>> {
         let runs = self
             .0
-            .chunk_by(|a, b| both(a).is_some() == both(b).is_some());
-        let known = runs.map(|run| {
-            let points = run.iter().filter_map(|point| {
-                let (least, most) = both(point)?;
-                Some((point.at, f64::from(least), f64::from(most)))
-            });
-            points.collect()
-        });
-        let is_informative = |run: &Vec<(f64, f64, f64)>| {
-            let mut points = run.iter();
-            run.len() > 1 && points.any(|(_, least, most)| most > least)
-        };
-        known.filter(is_informative).collect()
+            .chunk_by(|a, b| value(a).is_some() == value(b).is_some());
+        let known = runs.map(|run| run.iter().filter_map(&value).collect());
+        known.filter(|run: &Vec<T>| !run.is_empty()).collect()
     }
 
     /// Time ranges without a known load.
-    pub(crate) fn gaps(&self) -> Vec<(f64, f64)> {
+    pub fn gaps(&self) -> Vec<(f64, f64)> {
         let Some((first, last)) = self.span() else {
             return Vec::new();
         };
@@ -94,7 +95,7 @@ impl Series {
     }
 
     /// A number of replicas as steps: it holds from its point to the next.
-    pub(crate) fn stairs(&self, replicas: impl Fn(&Point) -> u32) -> Vec<(f64, f64)> {
+    pub fn stairs(&self, replicas: impl Fn(&Point) -> u32) -> Vec<(f64, f64)> {
         let mut stairs: Vec<(f64, f64)> = Vec::new();
         for point in &self.0 {
             let level = f64::from(replicas(point));
@@ -113,7 +114,7 @@ impl Series {
     }
 
     /// Changes of the desired replicas.
-    pub(crate) fn changes(&self) -> Vec<Change> {
+    pub fn changes(&self) -> Vec<Change> {
         let pairs = self.0.windows(2).filter_map(|pair| match pair {
             [before, after] if before.wanted != after.wanted => Some(Change {
                 at: after.at,
@@ -127,94 +128,12 @@ impl Series {
 }
 
 /// A change of the desired replicas.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Change {
-    pub(crate) at: f64,
-    pub(crate) from: u32,
-    pub(crate) to: u32,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn point(at: f64, load: Option<f64>, wanted: u32) -> Point {
-        Point {
-            at,
-            load,
-            wanted,
-            running: wanted,
-            ..Point::default()
-        }
-    }
-
-    #[test]
-    fn missing_values_split_the_load() {
-        let series = Series::new(&[
-            point(0.0, None, 1),
-            point(2.0, Some(1.0), 1),
-            point(4.0, Some(2.0), 1),
-            point(6.0, None, 1),
-            point(8.0, Some(f64::NAN), 1),
-            point(10.0, Some(3.0), 1),
-            point(12.0, None, 1),
-        ]);
-        assert_eq!(
-            series.load(),
-            [vec![(2.0, 1.0), (4.0, 2.0)], vec![(10.0, 3.0)]]
-        );
-        assert_eq!(series.gaps(), [(0.0, 2.0), (4.0, 10.0), (10.0, 12.0)]);
-    }
-
-    #[test]
-    fn equal_containers_have_no_spread() {
-        let of = |at: f64, least: f32, most: f32| Point {
-            least: Some(least),
-            most: Some(most),
-            ..point(at, Some(1.0), 1)
-        };
-        let alike = Series::new(&[of(0.0, 1.0, 1.0), of(2.0, 1.0, 1.0)]);
-        assert!(alike.spread().is_empty());
-        let series = Series::new(&[
-            of(0.0, 1.0, 1.0),
-            of(2.0, 0.5, 3.0),
-            point(4.0, None, 1),
-            of(6.0, 1.0, f32::INFINITY),
-        ]);
-        assert_eq!(series.spread(), [vec![(0.0, 1.0, 1.0), (2.0, 0.5, 3.0)]]);
-        assert_eq!(series.largest_load(), 3.0);
-    }
-
-    #[test]
-    fn stairs_step_where_the_number_changes() {
-        let series = Series::new(&[
-            point(0.0, None, 1),
-            point(2.0, None, 1),
-            point(4.0, None, 3),
-            point(6.0, None, 3),
-        ]);
-        assert_eq!(
-            series.stairs(|p| p.wanted),
-            [(0.0, 1.0), (4.0, 1.0), (4.0, 3.0), (6.0, 3.0)]
-        );
-        assert_eq!(
-            series.changes(),
-            [Change {
-                at: 4.0,
-                from: 1,
-                to: 3
-            }]
-        );
-    }
-
-    #[test]
-    fn empty_history_has_no_series() {
-        let series = Series::new(&[point(f64::NAN, Some(1.0), 1)]);
-        assert_eq!(series.span(), None);
-        assert!(
-            series.load().is_empty()
-                && series.gaps().is_empty()
-                && series.stairs(|p| p.wanted).is_empty()
-        );
-    }
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Change {
+    /// Seconds since the start of the loop.
+    pub at: f64,
+    /// Replicas before the change.
+    pub from: u32,
+    /// Replicas after the change.
+    pub to: u32,
 }

@@ -207,3 +207,130 @@ fn mark_has_reason_and_links_to_decision_on_page() {
     assert!(part.contains("href=\"/a#decision-7\""), "{part}");
     assert!(!file.contains("href"), "{file}");
 }
+
+/// A chart whose points have these times and loads. The panels are 225 and 131 pixels high.
+fn chart(unit: &str, points: &[(f64, f64)], desired: u32, began: Option<i64>) -> String {
+    let mut service = service("x");
+    service.signals = vec![SignalView {
+        unit: unit.to_owned(),
+        ..SignalView::default()
+    }];
+    service.bounds = (1, desired);
+    let point = |(at, load): &(f64, f64)| Point {
+        at: *at,
+        load: Some(*load),
+        wanted: desired,
+        running: desired,
+        ..Point::default()
+    };
+    service.past = points.iter().map(point).collect();
+    let live = Live {
+        kind: SubjectKind::Service,
+        service: &service,
+        decisions: &[],
+        began,
+    };
+    live.file((880, 520))
+}
+
+fn assert_consecutive(svg: &str, labels: &[&str]) {
+    let texts = texts(svg);
+    let found = texts.windows(labels.len()).any(|texts| texts == labels);
+    assert!(found, "{labels:?} are not among {texts:?}");
+}
+
+#[test]
+fn time_is_counted_in_minutes() {
+    let svg = chart("%", &[(0.0, 1.0), (150.0, 1.0)], 1, None);
+    assert_consecutive(&svg, &["0:00", "0:15", "0:30", "0:45", "1:00", "1:15"]);
+    let svg = chart("%", &[(47.0, 1.0), (60.0, 1.0)], 1, None);
+    assert_consecutive(&svg, &["0:50", "1:00", "1:10", "1:20", "1:30", "1:40"]);
+    let began = Some(86_400 * 20_000 - 90);
+    let svg = chart("%", &[(0.0, 1.0), (600.0, 1.0)], 1, began);
+    assert_consecutive(&svg, &["23:59", "00:00", "00:01", "00:02"]);
+}
+
+#[test]
+fn load_ends_on_a_round_number_above_the_largest() {
+    let svg = chart("B/s", &[(0.0, 0.0), (60.0, 423_000.0)], 1, None);
+    assert_consecutive(&svg, &["0", "100", "200", "300", "400", "500"]);
+    assert!(!texts(&svg).contains(&"600"), "{svg}");
+}
+
+#[test]
+fn replicas_are_whole() {
+    let points = [(0.0, 1.0), (60.0, 1.0)];
+    let svg = chart("%", &points, 10, None);
+    assert_consecutive(&svg, &["0", "2", "4", "6", "8", "10", "12"]);
+    assert_consecutive(&chart("%", &points, 0, None), &["0", "1", "2", "0:00"]);
+    let svg = chart("%", &points, u32::MAX, None);
+    assert!(texts(&svg).len() < 40, "{svg}");
+}
+
+#[test]
+fn extreme_loads_have_an_axis() {
+    for largest in [0.0, 1e-300, 1e17, 0.01] {
+        let svg = chart("%", &[(0.0, 0.0), (60.0, largest)], 1, None);
+        let texts = texts(&svg);
+        let heading = texts.iter().position(|text| text.starts_with("Load per"));
+        let end = texts.iter().position(|text| *text == "Replicas");
+        let labels = &texts[heading.unwrap() + 2..end.unwrap()];
+        assert!((2..=8).contains(&labels.len()), "{largest}: {labels:?}");
+    }
+}
+
+#[test]
+fn each_change_has_one_mark() {
+    let decision = |id: u64, at: f64, (from, to): (u32, u32), outcome: &'static str| DecisionView {
+        id,
+        at,
+        from,
+        to,
+        outcome,
+        ..DecisionView::default()
+    };
+    let decisions = [
+        decision(1, 2.0, (1, 2), "done"),
+        decision(2, 4.0, (2, 2), "kept"),
+        decision(3, 6.0, (2, 5), "advised"),
+        DecisionView {
+            fast: true,
+            ..decision(4, 8.0, (2, 3), "done")
+        },
+        decision(5, 10.0, (3, 4), "failed"),
+        decision(6, 99.0, (3, 4), "done"),
+    ];
+    let mut service = service("apache");
+    let steps = [(0, 1), (2, 2), (8, 3), (12, 7), (20, 7)];
+    service.past = steps
+        .map(|(at, wanted)| Point {
+            at: f64::from(at),
+            wanted,
+            ..Point::default()
+        })
+        .to_vec();
+    let live = Live {
+        kind: SubjectKind::Service,
+        service: &service,
+        decisions: &decisions,
+        began: None,
+    };
+    let svg = live.file(WIDE);
+    let messages: Vec<&str> = svg.split("<title>").skip(1).collect();
+    let expected = [
+        ("0:02: 1 → 2. ", "<circle"),
+        ("0:06: 2 → 5 (advised). ", "<circle"),
+        ("0:08: 2 → 3. ", "<polygon"),
+        ("0:10: 3 → 4 (failed). ", "<path"),
+        ("3 → 7: no decision is known", "<circle"),
+    ];
+    assert_eq!(messages.len(), expected.len(), "{messages:?}");
+    for (message, (text, shape)) in messages.iter().zip(expected) {
+        assert!(message.starts_with(&format!("{text}</title>")), "{message}");
+        let (_, drawn) = message.split_once("fill-opacity=\"0\"/>").unwrap();
+        assert!(drawn.trim().starts_with(shape), "{message}");
+    }
+    for kind in ["packet samples", "advised", "failed", "external"] {
+        assert!(texts(&svg).contains(&kind), "{kind}: {svg}");
+    }
+}

@@ -4,3 +4,4 @@ mod charts;
 mod format;
 mod log_lines;
 mod screens;
+mod series;
