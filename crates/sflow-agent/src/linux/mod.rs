@@ -58,7 +58,7 @@ pub use container::{Container, ContainerCounters, container_uuid};
 pub use files::Roots;
 pub use host::{Host, HostCounters};
 pub use interface::{Interface, InterfaceCounters, InterfaceKind};
-pub use packets::{Packet, PacketSampler};
+pub use packets::{Delivery, Packet, PacketSampler};
 
 /// The data source of a host itself: physical entity 1.
 pub const PHYSICAL_HOST: DataSource = DataSource::new(DataSourceKind::PHYSICAL, 1);

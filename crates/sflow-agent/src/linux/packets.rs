@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::io::{self, IoSliceMut};
 use std::os::fd::AsRawFd as _;
 use std::time::Duration;
@@ -86,6 +87,17 @@ impl Packet {
     }
 }
 
+/// What a program did with a sampled packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It will be sent.
+    Accepted,
+    /// There was no space for it.
+    Dropped,
+    /// No packet is wanted any more.
+    Closed,
+}
+
 /// Bytes of a packet that are kept.
 const HEADER: usize = 128;
 
@@ -127,6 +139,46 @@ impl PacketSampler {
                 Interrupted | NetworkDown | TimedOut | WouldBlock => Ok(None),
                 _ => Err(error),
             },
+        }
+    }
+
+    /// Passes every sampled packet to `deliver`, with the number of packets of its interface that
+    /// `deliver` dropped before it. Ends when `deliver` returns [`Delivery::Closed`].
+    ///
+    /// ```no_run
+    /// use std::sync::mpsc::{TrySendError, sync_channel};
+    /// use std::thread;
+    ///
+    /// use sflow_agent::linux::{Delivery, PacketSampler};
+    ///
+    /// let sampler = PacketSampler::open(400)?;
+    /// let (sender, packets) = sync_channel(1_000);
+    /// thread::spawn(move || {
+    ///     sampler.run(|packet, dropped| match sender.try_send((packet, dropped)) {
+    ///         Ok(()) => Delivery::Accepted,
+    ///         Err(TrySendError::Full(_)) => Delivery::Dropped,
+    ///         Err(TrySendError::Disconnected(_)) => Delivery::Closed,
+    ///     })
+    /// });
+    /// # drop(packets);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the socket fails.
+    pub fn run(&self, mut deliver: impl FnMut(Packet, u32) -> Delivery) -> io::Result<()> {
+        let mut dropped: HashMap<u32, u32> = HashMap::new();
+        loop {
+            let Some(packet) = self.next_packet()? else {
+                continue;
+            };
+            let before = dropped.entry(packet.if_index).or_default();
+            match deliver(packet, *before) {
+                Delivery::Accepted => *before = 0,
+                Delivery::Dropped => *before = before.saturating_add(1),
+                Delivery::Closed => return Ok(()),
+            }
         }
     }
 

@@ -15,6 +15,7 @@ use tracing::{debug, info, warn};
 
 use super::container::{State, counters, described};
 use crate::docker::{EndpointError, Engine, Entry, Failure};
+use crate::shared::Shared;
 
 /// A change of the containers, or an answer about one. Containers are identified by their ids.
 #[derive(Debug)]
@@ -22,9 +23,8 @@ pub(super) enum Update {
     /// The host name according to the engine, which is the name of the swarm node; `None` if the
     /// engine does not answer.
     Host(Option<String>),
-    Started(String, Box<Container>, State),
+    Started(String, Box<Container>),
     Ended(String),
-    Paused(String, bool),
     Counters(String, Box<ContainerCounters>),
 }
 
@@ -39,11 +39,15 @@ struct Listed {
 
 impl Entry for Listed {}
 
+/// The containers that run, by id.
+type Known = HashMap<String, State>;
+
 /// Requests to the engine. They run in separate tasks because the engine may be slow.
 #[derive(Debug)]
 pub(super) struct EngineMonitor {
     engine: Arc<Engine>,
     host: Host,
+    known: Shared<Known>,
     updates: Sender<Update>,
     permits: Arc<Semaphore>,
     tasks: JoinSet<()>,
@@ -60,11 +64,18 @@ impl EngineMonitor {
         /// Concurrent requests for counters.
         const REQUESTS: usize = 8;
         let engine = Arc::new(Engine::at(endpoint, TIMEOUT)?);
+        let known = Shared::<Known>::default();
         let mut tasks = JoinSet::new();
-        tasks.spawn(watch(Arc::clone(&engine), host.memory(), updates.clone()));
+        tasks.spawn(watch(
+            Arc::clone(&engine),
+            host.memory(),
+            known.clone(),
+            updates.clone(),
+        ));
         Ok(Self {
             engine,
             host,
+            known,
             updates,
             permits: Arc::new(Semaphore::new(REQUESTS)),
             tasks,
@@ -72,8 +83,11 @@ impl EngineMonitor {
     }
 
     /// Requests the counters of a container; the answer is an [`Update::Counters`].
-    pub(super) fn request_counters(&mut self, id: String, container: Container, state: State) {
+    pub(super) fn request_counters(&mut self, id: String, container: Container) {
         while self.tasks.try_join_next().is_some() {}
+        let Some(state) = self.known.lock().get(&id).copied() else {
+            return;
+        };
         let (engine, host) = (Arc::clone(&self.engine), self.host.clone());
         let (updates, permits) = (self.updates.clone(), Arc::clone(&self.permits));
         self.tasks.spawn(async move {
@@ -95,10 +109,14 @@ impl EngineMonitor {
 }
 
 /// Sends updates until the task is aborted.
-async fn watch(engine: Arc<Engine>, host_memory: u64, updates: Sender<Update>) {
+async fn watch(
+    engine: Arc<Engine>,
+    host_memory: u64,
+    known: Shared<Known>,
+    updates: Sender<Update>,
+) {
     /// Time between two requests for the list of containers.
     const LISTING: Duration = Duration::from_secs(1);
-    let mut known: HashMap<String, bool> = HashMap::new();
     let mut answers = true;
     let mut named = None;
     let mut ticks = interval(LISTING);
@@ -117,7 +135,7 @@ async fn watch(engine: Arc<Engine>, host_memory: u64, updates: Sender<Update>) {
                 updates.send(Update::Host(name)).await.ok();
             }
         }
-        match update(&engine, host_memory, &mut known, &updates).await {
+        match update(&engine, host_memory, &known, &updates).await {
             Ok(()) => {
                 if !answers {
                     info!("the engine answers again");
@@ -134,35 +152,36 @@ async fn watch(engine: Arc<Engine>, host_memory: u64, updates: Sender<Update>) {
     }
 }
 
-/// Compares the list of containers with the known ones, by id and pause state.
+/// Compares the list of containers with the known ones.
 async fn update(
     engine: &Engine,
     host_memory: u64,
-    known: &mut HashMap<String, bool>,
+    known: &Shared<Known>,
     updates: &Sender<Update>,
 ) -> Result<(), Failure> {
     let listed = engine.list::<Listed>("/containers/json").await?.entries;
     let here: HashSet<&str> = listed.iter().map(|listed| listed.id.as_str()).collect();
-    for (id, _) in known.extract_if(|id, _| !here.contains(id.as_str())) {
+    let is_gone = |id: &String, _: &mut State| !here.contains(id.as_str());
+    let gone: Vec<_> = known.lock().extract_if(is_gone).collect();
+    for (id, _) in gone {
         updates.send(Update::Ended(id)).await.ok();
     }
     for Listed { id, state } in listed {
-        if !known.contains_key(&id) {
-            let inspected = match engine.get(&format!("/containers/{id}/json")).await {
-                Ok(answer) => answer.json::<Value>()?,
-                Err(failure) if failure.is_not_found() => continue,
-                Err(failure) => return Err(failure),
-            };
-            let Some((container, state)) = described(&inspected, host_memory) else {
-                continue;
-            };
-            known.insert(id.clone(), false);
-            let started = Update::Started(id.clone(), Box::new(container), state);
-            updates.send(started).await.ok();
-        }
         let is_paused = state == "paused";
-        if known.insert(id.clone(), is_paused) != Some(is_paused) {
-            updates.send(Update::Paused(id, is_paused)).await.ok();
+        if let Some(state) = known.lock().get_mut(&id) {
+            state.is_paused = is_paused;
+            continue;
+        }
+        let inspected = match engine.get(&format!("/containers/{id}/json")).await {
+            Ok(answer) => answer.json::<Value>()?,
+            Err(failure) if failure.is_not_found() => continue,
+            Err(failure) => return Err(failure),
+        };
+        if let Some((container, mut state)) = described(&inspected, host_memory) {
+            state.is_paused = is_paused;
+            known.lock().insert(id.clone(), state);
+            let started = Update::Started(id, Box::new(container));
+            updates.send(started).await.ok();
         }
     }
     Ok(())

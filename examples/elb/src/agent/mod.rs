@@ -13,7 +13,6 @@ mod container;
 mod engine;
 mod packets;
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::time::Duration;
@@ -25,9 +24,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
-use self::container::State;
 use self::engine::{EngineMonitor, Update};
-use self::packets::Sampled;
 use crate::config::duration;
 pub use sflow_agent::linux::Roots;
 
@@ -104,7 +101,7 @@ pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> anyh
         tokio::select! {
             () = &mut shutdown => break,
             Some(update) = updates.recv() => agent.apply(update),
-            Some(Sampled { packet, dropped }) = samples.recv() => {
+            Some((packet, dropped)) = samples.recv() => {
                 let (now, rate) = (agent.now(), agent.settings.sampling);
                 warn_if_lost(agent.core.add_packet(&packet, rate, dropped, now));
             }
@@ -140,7 +137,6 @@ struct Agent {
     settings: Settings,
     engine: EngineMonitor,
     collectors: Collectors,
-    states: HashMap<String, State>,
 }
 
 impl Agent {
@@ -169,7 +165,6 @@ impl Agent {
             settings,
             engine,
             collectors,
-            states: HashMap::new(),
         }
     }
 
@@ -183,11 +178,7 @@ impl Agent {
         let now = self.now();
         loop {
             match self.core.next_container(now) {
-                Ok(Some((id, container))) => {
-                    if let Some(state) = self.states.get(&id) {
-                        self.engine.request_counters(id, container, *state);
-                    }
-                }
+                Ok(Some((id, container))) => self.engine.request_counters(id, container),
                 Ok(None) => break,
                 Err(error) => warn_if_lost(Err(error)),
             }
@@ -212,21 +203,11 @@ impl Agent {
                 let name = self.settings.host_name.clone().or(name);
                 self.core.report_host(name, now)
             }
-            Update::Started(id, container, state) => {
+            Update::Started(id, container) => {
                 info!("container {}", container.name);
-                self.states.insert(id.clone(), state);
                 self.core.add_container(id, *container, now)
             }
-            Update::Ended(id) => {
-                self.states.remove(&id);
-                self.core.remove_container(&id, now)
-            }
-            Update::Paused(id, is_paused) => {
-                if let Some(state) = self.states.get_mut(&id) {
-                    state.is_paused = is_paused;
-                }
-                Ok(())
-            }
+            Update::Ended(id) => self.core.remove_container(&id, now),
             Update::Counters(id, counters) => {
                 match self.core.add_container_counters(&id, *counters, now) {
                     // The container has ended in the meantime.

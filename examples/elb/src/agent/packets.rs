@@ -1,21 +1,14 @@
-use std::collections::HashMap;
-use std::io;
 use std::thread;
 
-use sflow_agent::linux::{Packet, PacketSampler};
-use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
+use sflow_agent::linux::{Delivery, Packet, PacketSampler};
+use tokio::sync::mpsc::{self, Receiver, error::TrySendError};
 use tracing::warn;
 
-/// A sampled packet, and the number of samples of its interface that were dropped before it.
-#[derive(Debug)]
-pub(super) struct Sampled {
-    pub(super) packet: Packet,
-    pub(super) dropped: u32,
-}
-
-/// Samples one packet in `rate` in a separate thread, which ends when the receiver is closed. A
-/// rate of 0 disables sampling. A missing permission also disables it and is logged.
-pub(super) fn sample(rate: u32) -> Receiver<Sampled> {
+/// Samples one packet in `rate` in a separate thread, which ends with the first packet after the
+/// receiver is closed. With each packet, returns the number of packets of its interface that were
+/// dropped before it. A rate of 0 disables sampling. A missing permission also disables it and is
+/// logged.
+pub(super) fn sample(rate: u32) -> Receiver<(Packet, u32)> {
     const QUEUE: usize = 1_024;
     let (sender, samples) = mpsc::channel(QUEUE);
     if rate == 0 {
@@ -23,7 +16,12 @@ pub(super) fn sample(rate: u32) -> Receiver<Sampled> {
     }
     let started = PacketSampler::open(rate).and_then(|sampler| {
         let run = move || {
-            if let Err(error) = run(&sampler, &sender) {
+            let ended = sampler.run(|packet, dropped| match sender.try_send((packet, dropped)) {
+                Ok(()) => Delivery::Accepted,
+                Err(TrySendError::Full(_)) => Delivery::Dropped,
+                Err(TrySendError::Closed(_)) => Delivery::Closed,
+            });
+            if let Err(error) = ended {
                 warn!("packet sampling has ended: {error}");
             }
         };
@@ -36,22 +34,4 @@ pub(super) fn sample(rate: u32) -> Receiver<Sampled> {
         );
     }
     samples
-}
-
-fn run(sampler: &PacketSampler, samples: &Sender<Sampled>) -> io::Result<()> {
-    let mut dropped: HashMap<u32, u32> = HashMap::new();
-    while !samples.is_closed() {
-        let Some(packet) = sampler.next_packet()? else {
-            continue;
-        };
-        let before = dropped.remove(&packet.if_index).unwrap_or(0);
-        let sampled = Sampled {
-            packet,
-            dropped: before,
-        };
-        if let Err(TrySendError::Full(Sampled { packet, .. })) = samples.try_send(sampled) {
-            dropped.insert(packet.if_index, before.saturating_add(1));
-        }
-    }
-    Ok(())
 }
