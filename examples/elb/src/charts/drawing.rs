@@ -9,67 +9,55 @@ use super::axis::Axis;
 use super::mark::{Kind, Mark};
 use crate::format::shortened;
 
-/// A colour in hexadecimal.
-pub(super) type Color = &'static str;
+/// A colour in hexadecimal: on a light and on a dark page.
+pub(super) type Color = (&'static str, &'static str);
 
 /// Background.
-const CARD: Color = "#FFFFFF";
+const CARD: Color = ("#FFFFFF", "#161B22");
 /// Border.
-const EDGE: Color = "#D8DEE4";
+const EDGE: Color = ("#D8DEE4", "#30363D");
 /// Titles.
-pub(super) const INK: Color = "#1F2933";
+pub(super) const INK: Color = ("#1F2933", "#E6EDF3");
 /// Labels.
-pub(super) const MUTED: Color = "#5B6774";
+pub(super) const MUTED: Color = ("#5B6774", "#9AA5B1");
 /// Grid.
-pub(super) const GRID: Color = "#EAEDF0";
+pub(super) const GRID: Color = ("#EAEDF0", "#252B33");
 /// Time axis, and baselines.
-const AXIS: Color = "#C3CAD2";
+const AXIS: Color = ("#C3CAD2", "#48515C");
 /// Time ranges without data.
-pub(super) const UNKNOWN: Color = "#F3F4F6";
+pub(super) const UNKNOWN: Color = ("#F3F4F6", "#1E242C");
 /// Range between the thresholds.
-pub(super) const CALM: Color = "#E6F4EA";
+pub(super) const CALM: Color = ("#E6F4EA", "#16301F");
 /// The thresholds.
-pub(super) const LIMIT: Color = "#3B7450";
+pub(super) const LIMIT: Color = ("#3B7450", "#5FAF7B");
 /// Load, and changes by the balancer.
-pub(super) const LOAD: Color = "#1D63D8";
+pub(super) const LOAD: Color = ("#1D63D8", "#6CA8FF");
 /// Running replicas, drawn below the desired replicas.
-pub(super) const RUNNING: Color = "#D3E2FA";
+pub(super) const RUNNING: Color = ("#D3E2FA", "#1B3358");
 /// The series without the balancer.
-pub(super) const WITHOUT: Color = "#D06A1B";
+pub(super) const WITHOUT: Color = ("#D06A1B", "#D06A1B");
 /// Range from the least to the most loaded container.
-pub(super) const SPREAD: Color = "#DDE8FB";
+pub(super) const SPREAD: Color = ("#DDE8FB", "#1C2E4A");
 /// Decisions based on packet samples.
-pub(super) const SAMPLES: Color = "#8A3FC4";
+pub(super) const SAMPLES: Color = ("#8A3FC4", "#C39BF0");
 /// Decisions that were not applied.
-pub(super) const FAILED: Color = "#B3261E";
+pub(super) const FAILED: Color = ("#B3261E", "#FF8A80");
 
 /// CSS rules that recolour a chart inside an element with class `chart` for a dark page.
 ///
 /// A chart has its colours in attributes, so that it is complete as a file; the CSS of a page takes
 /// precedence over attributes.
 pub fn night_rules() -> String {
-    const AT_NIGHT: [(Color, Color); 14] = [
-        (CARD, "#161B22"),
-        (EDGE, "#30363D"),
-        (INK, "#E6EDF3"),
-        (MUTED, "#9AA5B1"),
-        (GRID, "#252B33"),
-        (AXIS, "#48515C"),
-        (UNKNOWN, "#1E242C"),
-        (CALM, "#16301F"),
-        (LIMIT, "#5FAF7B"),
-        (LOAD, "#6CA8FF"),
-        (RUNNING, "#1B3358"),
-        (SPREAD, "#1C2E4A"),
-        (SAMPLES, "#C39BF0"),
-        (FAILED, "#FF8A80"),
+    const ALL: [Color; 14] = [
+        CARD, EDGE, INK, MUTED, GRID, AXIS, UNKNOWN, CALM, LIMIT, LOAD, RUNNING, SPREAD, SAMPLES,
+        FAILED,
     ];
-    let rule = |(day, night): &(Color, Color)| {
+    let rule = |(day, night)| {
         format!(
             ".chart [fill=\"{day}\"]{{fill:{night}}}.chart [stroke=\"{day}\"]{{stroke:{night}}}"
         )
     };
-    AT_NIGHT.iter().map(rule).collect()
+    ALL.into_iter().map(rule).collect()
 }
 
 #[derive(Template)]
@@ -155,7 +143,7 @@ impl Drawing {
     pub(super) fn legend(&mut self, entries: &[(Symbol, String)], right: i32, y: i32) {
         let mut x = right - legend_width(entries);
         for (symbol, name) in entries {
-            match symbol {
+            match *symbol {
                 Symbol::Line(color) => self.fill((x, y - 1), (SWATCH, 3), color),
                 Symbol::Area(color) => self.fill((x, y - 5), (SWATCH, 10), color),
                 Symbol::Dot(color) => self.dot((x + SWATCH / 2, y), 4, color),

@@ -48,9 +48,16 @@ const MARGIN: i32 = 16;
 /// Space for the labels of the vertical axis.
 const LABELS: i32 = 30;
 
-const SHAPE: Color = "#E1E5EA";
+const SHAPE: Color = ("#E1E5EA", "#E1E5EA");
 /// Colours of the policies, in order. Further policies have the last colour.
-const COLORS: [Color; 6] = [LOAD, "#1F9E8F", WITHOUT, "#8A4FBF", MUTED, "#A3ADB8"];
+const COLORS: [Color; 6] = [
+    LOAD,
+    ("#1F9E8F", "#1F9E8F"),
+    WITHOUT,
+    ("#8A4FBF", "#8A4FBF"),
+    MUTED,
+    ("#A3ADB8", "#A3ADB8"),
+];
 
 fn draw(drawing: &mut Drawing, multiple: &Multiple, (left, top): (i32, i32), width: i32) {
     drawing.title(&multiple.title, (left, top + 8), 13);

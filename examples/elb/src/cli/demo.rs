@@ -337,7 +337,7 @@ impl Face {
 
     fn draw(&mut self, snapshot: &Snapshot) -> io::Result<()> {
         match self {
-            Self::Screen(screen, _) => screen.draw(snapshot),
+            Self::Screen(screen, _) => screen.draw(|frame| terminal::draw(frame, snapshot)),
             Self::Plain(plain) => plain.show(snapshot),
         }
     }

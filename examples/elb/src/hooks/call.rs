@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use sflow_autoscale::node_pools::{Order, Promise};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
 use super::request::post;
@@ -171,16 +171,14 @@ async fn run(program: &Path, arguments: &[String], order: &Order) -> Try {
 }
 
 /// Reads to the end and keeps the beginning, so that a program with much output is not blocked.
-async fn read_some(from: Option<impl AsyncReadExt + Unpin>, into: &mut Vec<u8>) {
+async fn read_some(from: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) {
     let Some(mut from) = from else { return };
-    let mut piece = [0; 4096];
-    while let Ok(read) = from.read(&mut piece).await {
-        if read == 0 {
-            return;
-        }
-        let free = ANSWER_BYTES.saturating_sub(into.len());
-        into.extend_from_slice(&piece[..read.min(free)]);
-    }
+    // An error has the same effect as the end.
+    let mut beginning = (&mut from).take(ANSWER_BYTES as u64);
+    beginning.read_to_end(into).await.ok();
+    tokio::io::copy(&mut from, &mut tokio::io::sink())
+        .await
+        .ok();
 }
 
 pub(super) fn json(order: &Order) -> Vec<u8> {

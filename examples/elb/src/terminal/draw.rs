@@ -9,6 +9,7 @@ use ratatui::widgets::Paragraph;
 use super::service::{self, Detail};
 use crate::format::{Scale, count, duration, shortened};
 use crate::view::{DecisionView, ServiceView, Snapshot};
+use screen::wrapped;
 use untrusted::printable;
 
 /// Draws a snapshot in full screen. Parts that do not fit are omitted.
@@ -78,25 +79,15 @@ fn heading(snapshot: &Snapshot, width: u16) -> Vec<Line<'static>> {
 
 /// The level of detail at which the services fit into this number of rows, and their height.
 fn services_height(services: &[ServiceView], available: u16) -> (Detail, u16) {
-    let needed = |detail: Detail| -> usize {
-        services
-            .iter()
-            .map(|service| usize::from(detail.least_height(service)))
-            .sum()
+    let needed = |detail: &Detail| -> u16 {
+        let heights = services.iter().map(|service| detail.least_height(service));
+        heights.fold(0, u16::saturating_add)
     };
-    let details = [Detail::Charts, Detail::Signals, Detail::Line];
-    let fitting = details
-        .into_iter()
-        .find(|detail| needed(*detail) <= usize::from(available));
-    let detail = fitting.unwrap_or(Detail::Line);
-    match detail {
-        Detail::Charts if !services.is_empty() => (detail, available),
-        _ => (
-            detail,
-            u16::try_from(needed(detail).max(1))
-                .unwrap_or(u16::MAX)
-                .min(available),
-        ),
+    let mut details = [Detail::Charts, Detail::Signals, Detail::Line].into_iter();
+    let fitting = details.find(|detail| needed(detail) <= available);
+    match fitting.unwrap_or(Detail::Line) {
+        Detail::Charts if !services.is_empty() => (Detail::Charts, available),
+        detail => (detail, needed(&detail).max(1).min(available)),
     }
 }
 
@@ -190,60 +181,11 @@ fn intake(snapshot: &Snapshot, width: u16) -> Vec<Line<'static>> {
     ]
 }
 
-/// Wraps the text to `width` columns, between words where possible.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let columns = |text: &str| Span::raw(text).width();
-    let mut rows = vec![String::new()];
-    for word in text.split_whitespace() {
-        for piece in pieces(word, width.max(1)) {
-            let Some(row) = rows.last_mut() else { continue };
-            match columns(row) {
-                0 => row.push_str(piece),
-                used if used + 1 + columns(piece) <= width => {
-                    row.push(' ');
-                    row.push_str(piece);
-                }
-                _ => rows.push(piece.to_owned()),
-            }
-        }
-    }
-    rows
-}
-
-/// Splits a word that is wider than a row.
-fn pieces(word: &str, width: usize) -> Vec<&str> {
-    let mut pieces = Vec::new();
-    let (mut start, mut used) = (0, 0);
-    for (at, c) in word.char_indices() {
-        let columns = Span::raw(&word[at..at + c.len_utf8()]).width();
-        if used + columns > width && at > start {
-            pieces.push(&word[start..at]);
-            (start, used) = (at, 0);
-        }
-        used += columns;
-    }
-    pieces.push(&word[start..]);
-    pieces
-}
-
 /// Style of unusual values.
 pub(super) fn odd(is_odd: bool) -> Style {
     if is_odd {
         Style::new().fg(Color::Yellow).bold()
     } else {
         Style::new()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::wrapped;
-
-    #[test]
-    fn long_reasons_are_wrapped_at_spaces() {
-        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrapped("abcdefghij kl", 4), ["abcd", "efgh", "ij", "kl"]);
-        assert_eq!(wrapped("負荷分散", 5), ["負荷", "分散"]);
-        assert_eq!(wrapped("", 0), [""]);
     }
 }

