@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     agent.report_host(None, Duration::ZERO)?;
     loop {
         let now = started.elapsed();
-        // There are no containers.
+        // No containers were added.
         while agent.next_container(now)?.is_some() {}
         while let Some(datagram) = agent.next_datagram(now) {
             let _ = socket.send(datagram);

@@ -97,7 +97,7 @@ impl CollectorAddress {
     ///
     /// # Errors
     ///
-    /// If the name is not resolved within 2 s, or there is no route.
+    /// If the name is not resolved within 2 s, or the network is unreachable.
     pub async fn local_address(&self) -> io::Result<IpAddr> {
         let (socket, _) = connect(self).await?;
         Ok(socket.local_addr()?.ip())

@@ -6,22 +6,45 @@ use std::path::{Component, Path, PathBuf};
 
 use super::files::{Roots, named_numbers, numbers, read};
 
-/// What a control group has used, and its limits.
+/// What a container has used since it started, and its limits.
+///
+/// [`Host::container_counters`](super::Host::container_counters) reads it from the control group of
+/// the container. Programs that get it from a container engine start with the default value and set
+/// the fields:
+///
+/// ```
+/// use sflow_agent::linux::{Container, ContainerCounters, ContainerUsage};
+///
+/// let id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+/// let mut usage = ContainerUsage::default();
+/// (usage.cpu_milliseconds, usage.memory) = (1_500, 64 << 20);
+/// let counters = ContainerCounters::from_usage(&Container::new(id, "web.1"), &usage, 8 << 30);
+/// assert_eq!(counters.memory.max_memory.0, 8 << 30);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Usage {
-    pub(super) cpu_milliseconds: u64,
+#[non_exhaustive]
+pub struct ContainerUsage {
+    /// Processor time in milliseconds.
+    pub cpu_milliseconds: u64,
     /// Limit in processors, rounded; 0 if unlimited.
-    pub(super) cpus: u32,
-    pub(super) memory: u64,
-    pub(super) memory_limit: Option<u64>,
-    pub(super) reads: u64,
-    pub(super) bytes_read: u64,
-    pub(super) writes: u64,
-    pub(super) bytes_written: u64,
-    pub(super) is_frozen: bool,
+    pub cpus: u32,
+    /// Memory in use, in bytes.
+    pub memory: u64,
+    /// Limit in bytes; `None` if unlimited.
+    pub memory_limit: Option<u64>,
+    /// Read operations of all disks.
+    pub reads: u64,
+    /// Bytes read from all disks.
+    pub bytes_read: u64,
+    /// Write operations of all disks.
+    pub writes: u64,
+    /// Bytes written to all disks.
+    pub bytes_written: u64,
+    /// Whether its processes are suspended.
+    pub is_paused: bool,
 }
 
-impl Usage {
+impl ContainerUsage {
     /// Reads the control group with this path, or else that of a process; `None` if it does not
     /// exist.
     pub(super) fn read(roots: &Roots, cgroup: Option<&Path>, process: Option<u32>) -> Option<Self> {
@@ -65,7 +88,7 @@ impl Usage {
             },
             memory: file("memory.current").trim().parse().unwrap_or(0),
             memory_limit: file("memory.max").trim().parse().ok(),
-            is_frozen: value(&file("cgroup.events"), "frozen") == Some(1),
+            is_paused: value(&file("cgroup.events"), "frozen") == Some(1),
             ..Self::default()
         };
         let io = file("io.stat");
@@ -122,7 +145,7 @@ impl Usage {
             bytes_read,
             writes,
             bytes_written,
-            is_frozen: file("freezer", "freezer.state").is_some_and(|s| s.trim() == "FROZEN"),
+            is_paused: file("freezer", "freezer.state").is_some_and(|s| s.trim() == "FROZEN"),
         })
     }
 }

@@ -8,7 +8,7 @@ use sflow_v5::sample::RecordEncoder;
 use sflow_v5::types::{Counter32, Counter64, Gauge32, Gauge64, List, Uuid};
 use sflow_v5::{CounterRecord, EncodeError, Mac};
 
-use super::cgroup::Usage;
+use super::cgroup::ContainerUsage;
 use super::host::Host;
 use super::{PHYSICAL_HOST, counter32, description, truncated};
 
@@ -82,7 +82,8 @@ pub fn container_uuid(id: &str) -> Option<Uuid> {
 /// Counters of a container: the records `host_descr`, `host_adapters`, `host_parent`,
 /// `virt_cpu`, `virt_memory`, `virt_disk_io` and `virt_net_io`.
 ///
-/// Programs that get them from elsewhere start with [`new`](Self::new) and set the fields.
+/// Programs that get them from elsewhere start with [`new`](Self::new) or
+/// [`from_usage`](Self::from_usage) and set the fields.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ContainerCounters {
@@ -131,6 +132,38 @@ impl ContainerCounters {
         }
     }
 
+    /// The counters of a container with this usage, whose traffic is unknown. `host_memory`, in
+    /// bytes, is the limit of a container without one; 0 if unknown.
+    pub fn from_usage(container: &Container, usage: &ContainerUsage, host_memory: u64) -> Self {
+        let mut counters = Self::new(container);
+        counters.cpu = VirtCpu {
+            state: if usage.is_paused {
+                DomainState::PAUSED
+            } else {
+                DomainState::RUNNING
+            },
+            cpu_time: counter32(usage.cpu_milliseconds),
+            nr_virt_cpu: Gauge32(usage.cpus),
+        };
+        counters.memory = VirtMemory {
+            memory: Gauge64(usage.memory),
+            max_memory: Gauge64(match usage.memory_limit {
+                // Version 1 of control groups writes "no limit" as a number above any memory.
+                Some(limit) if limit <= host_memory || host_memory == 0 => limit,
+                _ => host_memory,
+            }),
+        };
+        counters.disk = VirtDiskIo {
+            rd_req: counter32(usage.reads),
+            rd_bytes: Counter64(usage.bytes_read),
+            wr_req: counter32(usage.writes),
+            wr_bytes: Counter64(usage.bytes_written),
+            errs: Counter32::UNKNOWN,
+            ..VirtDiskIo::default()
+        };
+        counters
+    }
+
     /// The last counters of a container, to be sent when it has ended: its state is `SHUT_OFF`.
     #[must_use]
     pub fn ended(mut self) -> Self {
@@ -176,34 +209,9 @@ impl Host {
     /// traffic, from `/proc`. `None` if it has no control group, because it has ended, or if its
     /// control group is that of the whole host (`/`).
     pub fn container_counters(&self, container: &Container) -> Option<ContainerCounters> {
-        let usage = Usage::read(&self.roots, container.cgroup.as_deref(), container.process)?;
-        let mut counters = ContainerCounters::new(container);
-        counters.cpu = VirtCpu {
-            state: if usage.is_frozen {
-                DomainState::PAUSED
-            } else {
-                DomainState::RUNNING
-            },
-            cpu_time: counter32(usage.cpu_milliseconds),
-            nr_virt_cpu: Gauge32(usage.cpus),
-        };
-        let host_memory = self.memory();
-        counters.memory = VirtMemory {
-            memory: Gauge64(usage.memory),
-            max_memory: Gauge64(match usage.memory_limit {
-                // Version 1 writes "no limit" as a number above any memory.
-                Some(limit) if limit <= host_memory || host_memory == 0 => limit,
-                _ => host_memory,
-            }),
-        };
-        counters.disk = VirtDiskIo {
-            rd_req: counter32(usage.reads),
-            rd_bytes: Counter64(usage.bytes_read),
-            wr_req: counter32(usage.writes),
-            wr_bytes: Counter64(usage.bytes_written),
-            errs: Counter32::UNKNOWN,
-            ..VirtDiskIo::default()
-        };
+        let (cgroup, process) = (container.cgroup.as_deref(), container.process);
+        let usage = ContainerUsage::read(&self.roots, cgroup, process)?;
+        let mut counters = ContainerCounters::from_usage(container, &usage, self.memory());
         if let Some(process) = container.process.filter(|_| !container.host_network)
             && let Some(net) = self.process_traffic(process)
         {

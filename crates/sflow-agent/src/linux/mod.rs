@@ -54,6 +54,7 @@ use sflow_v5::enums::{DataSourceKind, MachineType, OsName};
 use sflow_v5::types::{Counter32, Uuid};
 
 pub use agent::HostAgent;
+pub use cgroup::ContainerUsage;
 pub use container::{Container, ContainerCounters, container_uuid};
 pub use files::Roots;
 pub use host::{Host, HostCounters};

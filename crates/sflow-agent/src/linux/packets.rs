@@ -90,11 +90,11 @@ impl Packet {
 /// What a program did with a sampled packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// It will be sent.
+    /// It is going to be sent.
     Accepted,
-    /// There was no space for it.
+    /// The queue was full.
     Dropped,
-    /// No packet is wanted any more.
+    /// The receiver has ended.
     Closed,
 }
 

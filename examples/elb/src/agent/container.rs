@@ -1,23 +1,12 @@
 //! Containers and their counters as the engine describes them.
 
 use serde_json::Value;
-use sflow_agent::linux::{Container, ContainerCounters, Host, container_uuid};
-use sflow_v5::counter::{VirtCpu, VirtDiskIo, VirtMemory, VirtNetIo};
-use sflow_v5::enums::DomainState;
-use sflow_v5::types::{Counter32, Counter64, Gauge32, Gauge64};
+use sflow_agent::linux::{Container, ContainerCounters, ContainerUsage, Host, container_uuid};
+use sflow_v5::counter::VirtNetIo;
+use sflow_v5::types::{Counter32, Counter64};
 
-/// State of a running container that its counters do not contain.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct State {
-    /// CPU limit, in processors; 0 for no limit.
-    cpus: u32,
-    /// Memory limit in bytes; without one, the memory of the host.
-    memory: u64,
-    pub(super) is_paused: bool,
-}
-
-/// A container from the engine's description; `None` if its id is not hexadecimal.
-pub(super) fn described(inspected: &Value, host_memory: u64) -> Option<(Container, State)> {
+/// A container and its limits from the engine's description; `None` if its id is not hexadecimal.
+pub(super) fn described(inspected: &Value) -> Option<(Container, ContainerUsage)> {
     let id = inspected["Id"].as_str()?;
     container_uuid(id)?;
     let name = inspected["Name"].as_str().unwrap_or_default();
@@ -27,56 +16,35 @@ pub(super) fn described(inspected: &Value, host_memory: u64) -> Option<(Containe
         .collect();
     let process = u32::try_from(number(&inspected["State"]["Pid"])).ok();
     container.process = process.filter(|process| *process != 0);
-    let limits = &inspected["HostConfig"];
-    container.host_network = limits["NetworkMode"] == "host";
-    let cores = number(&limits["NanoCpus"]) as f64 / 1e9;
-    let state = State {
-        cpus: cores.round() as u32,
-        memory: match number(&limits["Memory"]) {
-            0 => host_memory,
-            limit => limit,
-        },
-        is_paused: false,
-    };
-    Some((container, state))
+    let configured = &inspected["HostConfig"];
+    container.host_network = configured["NetworkMode"] == "host";
+    let mut limits = ContainerUsage::default();
+    let cores = number(&configured["NanoCpus"]) as f64 / 1e9;
+    limits.cpus = cores.round() as u32;
+    limits.memory_limit = Some(number(&configured["Memory"])).filter(|limit| *limit != 0);
+    Some((container, limits))
 }
 
 /// The counters of a container; `None` if it has ended: the engine then returns zeros.
 pub(super) fn counters(
     stats: &Value,
     container: &Container,
-    state: State,
+    limits: ContainerUsage,
     host: &Host,
 ) -> Option<ContainerCounters> {
     const NANOSECONDS_PER_MILLISECOND: u64 = 1_000_000;
     let cpu_nanoseconds = number(&stats["cpu_stats"]["cpu_usage"]["total_usage"]);
-    let memory = number(&stats["memory_stats"]["usage"]);
-    if cpu_nanoseconds == 0 && memory == 0 {
+    let mut usage = limits;
+    usage.memory = number(&stats["memory_stats"]["usage"]);
+    if cpu_nanoseconds == 0 && usage.memory == 0 {
         return None;
     }
-    let mut counters = ContainerCounters::new(container);
-    counters.cpu = VirtCpu {
-        state: if state.is_paused {
-            DomainState::PAUSED
-        } else {
-            DomainState::RUNNING
-        },
-        cpu_time: Counter32((cpu_nanoseconds / NANOSECONDS_PER_MILLISECOND) as u32),
-        nr_virt_cpu: Gauge32(state.cpus),
-    };
-    counters.memory = VirtMemory {
-        memory: Gauge64(memory),
-        max_memory: Gauge64(state.memory),
-    };
+    usage.cpu_milliseconds = cpu_nanoseconds / NANOSECONDS_PER_MILLISECOND;
     let bytes = &stats["blkio_stats"]["io_service_bytes_recursive"];
     let operations = &stats["blkio_stats"]["io_serviced_recursive"];
-    counters.disk = VirtDiskIo {
-        rd_req: Counter32(blocks(operations, "read") as u32),
-        rd_bytes: Counter64(blocks(bytes, "read")),
-        wr_req: Counter32(blocks(operations, "write") as u32),
-        wr_bytes: Counter64(blocks(bytes, "write")),
-        ..VirtDiskIo::default()
-    };
+    (usage.reads, usage.bytes_read) = (blocks(operations, "read"), blocks(bytes, "read"));
+    (usage.writes, usage.bytes_written) = (blocks(operations, "write"), blocks(bytes, "write"));
+    let mut counters = ContainerCounters::from_usage(container, &usage, host.memory());
     if let Some(net) = traffic(&stats["networks"], container, host) {
         counters.net = net;
     }

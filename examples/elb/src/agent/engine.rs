@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
-use sflow_agent::linux::{Container, ContainerCounters, Host};
+use sflow_agent::linux::{Container, ContainerCounters, ContainerUsage, Host};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info, warn};
 
-use super::container::{State, counters, described};
+use super::container::{counters, described};
 use crate::docker::{EndpointError, Engine, Entry, Failure};
 use crate::shared::Shared;
 
@@ -39,8 +39,8 @@ struct Listed {
 
 impl Entry for Listed {}
 
-/// The containers that run, by id.
-type Known = HashMap<String, State>;
+/// Limits and pause state of the containers that run, by id.
+type Known = HashMap<String, ContainerUsage>;
 
 /// Requests to the engine. They run in separate tasks because the engine may be slow.
 #[derive(Debug)]
@@ -66,12 +66,7 @@ impl EngineMonitor {
         let engine = Arc::new(Engine::at(endpoint, TIMEOUT)?);
         let known = Shared::<Known>::default();
         let mut tasks = JoinSet::new();
-        tasks.spawn(watch(
-            Arc::clone(&engine),
-            host.memory(),
-            known.clone(),
-            updates.clone(),
-        ));
+        tasks.spawn(watch(Arc::clone(&engine), known.clone(), updates.clone()));
         Ok(Self {
             engine,
             host,
@@ -85,7 +80,7 @@ impl EngineMonitor {
     /// Requests the counters of a container; the answer is an [`Update::Counters`].
     pub(super) fn request_counters(&mut self, id: String, container: Container) {
         while self.tasks.try_join_next().is_some() {}
-        let Some(state) = self.known.lock().get(&id).copied() else {
+        let Some(limits) = self.known.lock().get(&id).copied() else {
             return;
         };
         let (engine, host) = (Arc::clone(&self.engine), self.host.clone());
@@ -97,7 +92,7 @@ impl EngineMonitor {
             let stats = engine.get(&path).await;
             match stats.and_then(|answer| answer.json::<Value>()) {
                 Ok(stats) => {
-                    if let Some(counters) = counters(&stats, &container, state, &host) {
+                    if let Some(counters) = counters(&stats, &container, limits, &host) {
                         let update = Update::Counters(id, Box::new(counters));
                         updates.send(update).await.ok();
                     }
@@ -109,12 +104,7 @@ impl EngineMonitor {
 }
 
 /// Sends updates until the task is aborted.
-async fn watch(
-    engine: Arc<Engine>,
-    host_memory: u64,
-    known: Shared<Known>,
-    updates: Sender<Update>,
-) {
+async fn watch(engine: Arc<Engine>, known: Shared<Known>, updates: Sender<Update>) {
     /// Time between two requests for the list of containers.
     const LISTING: Duration = Duration::from_secs(1);
     let mut answers = true;
@@ -135,7 +125,7 @@ async fn watch(
                 updates.send(Update::Host(name)).await.ok();
             }
         }
-        match update(&engine, host_memory, &known, &updates).await {
+        match update(&engine, &known, &updates).await {
             Ok(()) => {
                 if !answers {
                     info!("the engine answers again");
@@ -155,21 +145,20 @@ async fn watch(
 /// Compares the list of containers with the known ones.
 async fn update(
     engine: &Engine,
-    host_memory: u64,
     known: &Shared<Known>,
     updates: &Sender<Update>,
 ) -> Result<(), Failure> {
     let listed = engine.list::<Listed>("/containers/json").await?.entries;
     let here: HashSet<&str> = listed.iter().map(|listed| listed.id.as_str()).collect();
-    let is_gone = |id: &String, _: &mut State| !here.contains(id.as_str());
+    let is_gone = |id: &String, _: &mut ContainerUsage| !here.contains(id.as_str());
     let gone: Vec<_> = known.lock().extract_if(is_gone).collect();
     for (id, _) in gone {
         updates.send(Update::Ended(id)).await.ok();
     }
     for Listed { id, state } in listed {
         let is_paused = state == "paused";
-        if let Some(state) = known.lock().get_mut(&id) {
-            state.is_paused = is_paused;
+        if let Some(known) = known.lock().get_mut(&id) {
+            known.is_paused = is_paused;
             continue;
         }
         let inspected = match engine.get(&format!("/containers/{id}/json")).await {
@@ -177,9 +166,9 @@ async fn update(
             Err(failure) if failure.is_not_found() => continue,
             Err(failure) => return Err(failure),
         };
-        if let Some((container, mut state)) = described(&inspected, host_memory) {
-            state.is_paused = is_paused;
-            known.lock().insert(id.clone(), state);
+        if let Some((container, mut limits)) = described(&inspected) {
+            limits.is_paused = is_paused;
+            known.lock().insert(id.clone(), limits);
             let started = Update::Started(id, Box::new(container));
             updates.send(started).await.ok();
         }

@@ -12,6 +12,7 @@ pub mod series;
 
 pub use self::drawing::night_rules;
 pub use self::multiples::{Multiple, multiples};
+pub(crate) use self::picture::limits;
 pub use self::picture::{Live, comparison};
 
 /// Size of a chart on a desktop, in pixels.

@@ -12,7 +12,7 @@ use super::mark::{Kind, Mark, marks};
 use super::series::{LARGEST_LOAD, Series};
 use crate::format::{Scale, clock, duration, shortened, unix};
 use crate::policy::SubjectKind;
-use crate::view::{DecisionView, Point, ServiceView};
+use crate::view::{DecisionView, Point, ServiceView, SignalView};
 
 /// Recent history of a service: load per container with its thresholds, the range from the least to
 /// the most loaded container, and the desired and running replicas. Decisions are marked with their
@@ -46,14 +46,8 @@ impl Live<'_> {
     fn draw(&self, size: (u32, u32), page: Option<&str>) -> String {
         let service = self.service;
         let series = Series::new(&service.past);
-        let (metric, unit, limits) = match service.signals.first() {
-            Some(it) => (
-                it.metric.as_str(),
-                it.unit.as_str(),
-                limits(it.lower, it.upper),
-            ),
-            None => ("", "", Vec::new()),
-        };
+        let unnamed = SignalView::default();
+        let signal = service.signals.first().unwrap_or(&unnamed);
         let time = |decision: &DecisionView| match self.began {
             Some(_) => clock(unix(decision.time)),
             None => duration(decision.at),
@@ -67,9 +61,9 @@ impl Live<'_> {
         let picture = Picture {
             name: &service.name,
             kind: self.kind,
-            metric,
-            unit,
-            limits,
+            metric: &signal.metric,
+            unit: &signal.unit,
+            limits: limits(signal.lower, signal.upper),
             most_replicas: most.max(advised).max(if is_far { 0 } else { maximum }),
             with: &series,
             without: None,
@@ -116,7 +110,7 @@ pub fn comparison(
 
 /// Reference values of the load, largest first, with their names: both thresholds, a target, or
 /// the upper threshold only.
-fn limits(lower: f64, upper: f64) -> Vec<(f64, &'static str)> {
+pub(crate) fn limits(lower: f64, upper: f64) -> Vec<(f64, &'static str)> {
     let usable = |value: f64| (value > 0.0 && value <= LARGEST_LOAD).then_some(value);
     match (usable(lower), usable(upper)) {
         (_, None) => vec![],

@@ -81,17 +81,13 @@ impl Series {
         let Some((first, last)) = self.span() else {
             return Vec::new();
         };
-        let mut gaps = Vec::new();
-        let mut known_until = first;
-        for run in self.load() {
-            if let (Some(begin), Some(end)) = (run.first(), run.last()) {
-                gaps.push((known_until, begin.0));
-                known_until = end.0;
-            }
-        }
-        gaps.push((known_until, last));
-        gaps.retain(|(begin, end)| end > begin);
-        gaps
+        let segments = self.load();
+        let begins = segments.iter().filter_map(|segment| segment.first());
+        let ends = segments.iter().filter_map(|segment| segment.last());
+        let gap_begins = std::iter::once(first).chain(ends.map(|(at, _)| *at));
+        let gap_ends = begins.map(|(at, _)| *at).chain([last]);
+        let gaps = gap_begins.zip(gap_ends);
+        gaps.filter(|(begin, end)| end > begin).collect()
     }
 
     /// A number of replicas as steps: it holds from its point to the next.

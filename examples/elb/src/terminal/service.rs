@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Axis, Block, BorderType, Chart, Dataset, GraphType, Paragraph};
 
 use super::draw::odd;
-use crate::charts::series::{LARGEST_LOAD, Series};
+use crate::charts::{self, series::Series};
 use crate::format::{Scale, duration, limits, number, quantity, shortened};
 use crate::view::{Point, ServiceView, SignalView};
 
@@ -223,20 +223,19 @@ fn draw_load(
     time: [f64; 2],
     area: Rect,
 ) {
-    let signal = service.signals.first();
-    let usable = |limit: &f64| *limit > 0.0 && *limit <= LARGEST_LOAD;
-    let limits = signal.map_or(vec![], |signal| vec![signal.lower, signal.upper]);
-    let limits: Vec<f64> = limits.into_iter().filter(usable).collect();
-    let highest = limits.iter().copied().fold(0.0, f64::max) * 1.25;
-    let top = [series.largest_load(), highest]
-        .into_iter()
-        .fold(0.0, f64::max);
-    let top = if top > 0.0 { top } else { 1.0 };
-    let scale = Scale::fitting(signal.map_or("", |signal| signal.unit.as_str()), top);
+    let unnamed = SignalView::default();
+    let signal = service.signals.first().unwrap_or(&unnamed);
+    let limits = charts::limits(signal.lower, signal.upper);
+    let highest = limits.first().map_or(0.0, |(limit, _)| limit * 1.25);
+    let top = match series.largest_load().max(highest) {
+        0.0 => 1.0,
+        top => top,
+    };
+    let scale = Scale::fitting(&signal.unit, top);
 
     let lines: Vec<[(f64, f64); 2]> = limits
         .iter()
-        .map(|limit| [(time[0], *limit), (time[1], *limit)])
+        .map(|(limit, _)| [(time[0], *limit), (time[1], *limit)])
         .collect();
     let runs = series.load();
     let mut datasets: Vec<Dataset<'_>> = lines
