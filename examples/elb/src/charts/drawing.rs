@@ -228,18 +228,17 @@ impl Panel {
         }
     }
 
-    /// Shades a time range over the whole height.
-    pub(super) fn stretch(&self, drawing: &mut Drawing, (begin, end): (f64, f64), color: Color) {
-        let ((left, _), (right, _)) = (self.place((begin, 0.0)), self.place((end, 0.0)));
-        let size = ((right - left).max(1), self.bottom - self.top);
-        drawing.fill((left, self.top), size, color);
-    }
-
-    /// Shades a range of values over the whole width.
-    pub(super) fn band(&self, drawing: &mut Drawing, (low, high): (f64, f64), color: Color) {
-        let ((_, bottom), (_, top)) = (self.place((0.0, low)), self.place((0.0, high)));
-        let size = (self.right - self.left, bottom - top);
-        drawing.fill((self.left, top), size, color);
+    /// Shades ranges of time and of values, at least one pixel wide. An infinite range is that of
+    /// the axis.
+    pub(super) fn shade(
+        &self,
+        drawing: &mut Drawing,
+        (begin, end): (f64, f64),
+        (low, high): (f64, f64),
+        color: Color,
+    ) {
+        let ((left, bottom), (right, top)) = (self.place((begin, low)), self.place((end, high)));
+        drawing.fill((left, top), ((right - left).max(1), bottom - top), color);
     }
 
     /// A line; a single point is a dot.

@@ -224,18 +224,18 @@ impl Picture<'_> {
             None => self.with.gaps(),
         };
         for gap in &gaps {
-            panel.stretch(drawing, *gap, UNKNOWN);
+            panel.shade(drawing, *gap, WHOLE, UNKNOWN);
         }
         if self.marks.len() <= MANY {
             for mark in self.marks {
-                panel.stretch(drawing, (mark.at, mark.at), GRID);
+                panel.shade(drawing, (mark.at, mark.at), WHOLE, GRID);
             }
         }
         for run in self.spread() {
             panel.between(drawing, &run, SPREAD);
         }
         if let [(upper, _), (lower, _)] = self.limits[..] {
-            panel.band(drawing, (lower, upper), CALM);
+            panel.shade(drawing, WHOLE, (lower, upper), CALM);
         }
         let unit = match scale.unit() {
             "" => String::new(),
@@ -369,6 +369,8 @@ impl Picture<'_> {
     }
 }
 
+/// The whole axis.
+const WHOLE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 /// Maximum number of marks with vertical lines in the load panel; more would hide the load.
 const MANY: usize = 40;
 const MARGIN: i32 = 16;
