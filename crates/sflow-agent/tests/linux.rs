@@ -1,14 +1,15 @@
 //! Counters of a host and its containers, read from trees of files like those of the kernel.
 #![cfg(target_os = "linux")]
 
+use std::collections::HashMap;
 use std::fs;
 use std::net::{IpAddr, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
 use sflow_agent::linux::{
-    Container, ContainerCounters, Host, InterfaceKind, PHYSICAL_HOST, Packet, PacketSampler, Roots,
-    container_uuid,
+    Container, ContainerCounters, Delivery, Host, InterfaceKind, PHYSICAL_HOST, Packet,
+    PacketSampler, Roots, container_uuid,
 };
 use sflow_agent::{Agent, Config};
 use sflow_v5::counter::{HostAdapters, HostDescr, HostParent, PortName};
@@ -540,6 +541,40 @@ fn packets_are_sampled_where_permitted() {
     let header: SampledHeader<'_> = sent.find().unwrap();
     assert_eq!(header.frame_length, packet.length + 4);
     assert_eq!((header.stripped, header.header.0), (4, &*packet.header));
+}
+
+#[test]
+fn dropped_packets_are_counted_for_each_interface() {
+    let sampler = match PacketSampler::open(1) {
+        Ok(sampler) => sampler,
+        Err(error) => {
+            eprintln!("skipped: packets cannot be sampled here: {error}");
+            return;
+        }
+    };
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for _ in 0..10 {
+        socket.send_to(&[7], socket.local_addr().unwrap()).unwrap();
+    }
+    let (mut delivered, mut expected) = (0, HashMap::new());
+    let ended = sampler.run(|packet, dropped| {
+        let before: &mut u32 = expected.entry(packet.if_index).or_default();
+        assert_eq!(dropped, *before);
+        delivered += 1;
+        match delivered {
+            1..=3 => {
+                *before += 1;
+                Delivery::Dropped
+            }
+            4..=6 => {
+                *before = 0;
+                Delivery::Accepted
+            }
+            _ => Delivery::Closed,
+        }
+    });
+    ended.unwrap();
+    assert_eq!(delivered, 7);
 }
 
 /// Reads the files of the machine on which the test runs.
