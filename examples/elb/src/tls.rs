@@ -84,7 +84,7 @@ impl Certificates {
 
     /// Description of a TLS error with a recommended action.
     fn message(&self, error: &rustls::Error) -> String {
-        use rustls::{AlertDescription, CertificateError, Error};
+        use rustls::{AlertDescription as Alert, CertificateError as Invalid, Error};
 
         let Self {
             server, address, ..
@@ -94,31 +94,25 @@ impl Certificates {
             None => "the system's certificate store".to_owned(),
         };
         let advice = match error {
-            Error::InvalidCertificate(what) => match what {
-                CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                    format!("renew the {server}'s certificate")
-                }
-                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                    "check the clocks of this machine and of the issuer of the certificate"
-                        .to_owned()
-                }
-                CertificateError::UnknownIssuer => {
-                    format!(
-                        "{ca} must contain the authority that signed the {server}'s certificate"
-                    )
-                }
-                CertificateError::NotValidForName
-                | CertificateError::NotValidForNameContext { .. } => {
-                    format!("use the host name of the {server}'s certificate in the {address}")
-                }
-                _ => format!("check the {server}'s certificate and {ca}"),
-            },
+            Error::InvalidCertificate(Invalid::Expired | Invalid::ExpiredContext { .. }) => {
+                format!("renew the {server}'s certificate")
+            }
+            Error::InvalidCertificate(
+                Invalid::NotValidYet | Invalid::NotValidYetContext { .. },
+            ) => "check the clocks of this machine and of the issuer of the certificate".to_owned(),
+            Error::InvalidCertificate(Invalid::UnknownIssuer) => {
+                format!("{ca} must contain the authority that signed the {server}'s certificate")
+            }
+            Error::InvalidCertificate(
+                Invalid::NotValidForName | Invalid::NotValidForNameContext { .. },
+            ) => format!("use the host name of the {server}'s certificate in the {address}"),
+            Error::InvalidCertificate(_) => format!("check the {server}'s certificate and {ca}"),
             Error::AlertReceived(
-                AlertDescription::CertificateExpired
-                | AlertDescription::CertificateRequired
-                | AlertDescription::BadCertificate
-                | AlertDescription::CertificateUnknown
-                | AlertDescription::UnknownCA,
+                Alert::CertificateExpired
+                | Alert::CertificateRequired
+                | Alert::BadCertificate
+                | Alert::CertificateUnknown
+                | Alert::UnknownCA,
             ) => match &self.identity {
                 Some((cert, _)) => {
                     let cert = cert.display();

@@ -137,8 +137,8 @@ impl<K: Clone + Ord> HostAgent<K> {
         added
     }
 
-    /// Adds the counters of a container: those that [`next_container`](Self::next_container) asks
-    /// for.
+    /// Adds the counters of a container whose key [`next_container`](Self::next_container) has
+    /// returned.
     ///
     /// # Errors
     ///
