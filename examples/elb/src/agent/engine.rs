@@ -125,20 +125,15 @@ async fn watch(engine: Arc<Engine>, known: Shared<Known>, updates: Sender<Update
                 updates.send(Update::Host(name)).await.ok();
             }
         }
-        match update(&engine, &known, &updates).await {
-            Ok(()) => {
-                if !answers {
-                    info!("the engine answers again");
-                }
-                answers = true;
+        let updated = update(&engine, &known, &updates).await;
+        match &updated {
+            Ok(()) if !answers => info!("the engine answers again"),
+            Err(failure) if answers => {
+                warn!("{failure}; no container is reported until the engine answers");
             }
-            Err(failure) => {
-                if answers {
-                    warn!("{failure}; no container is reported until the engine answers");
-                }
-                answers = false;
-            }
+            _ => {}
         }
+        answers = updated.is_ok();
     }
 }
 
