@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use sflow_autoscale::controller::LabelReader;
 use toml::{Table, Value};
 
-use super::policy::{self, Policy};
-use super::value::wrong;
-use super::{ConfigError, ServiceSettings};
+use super::ServiceSettings;
+use super::error::{ConfigError, Errors, message};
+use super::policy::{self, MetricFile, Policy};
 
 /// Prefix of all labels of elb.
 pub(crate) const LABEL_PREFIX: &str = "elb.";
@@ -74,67 +74,76 @@ impl Labels {
             None | Some("false" | "0" | "no") => return Ok(None),
             Some(other) => {
                 let problem = format!("{other:?} is not true or false");
-                return Err(wrong(ENABLED, &problem));
+                return Err(ConfigError::of(ENABLED, problem));
             }
         }
-        let mut errors = Vec::new();
+        let mut errors = Errors::default();
         let mut priority = 0;
-        let mut policy = Table::new();
-        let mut metrics: BTreeMap<String, Table> = BTreeMap::new();
+        let mut table = Table::new();
+        // The labels of each metric begin with this text.
+        let mut metrics: BTreeMap<String, (String, Table)> = BTreeMap::new();
         for (label, value) in labels {
             let Some(key) = label.strip_prefix(LABEL_PREFIX) else {
                 continue;
             };
-            match key {
-                "enabled" | "owner" => {}
-                "priority" => match value.trim().parse() {
-                    Ok(number) => priority = number,
-                    Err(_) => {
-                        errors.push(wrong(label, &format!("{value:?} is not a whole number")));
-                    }
-                },
-                _ => match metric(key) {
-                    Some((metric, what)) => match value.trim().parse() {
-                        Ok(number) => {
-                            let settings = metrics.entry(metric).or_default();
-                            settings.insert(what.to_owned(), Value::Float(number));
-                        }
-                        Err(_) => {
-                            errors.push(wrong(label, &format!("{value:?} is not a number")));
-                        }
-                    },
-                    None => {
-                        let alone = Table::from_iter([entry(key, value)]);
-                        match Value::Table(alone).try_into::<Policy>() {
-                            Ok(_) => merge(&mut policy, entry(key, value)),
-                            Err(error) => errors.push(unknown(label, value, error.message())),
-                        }
-                    }
-                },
+            let value = literal(value.trim());
+            let read = match (key, metric(key)) {
+                ("enabled" | "owner", _) => Ok(()),
+                ("priority", _) => value.try_into().map(|given| priority = given),
+                (_, Some((metric, what))) => {
+                    let setting = (what.to_owned(), value);
+                    let alone = Value::Table(Table::from_iter([setting.clone()]));
+                    alone.try_into::<MetricFile>().map(|_| {
+                        let begin = label.strip_suffix(what).unwrap_or(label);
+                        let begin = begin.trim_end_matches('.').to_owned();
+                        let (_, settings) = metrics.entry(metric).or_insert((begin, Table::new()));
+                        settings.extend([setting]);
+                    })
+                }
+                (_, None) => {
+                    let entry = entry(key, value);
+                    let alone = Value::Table(Table::from_iter([entry.clone()]));
+                    let read = alone.try_into::<Policy>();
+                    read.map(|_| merge(&mut table, entry))
+                }
+            };
+            if let Err(error) = read {
+                errors.add(label, problem(error.message()));
             }
         }
-        match errors.len() {
-            0 => {}
-            1 => return Err(errors.remove(0)),
-            _ => return Err(ConfigError::Several(errors)),
-        }
+        let begins: Vec<String> = metrics.values().map(|(begin, _)| begin.clone()).collect();
         if !metrics.is_empty() {
-            let metric = |(name, mut settings): (String, Table)| {
+            let metric = |(name, (_, mut settings)): (String, (String, Table))| {
                 settings.insert("name".to_owned(), Value::String(name));
                 Value::Table(settings)
             };
             let metrics = metrics.into_iter().map(metric).collect();
-            policy.insert("metric".to_owned(), Value::Array(metrics));
+            table.insert("metric".to_owned(), Value::Array(metrics));
         }
-        let policy: Policy = Value::Table(policy)
+        let policy: Policy = Value::Table(table)
             .try_into()
-            .map_err(|error: toml::de::Error| wrong("elb", error.message()))?;
-        policy::check("elb", &policy)?;
-        Ok(Some(ServiceSettings {
-            name: name.to_owned(),
-            priority,
-            settings: policy::settings("elb", &self.defaults, &policy)?,
-        }))
+            .map_err(|error: toml::de::Error| ConfigError::of("elb", error.message()))?;
+        // With an invalid label, others may only seem to be wrong.
+        let settings = match errors.0.is_empty() {
+            true => policy::settings(&mut errors, "elb", &self.defaults, &policy),
+            false => return Err(ConfigError::Invalid(errors.0)),
+        };
+        for error in &mut errors.0 {
+            for (place, begin) in begins.iter().enumerate() {
+                if let Some(rest) = error.key.strip_prefix(&format!("elb.metric[{place}]")) {
+                    error.key = format!("{begin}{rest}");
+                    break;
+                }
+            }
+        }
+        match errors.0.is_empty() {
+            true => Ok(Some(ServiceSettings {
+                name: name.to_owned(),
+                priority,
+                settings,
+            })),
+            false => Err(ConfigError::Invalid(errors.0)),
+        }
     }
 }
 
@@ -152,14 +161,14 @@ fn metric(key: &str) -> Option<(String, &str)> {
 }
 
 /// The label as an entry of a TOML table: `down.stabilise` is a key in a table.
-fn entry(key: &str, value: &str) -> (String, Value) {
+fn entry(key: &str, value: Value) -> (String, Value) {
     let (first, rest) = match key.split_once('.') {
         Some((first, rest)) => (first, Some(rest)),
         None => (key, None),
     };
     let value = match rest {
         Some(rest) => Value::Table(Table::from_iter([entry(rest, value)])),
-        None => literal(value.trim()),
+        None => value,
     };
     (first.replace('-', "_"), value)
 }
@@ -192,12 +201,13 @@ fn merge(into: &mut Table, (key, value): (String, Value)) {
     }
 }
 
-fn unknown(label: &str, value: &str, why: &str) -> ConfigError {
-    let short = SHORT.map(|(name, _)| name).join(", ");
-    let what = OF_A_METRIC.join(", ");
-    let mut problem = format!("{value:?}: {why}");
-    if why.starts_with("unknown field") {
+/// The message of a deserializer; for an unknown key also the settings of a metric.
+fn problem(error: &str) -> String {
+    let (mut problem, _) = message(error, true);
+    if problem.starts_with("unknown key") {
+        let short = SHORT.map(|(name, _)| name).join(", ");
+        let what = OF_A_METRIC.join(", ");
         problem += &format!("; for a metric ({short}, metric.NAME): {what}");
     }
-    wrong(label, &problem)
+    problem
 }

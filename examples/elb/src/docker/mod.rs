@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tracing::{debug, info, warn};
 
@@ -46,13 +46,15 @@ use self::task::TaskAnswer;
 use self::tls::Tls;
 pub use self::tls::TlsFiles;
 use crate::client::segment;
+use crate::config::time;
 use crate::orchestrator::{
     Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Scaling,
     Service, ServiceId, Task,
 };
 
 /// Access to the managers of a swarm.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// The managers, in order of preference: `unix:///path`, `tcp://host:port`,
     /// `https://host:port`.
@@ -61,6 +63,7 @@ pub struct Settings {
     ///
     /// Managers without a leader delay a request for up to 20 s. A shorter limit leaves time for
     /// another manager.
+    #[serde(deserialize_with = "time::<100, _, _>")]
     pub timeout: Duration,
     /// Certificates for endpoints in the network; `None` for no TLS.
     pub tls: Option<TlsFiles>,

@@ -206,13 +206,14 @@ fn read(mut running: Config, text: &str) -> Result<Config, Problem> {
 }
 
 fn refused(error: ConfigError) -> Problem {
-    let message = error.to_string();
-    // The error may quote a line of any length.
-    let lines: Vec<String> = message.lines().take(10).map(quoted).collect();
+    let ConfigError::Invalid(errors) = &error else {
+        return wrong(&quoted(&error.to_string()));
+    };
+    let lines: Vec<String> = errors.iter().map(|it| quoted(&it.to_string())).collect();
     let problem = wrong(&lines.join("\n"));
-    match error {
-        ConfigError::Value { key, .. } => problem.with("key", quoted(&key)),
-        _ => problem,
+    match errors.first() {
+        Some(first) => problem.with("key", quoted(&first.key)),
+        None => problem,
     }
 }
 
