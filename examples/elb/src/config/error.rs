@@ -104,11 +104,9 @@ impl Invalid {
 impl ConfigError {
     /// An error without a place in the file.
     pub(super) fn of(key: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Invalid(vec![Invalid {
-            key: key.into(),
-            message: message.into(),
-            place: None,
-        }])
+        let mut errors = Errors::default();
+        errors.add(key, message);
+        Self::Invalid(errors.0)
     }
 }
 
@@ -130,6 +128,14 @@ impl Errors {
             message: message.into(),
             place: None,
         });
+    }
+
+    /// The result of a validation, with errors without a place in the file.
+    pub(super) fn result<T>(self, value: T) -> Result<T, ConfigError> {
+        match self.0.is_empty() {
+            true => Ok(value),
+            false => Err(ConfigError::Invalid(self.0)),
+        }
     }
 }
 

@@ -124,10 +124,9 @@ impl Labels {
             .try_into()
             .map_err(|error: toml::de::Error| ConfigError::of("elb", error.message()))?;
         // With an invalid label, others may only seem to be wrong.
-        let settings = match errors.0.is_empty() {
-            true => policy::settings(&mut errors, "elb", &self.defaults, &policy),
-            false => return Err(ConfigError::Invalid(errors.0)),
-        };
+        errors.result(())?;
+        let mut errors = Errors::default();
+        let settings = policy::settings(&mut errors, "elb", &self.defaults, &policy);
         for error in &mut errors.0 {
             for (place, begin) in begins.iter().enumerate() {
                 if let Some(rest) = error.key.strip_prefix(&format!("elb.metric[{place}]")) {
@@ -136,14 +135,11 @@ impl Labels {
                 }
             }
         }
-        match errors.0.is_empty() {
-            true => Ok(Some(ServiceSettings {
-                name: name.to_owned(),
-                priority,
-                settings,
-            })),
-            false => Err(ConfigError::Invalid(errors.0)),
-        }
+        errors.result(Some(ServiceSettings {
+            name: name.to_owned(),
+            priority,
+            settings,
+        }))
     }
 }
 
