@@ -1,5 +1,6 @@
 //! Errors of a configuration, with their keys and their places in the file.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -206,17 +207,23 @@ impl<'t> Source<'t> {
         (errors, None)
     }
 
-    /// The first errors in the order of their lines. Finds the places of those without one.
+    /// The first errors in the order of their keys in the file. Finds the places of those without
+    /// one: that of a missing key is its table.
     pub(super) fn located(&self, mut errors: Vec<Invalid>) -> ConfigError {
-        for error in errors.iter_mut().filter(|error| error.place.is_none()) {
-            let entry = ancestors(&error.key).find_map(|path| {
-                let mut entries = self.entries.iter();
-                entries.find(|entry| entry.path == path)
-            });
-            error.place = entry.map(|entry| self.place(&entry.value, is_public(&entry.path)));
-        }
-        errors.sort_by_key(|error| error.place.as_ref().map(|place| place.line));
+        let entries = self
+            .entries
+            .iter()
+            .map(|entry| (entry.path.as_str(), entry));
+        let entries: HashMap<&str, &Entry> = entries.collect();
+        let entry = |key: &str| ancestors(key).find_map(|path| entries.get(path).copied());
+        errors.sort_by_cached_key(|error| entry(&error.key).map(|entry| entry.key.start));
         errors.truncate(MOST_ERRORS);
+        for error in errors.iter_mut().filter(|error| error.place.is_none()) {
+            let entry = entry(&error.key);
+            error.place = entry.map(|entry| self.place(&entry.value, is_public(&entry.path)));
+            error.key = shortened(&error.key, LONGEST);
+            error.message = shortened(&error.message, LONGEST);
+        }
         ConfigError::Invalid(errors)
     }
 

@@ -487,3 +487,14 @@ fn error_that_may_follow_from_another_is_not_reported() {
     let schedule = "[defaults]\nschedule = [{ days = \"x\", from = \"25:00\", to = \"1:00\" }]\n";
     assert_eq!(listed(schedule).len(), 3);
 }
+
+#[test]
+fn errors_of_many_services_are_bounded_and_found_in_time() {
+    let many: String = (0..10_000)
+        .map(|number| format!("[[service]]\nname = \"a{number}\"\n"))
+        .collect();
+    let errors = listed(&many);
+    assert_eq!(errors.len(), 20);
+    assert!(errors[0].starts_with("line 1: `[[service]]`: service[0].policy.metric: "));
+    assert!(errors[19].starts_with("line 39: "), "{}", errors[19]);
+}
