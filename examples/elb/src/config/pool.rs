@@ -116,8 +116,8 @@ pub(super) fn read(
         }
         token_files.extend(file.map(|file| (pool.name.clone(), file)));
         let pool = pool.read(errors, &key);
-        let mut others = pools.iter().filter(|known| known.name != pool.name);
-        if let Some(other) = others.find(|known| known.meets(&pool)) {
+        let is_overlapping = |known: &&Pool| known.name != pool.name && known.meets(&pool);
+        if let Some(other) = pools.iter().find(is_overlapping) {
             let problem = format!(
                 "a node can belong to this pool and to {:?}: use labels that exclude each other",
                 other.name

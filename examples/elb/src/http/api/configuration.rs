@@ -193,7 +193,7 @@ fn read(mut running: Config, text: &str) -> Result<Config, Problem> {
             "A secret is \"***\" or \"?…\", but the running configuration has no such secret.",
         ));
     }
-    let mut config = Config::from_toml(&filled).map_err(refused)?;
+    let mut config = Config::from_toml(&filled).map_err(|error| refused(&error))?;
     for (place, service) in config.services.iter().enumerate() {
         if let Err(error) = MetricQuery::new(&service.settings.rule.metrics()) {
             let key = format!("service[{place}].policy.metric");
@@ -205,8 +205,8 @@ fn read(mut running: Config, text: &str) -> Result<Config, Problem> {
     Ok(config)
 }
 
-fn refused(error: ConfigError) -> Problem {
-    let ConfigError::Invalid(errors) = &error else {
+fn refused(error: &ConfigError) -> Problem {
+    let ConfigError::Invalid(errors) = error else {
         return wrong(&quoted(&error.to_string()));
     };
     let lines: Vec<String> = errors.iter().map(|it| quoted(&it.to_string())).collect();
