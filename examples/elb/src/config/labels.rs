@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sflow_autoscale::controller::LabelReader;
-use toml::{Table, Value};
+use toml::Value;
 
 use super::ServiceSettings;
 use super::error::{ConfigError, Errors, message};
@@ -79,9 +79,9 @@ impl Labels {
         }
         let mut errors = Errors::default();
         let mut priority = 0;
-        let mut table = Table::new();
-        // The labels of each metric begin with this text.
-        let mut metrics: BTreeMap<String, (String, Table)> = BTreeMap::new();
+        // The policy as TOML, and the settings of each metric with the label that they begin with.
+        let mut policy = String::new();
+        let mut metrics: BTreeMap<String, (String, String)> = BTreeMap::new();
         for (label, value) in labels {
             let Some(key) = label.strip_prefix(LABEL_PREFIX) else {
                 continue;
@@ -91,44 +91,35 @@ impl Labels {
                 ("enabled" | "owner", _) => Ok(()),
                 ("priority", _) => value.try_into().map(|given| priority = given),
                 (_, Some((metric, what))) => {
-                    let setting = (what.to_owned(), value);
-                    let alone = Value::Table(Table::from_iter([setting.clone()]));
-                    alone.try_into::<MetricFile>().map(|_| {
-                        let begin = label.strip_suffix(what).unwrap_or(label);
-                        let begin = begin.trim_end_matches('.').to_owned();
-                        let (_, settings) = metrics.entry(metric).or_insert((begin, Table::new()));
-                        settings.extend([setting]);
+                    let line = line(what, &value);
+                    toml::from_str::<MetricFile>(&line).map(|_| {
+                        let begin = label.rsplit_once('.').map_or("", |(begin, _)| begin);
+                        let entry = metrics.entry(metric);
+                        let (_, lines) = entry.or_insert((begin.to_owned(), String::new()));
+                        lines.push_str(&line);
                     })
                 }
                 (_, None) => {
-                    let entry = entry(key, value);
-                    let alone = Value::Table(Table::from_iter([entry.clone()]));
-                    let read = alone.try_into::<Policy>();
-                    read.map(|_| merge(&mut table, entry))
+                    let line = line(key, &value);
+                    toml::from_str::<Policy>(&line).map(|_| policy.push_str(&line))
                 }
             };
             if let Err(error) = read {
                 errors.add(label, problem(error.message()));
             }
         }
-        let begins: Vec<String> = metrics.values().map(|(begin, _)| begin.clone()).collect();
-        if !metrics.is_empty() {
-            let metric = |(name, (_, mut settings)): (String, (String, Table))| {
-                settings.insert("name".to_owned(), Value::String(name));
-                Value::Table(settings)
-            };
-            let metrics = metrics.into_iter().map(metric).collect();
-            table.insert("metric".to_owned(), Value::Array(metrics));
+        for (name, (_, lines)) in &metrics {
+            let name = Value::from(name.as_str());
+            policy += &format!("[[metric]]\nname = {name}\n{lines}");
         }
-        let policy: Policy = Value::Table(table)
-            .try_into()
-            .map_err(|error: toml::de::Error| ConfigError::of("elb", error.message()))?;
+        let policy: Policy =
+            toml::from_str(&policy).map_err(|error| ConfigError::of("elb", error.message()))?;
         // With an invalid label, others may only seem to be wrong.
         errors.result(())?;
         let mut errors = Errors::default();
         let settings = policy::settings(&mut errors, "elb", &self.defaults, &policy);
         for error in &mut errors.0 {
-            for (place, begin) in begins.iter().enumerate() {
+            for (place, (begin, _)) in metrics.values().enumerate() {
                 if let Some(rest) = error.key.strip_prefix(&format!("elb.metric[{place}]")) {
                     error.key = format!("{begin}{rest}");
                     break;
@@ -156,17 +147,11 @@ fn metric(key: &str) -> Option<(String, &str)> {
     Some((metric.to_owned(), what))
 }
 
-/// The label as an entry of a TOML table: `down.stabilise` is a key in a table.
-fn entry(key: &str, value: Value) -> (String, Value) {
-    let (first, rest) = match key.split_once('.') {
-        Some((first, rest)) => (first, Some(rest)),
-        None => (key, None),
-    };
-    let value = match rest {
-        Some(rest) => Value::Table(Table::from_iter([entry(rest, value)])),
-        None => value,
-    };
-    (first.replace('-', "_"), value)
+/// The label as a line of TOML: `down.stabilise` is a key in a table.
+fn line(key: &str, value: &Value) -> String {
+    let parts = key.split('.').map(|part| part.replace('-', "_"));
+    let parts: Vec<String> = parts.map(|part| Value::String(part).to_string()).collect();
+    format!("{} = {value}\n", parts.join("."))
 }
 
 /// The type of a value is derived from the text of the label.
@@ -181,19 +166,6 @@ fn literal(text: &str) -> Value {
         "true" => Value::Boolean(true),
         "false" => Value::Boolean(false),
         _ => Value::String(text.to_owned()),
-    }
-}
-
-fn merge(into: &mut Table, (key, value): (String, Value)) {
-    match (into.get_mut(&key), value) {
-        (Some(Value::Table(known)), Value::Table(new)) => {
-            for entry in new {
-                merge(known, entry);
-            }
-        }
-        (_, value) => {
-            into.insert(key, value);
-        }
     }
 }
 

@@ -106,6 +106,8 @@ fn error_names_the_invalid_label() {
             "elb.priority: expected a whole number from -2147483648 to 2147483647, found \"first\"",
         ),
         ("elb.min", "0", "elb.min: must be at least 1"),
+        ("elb.a\"\n'.b", "\"\n'", "elb.a\"\n'.b: "),
+        ("elb.", "3", "elb.: unknown key"),
         (
             "elb.mode",
             "on",
