@@ -43,7 +43,7 @@ pub struct Invalid {
     pub key: String,
     /// The problem and the expected value.
     pub message: String,
-    /// The place in the file; `None` for a label or the content of another file.
+    /// The place in the file; `None` for a label.
     pub place: Option<Place>,
 }
 
@@ -131,7 +131,20 @@ impl Errors {
         });
     }
 
-    /// The result of a validation, with errors without a place in the file.
+    /// The value of a result; adds its error.
+    pub(super) fn check<T>(&mut self, key: &str, result: Result<T, String>) -> Option<T> {
+        result.map_err(|problem| self.add(key, problem)).ok()
+    }
+
+    /// The result of the validation of a file with this text.
+    pub(super) fn result_of_file<T>(self, text: &str, value: T) -> Result<T, ConfigError> {
+        match self.0.is_empty() {
+            true => Ok(value),
+            false => Err(Source::new(text).located(self.0)),
+        }
+    }
+
+    /// The result of the validation of labels, which have no place in a file.
     pub(super) fn result<T>(self, value: T) -> Result<T, ConfigError> {
         match self.0.is_empty() {
             true => Ok(value),

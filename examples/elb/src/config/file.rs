@@ -61,10 +61,7 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
     match toml::from_str::<File>(text) {
         Ok(file) => {
             let config = file.config(text, &mut errors);
-            match errors.0.is_empty() {
-                true => Ok(config),
-                false => Err(Source::new(text).located(errors.0)),
-            }
+            errors.result_of_file(text, config)
         }
         Err(error) => {
             let source = Source::new(text);
@@ -188,9 +185,8 @@ fn check_addresses(errors: &mut Errors, collector: &Collector, docker: &docker::
         errors.add("docker.endpoints", "at least one manager is required");
     }
     for (place, endpoint) in docker.endpoints.iter().enumerate() {
-        if let Err(error) = docker::check_endpoint(endpoint) {
-            errors.add(format!("docker.endpoints[{place}]"), error.to_string());
-        }
+        let checked = docker::check_endpoint(endpoint).map_err(|error| error.to_string());
+        errors.check(&format!("docker.endpoints[{place}]"), checked);
     }
 }
 

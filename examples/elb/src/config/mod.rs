@@ -8,6 +8,7 @@ mod pool;
 mod token;
 mod value;
 
+use error::Errors;
 pub use error::{ConfigError, Invalid, Place};
 pub(crate) use labels::LABEL_PREFIX;
 pub use labels::{DEFAULT_OWNER, ENABLED, Labels, OWNER};
@@ -226,9 +227,10 @@ impl Config {
             error: error.to_string(),
         })?;
         let mut config = Self::from_toml(&text)?;
-        config.read_token_files()?;
-        pool::check_files(&config.pools)?;
-        Ok(config)
+        let mut errors = Errors::default();
+        config.read_token_files(&mut errors);
+        pool::check_files(&mut errors, &config.pools);
+        errors.result_of_file(&text, config)
     }
 
     /// The first changed key that cannot change while the loop runs: addresses, tokens, hooks and

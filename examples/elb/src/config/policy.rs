@@ -230,10 +230,10 @@ fn check_metrics(errors: &mut Errors, key: &str, metrics: &[MetricFile]) {
     let mut names = HashSet::new();
     for (place, metric) in metrics.iter().enumerate() {
         let key = format!("{key}[{place}]");
-        if let Err(problem) = check_name(&metric.name) {
-            errors.add(format!("{key}.name"), problem);
-        } else if !names.insert(&metric.name) {
-            errors.add(format!("{key}.name"), "duplicate metric");
+        let name = format!("{key}.name");
+        errors.check(&name, check_name(&metric.name));
+        if !names.insert(&metric.name) {
+            errors.add(name, "duplicate metric");
         }
         match (metric.target, metric.lower, metric.upper) {
             (Some(_), None, None) => {}

@@ -9,7 +9,7 @@ use sflow_autoscale::node_pools::{MachineSettings, PeerSettings, PoolSettings, S
 use sflow_autoscale::observe::MetricQuery;
 use sflow_metrics::entity::Kind as EntityKind;
 
-use super::error::{ConfigError, Errors};
+use super::error::Errors;
 use super::file::check_names;
 use super::policy::{self, Policy};
 use super::value::{fraction, positive, time};
@@ -130,16 +130,15 @@ pub(super) fn read(
 }
 
 /// Checks the files with certificate authorities of hooks.
-pub(super) fn check_files(pools: &[Pool]) -> Result<(), ConfigError> {
+pub(super) fn check_files(errors: &mut Errors, pools: &[Pool]) {
     for (place, pool) in pools.iter().enumerate() {
         if let Some(hook) = &pool.hook
             && let Call::Http { ca: Some(ca), .. } = &hook.call
         {
-            let key = format!("pool[{place}].hook.ca");
-            check_ca(ca).map_err(|problem| ConfigError::of(key, problem))?;
+            let checked = check_ca(ca);
+            errors.check(&format!("pool[{place}].hook.ca"), checked);
         }
     }
-    Ok(())
 }
 
 impl Pool {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::error::{ConfigError, Errors};
+use super::error::Errors;
 use super::{Config, Pool};
 use crate::bounded_file;
 use crate::hooks::Call;
@@ -43,27 +43,25 @@ pub(super) fn check_given(
             let problem = "set either the token or the token file";
             errors.add(format!("{table}.token_file"), problem);
         }
-        if let Err(problem) = check(token) {
-            errors.add(format!("{table}.token"), problem);
-        }
+        errors.check(&format!("{table}.token"), check(token));
     }
 }
 
 impl Config {
     /// Reads the files that contain tokens.
-    pub(super) fn read_token_files(&mut self) -> Result<(), ConfigError> {
+    pub(super) fn read_token_files(&mut self, errors: &mut Errors) {
         if let Some(path) = &self.http.token_file {
-            self.http.token = Some(read("http.token_file", path, check_http)?);
+            let token = read(path, check_http);
+            self.http.token = errors.check("http.token_file", token);
         }
         for (place, pool) in self.pools.iter_mut().enumerate() {
             if let Some(path) = self.hook_token_files.get(&pool.name)
                 && let Some(token) = token_of(pool)
             {
                 let key = format!("pool[{place}].hook.token_file");
-                *token = Some(read(&key, path, check)?);
+                *token = errors.check(&key, read(path, check));
             }
         }
-        Ok(())
     }
 
     /// Copies tokens from a configuration that has read the same token files.
@@ -86,17 +84,11 @@ impl Config {
     }
 }
 
-fn read(
-    key: &str,
-    path: &Path,
-    check: fn(&str) -> Result<(), String>,
-) -> Result<String, ConfigError> {
+fn read(path: &Path, check: fn(&str) -> Result<(), String>) -> Result<String, String> {
     let text = bounded_file::read_to_string(path, FILE_BYTES)
-        .map_err(|error| format!("cannot read {}: {error}", path.display()));
-    let token = text.map(|text| text.trim().to_owned());
-    token
-        .and_then(|token| check(&token).map(|()| token))
-        .map_err(|problem| ConfigError::of(key, problem))
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let token = text.trim();
+    check(token).map(|()| token.to_owned())
 }
 
 /// The token of a pool's hook; `None` if it has no hook with a URL.

@@ -311,6 +311,19 @@ fn d18_parsing_touches_no_file() {
         error.starts_with("http.token_file: cannot read /no/such/file: "),
         "{error}"
     );
+    // All unreadable files are reported.
+    let pool = "[[pool]]\nname = \"a\"\n[pool.policy]\n\
+                metric = [{ name = \"cpu_utilization\", target = 1 }]\n\
+                [pool.hook]\nurl = \"https://a/\"\ntoken_file = \"/no/token\"\nca = \"/no/ca\"\n";
+    std::fs::write(&path, format!("{text}{pool}")).unwrap();
+    let error = Config::load(&path).unwrap_err().to_string();
+    for key in [
+        "http.token_file: ",
+        "pool[0].hook.token_file: ",
+        "pool[0].hook.ca: ",
+    ] {
+        assert!(error.contains(key), "{key}: {error}");
+    }
     let token = folder.path().join("token");
     std::fs::write(&token, "short\n").unwrap();
     let text = format!("[http]\ntoken_file = {token:?}\n");

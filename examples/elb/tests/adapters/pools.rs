@@ -324,7 +324,11 @@ fn ca_file_of_hook_is_checked_when_the_file_is_loaded() {
     assert!(problem().starts_with("pool[0].hook.ca: "), "{}", problem());
     assert!(problem().contains("ca.pem: No such file"), "{}", problem());
     std::fs::write(&ca, "no certificate").unwrap();
-    assert!(problem().ends_with("no certificate found"), "{}", problem());
+    assert!(
+        problem().contains("no certificate found\n --> line 4"),
+        "{}",
+        problem()
+    );
     std::fs::write(&ca, Authority::new("machines").pem()).unwrap();
     let config = Config::load(&path).unwrap();
     // A client cannot change the file.
