@@ -53,9 +53,7 @@ impl<O: Orchestrator> Balancer<O> {
             pools: None,
             status: Shared::new(LoopStatus::new(now)),
         };
-        balancer.use_policies();
-        let (mode, managed) = (balancer.controller.mode(), balancer.controller.managed());
-        balancer.status.lock().update_services(mode, managed);
+        balancer.settings_changed();
         Ok(balancer)
     }
 
@@ -66,14 +64,8 @@ impl<O: Orchestrator> Balancer<O> {
     ///
     /// If the rule of a pool uses an unknown metric.
     pub fn keep(&mut self, instance: String, pools: &[config::Pool]) -> Result<(), query::Error> {
-        let pools = hooks::pools(instance, pools)?;
-        let mode = self.controller.mode();
-        let mut status = self.status.lock();
-        let now = status.now();
-        status.update_pools(now, mode, pools.reconcilers());
-        drop(status);
-        self.pools = Some(pools);
-        self.use_policies();
+        self.pools = Some(hooks::pools(instance, pools)?);
+        self.settings_changed();
         Ok(())
     }
 
@@ -224,9 +216,9 @@ impl<O: Orchestrator> Balancer<O> {
         match request {
             Request::SetMode { subject, mode } => self.set_mode(subject.as_ref(), *mode)?,
             Request::Configure(config) => {
+                let impossible = |error: query::Error| Refusal::Impossible(error.to_string());
                 if let Some(pools) = &mut self.pools {
-                    let configured = hooks::configure(pools, &config.pools);
-                    configured.map_err(|error| Refusal::Impossible(error.to_string()))?;
+                    hooks::configure(pools, &config.pools).map_err(impossible)?;
                 }
                 let configured = self.controller.configure(
                     config.control,
@@ -234,7 +226,7 @@ impl<O: Orchestrator> Balancer<O> {
                     config.discovery.search(),
                     Some(config.discovery.ownership()),
                 );
-                configured.map_err(|error| Refusal::Impossible(error.to_string()))?;
+                configured.map_err(impossible)?;
                 self.telemetry
                     .lock()
                     .set_node_senders(config.collector.nodes.clone());
@@ -242,6 +234,12 @@ impl<O: Orchestrator> Balancer<O> {
                 info!("configuration reloaded: {services}");
             }
         }
+        self.settings_changed();
+        Ok(())
+    }
+
+    /// Updates telemetry and status after a change of settings.
+    fn settings_changed(&self) {
         self.use_policies();
         let mode = self.controller.mode();
         let mut status = self.status.lock();
@@ -250,34 +248,25 @@ impl<O: Orchestrator> Balancer<O> {
             let now = status.now();
             status.update_pools(now, mode, pools.reconcilers());
         }
-        Ok(())
     }
 
     /// Sets the mode of a service or pool, or of the loop.
     fn set_mode(&mut self, subject: Option<&Subject>, mode: Mode) -> Result<(), Refusal> {
-        let set = match subject {
-            Some(Subject {
-                kind: SubjectKind::Pool,
-                name,
-            }) => {
+        let name = subject.map(|subject| subject.name.as_str());
+        let (set, what) = match (subject.map(|subject| subject.kind), name) {
+            (Some(SubjectKind::Pool), Some(name)) => {
                 let pools = self.pools.as_mut();
-                pools.and_then(|pools| pools.set_mode(name, mode))
+                let set = pools.and_then(|pools| pools.set_mode(name, mode));
+                (set, format!("pool {name}"))
             }
             _ => {
-                let service = subject.map(|subject| subject.name.as_str());
-                self.controller.set_mode(service, mode).then_some(Ok(()))
+                let set = self.controller.set_mode(name, mode).then_some(Ok(()));
+                (set, name.unwrap_or("all services").to_owned())
             }
         };
         let unknown = || Refusal::Unknown(subject.cloned().unwrap_or_default());
         set.ok_or_else(unknown)?.map_err(Refusal::Impossible)?;
-        match subject {
-            Some(Subject {
-                kind: SubjectKind::Pool,
-                name,
-            }) => info!("mode {} for pool {name}", mode.name()),
-            Some(service) => info!("mode {} for {}", mode.name(), service.name),
-            None => info!("mode {} for all services", mode.name()),
-        }
+        info!("mode {} for {what}", mode.name());
         Ok(())
     }
 

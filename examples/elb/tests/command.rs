@@ -125,9 +125,9 @@ fn check_lists_all_unknown_keys_with_their_lines() {
     let text = String::from_utf8(output.stdout).unwrap();
     for part in [
         "line 8:",
-        "unknown field `intervall`, expected one of `interval`",
+        "unknown key `intervall`, expected one of `interval`",
         "line 10:",
-        "unknown field `maxx`, expected one of `mode`, `min`, `max`",
+        "unknown key `maxx`, expected one of `mode`, `min`, `max`",
     ] {
         assert!(text.contains(part), "missing {part:?} in {text}");
     }

@@ -1,347 +1,42 @@
-//! The format of the configuration file, and its conversion to a [`Config`].
+//! The tables of the configuration file, and their conversion to a [`Config`].
 
 use std::collections::{BTreeMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::ops::Range;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use ipnet::IpNet;
 use serde::Deserialize;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use serde::de::IntoDeserializer as _;
 
+use super::error::{ConfigError, Errors, Invalid, Source, ancestors, table_of};
 use super::labels::Labels;
 use super::policy::{self, Policy};
 use super::pool::{self, PoolFile};
-use super::token::{TOKEN_TYPE, Token};
-use super::value::{Span, at_least, wrong};
-use super::{
-    Collector, Config, ConfigError, ControlSettings, DEFAULT_OWNER, Discovery, Http,
-    ServiceSettings, SyntaxError, loopback, token,
-};
+use super::token;
+use super::value::time;
+use super::{Collector, Config, ControlSettings, DEFAULT_OWNER, Discovery, Http, ServiceSettings};
 use crate::docker;
-use crate::format::shortened;
 use crate::policy::Mode;
-use sflow_autoscale::observe::NodeSenders;
 
 /// Maximum number of services.
 const MOST_SERVICES: usize = 20_000;
 
-pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
-    let file = parse(text)?;
-    policy::check("defaults", &file.defaults)?;
-    if file.service.len() > MOST_SERVICES {
-        let problem = format!(
-            "{} services, the maximum is {MOST_SERVICES}",
-            file.service.len()
-        );
-        return Err(wrong("service", &problem));
-    }
-    let mut services: Vec<ServiceSettings> = Vec::new();
-    let mut names: HashSet<String> = HashSet::new();
-    for (place, service) in file.service.into_iter().enumerate() {
-        let key = format!("service[{place}]");
-        if service.name.trim().is_empty() {
-            return Err(wrong(&format!("{key}.name"), "the name is missing"));
-        }
-        if !names.insert(service.name.clone()) {
-            return Err(wrong(&format!("{key}.name"), "duplicate service"));
-        }
-        let key = format!("{key}.policy");
-        policy::check(&key, &service.policy)?;
-        let settings = policy::settings(&key, &file.defaults, &service.policy)?;
-        services.push(ServiceSettings {
-            name: service.name,
-            priority: service.priority.unwrap_or(0),
-            settings,
-        });
-    }
-    let control = ControlSettings {
-        interval: at_least("control.interval", file.control.interval, 2.0, 0.1)?,
-        mode: file.control.mode.unwrap_or(Mode::Advise),
-        is_mode_set: file.control.mode.is_some(),
-        budget: file.control.budget,
-        changes_per_minute: file.control.changes_per_minute,
-    };
-    if control.changes_per_minute == Some(0) {
-        let problem = "must be at least 1; use mode = \"advise\" to change nothing";
-        return Err(wrong("control.changes_per_minute", problem));
-    }
-    let least = services
-        .iter()
-        .map(|service| service.settings.min)
-        .fold(0u32, u32::saturating_add);
-    if control.budget.is_some_and(|budget| budget < least) {
-        return Err(wrong(
-            "control.budget",
-            &format!("less than {least}, the sum of the services' minimum replicas"),
-        ));
-    }
-    let (token, token_file) = token::given(
-        "http",
-        token::Owner::Http,
-        file.http.token,
-        file.http.token_file,
-    )?;
-    if !file.http.names.is_empty() && token.is_none() && token_file.is_none() {
-        let problem = "with a name, clients may connect through a proxy, and elb cannot determine \
-                       which clients are on this machine: also set http.token or http.token_file, \
-                       or remove http.names";
-        return Err(wrong("http.names", problem));
-    }
-    let (pools, hook_files) = pool::read(file.pool)?;
-    Ok(Config {
-        collector: Collector {
-            listen: file
-                .collector
-                .listen
-                .unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 6343)),
-            agents: networks("collector.agents", &file.collector.agents)?,
-            nodes: node_senders(&file.collector.nodes)?,
-        },
-        http: Http {
-            listen: file.http.listen.unwrap_or(loopback(8008)),
-            names: file.http.names,
-            token,
-        },
-        discovery: Discovery {
-            enabled: file.control.discover.unwrap_or(true),
-            owner: file
-                .control
-                .owner
-                .unwrap_or_else(|| DEFAULT_OWNER.to_owned()),
-            labels: Labels::new(file.defaults),
-        },
-        docker: docker::Settings {
-            endpoints: endpoints(file.docker.endpoints)?,
-            timeout: at_least("docker.timeout", file.docker.timeout, 8.0, 0.1)?,
-            tls: file.docker.tls.map(TlsFile::files),
-        },
-        control,
-        services,
-        pools,
-        text: text.to_owned(),
-        token_files: token_file.into_iter().chain(hook_files).collect(),
-    })
-}
-
-/// Parses a file. The error contains all unknown keys and values of a wrong type, in the order of
-/// their lines; of a large file only the first ones.
-fn parse(text: &str) -> Result<File, ConfigError> {
-    /// Maximum number of reported errors: the file is parsed again after each.
-    const MOST_ERRORS: usize = 20;
-    /// Maximum number of bytes that are parsed again, so that a large file is parsed once or twice.
-    const MOST_BYTES: usize = 1024 * 1024;
-
-    let mut error = match toml::from_str::<File>(text) {
-        Ok(file) => return Ok(file),
-        Err(error) => error,
-    };
-    let most = (MOST_BYTES / text.len().max(1)).clamp(1, MOST_ERRORS);
-    let mut document = DeTable::parse(text).ok();
-    let mut errors = vec![described(&error, text, document.is_some())];
-    while let Some(document) = &mut document
-        && errors.len() < most
-        && error
-            .span()
-            .is_some_and(|span| remove(document.get_mut(), &span))
-    {
-        match File::deserialize(toml::Deserializer::from(document.clone())) {
-            Ok(_) => break,
-            // The key was removed here.
-            Err(next) if next.message().starts_with("missing field") => break,
-            Err(next) => error = next,
-        }
-        errors.push(described(&error, text, true));
-    }
-    errors.sort_by_key(|error| error.line);
-    Err(ConfigError::Syntax(errors))
-}
-
-/// The error with its position, and of its line the key and the wrong value. Other values are left
-/// out, since they may be secrets, also if their key is misspelt. If the text is not TOML, no value
-/// is recognised.
-fn described(error: &toml::de::Error, text: &str, is_toml: bool) -> SyntaxError {
-    /// Maximum length of a quoted line and of a message.
-    const LONGEST: usize = 1_000;
-
-    let message = shortened(error.message(), LONGEST);
-    let span = error.span().unwrap_or_default();
-    let (before, rest) = text.split_at_checked(span.start).unwrap_or((text, ""));
-    let begin = before.rfind('\n').map_or(0, |end| end + 1);
-    let (above, left) = before.split_at_checked(begin).unwrap_or(("", before));
-    let line = text.get(begin..).and_then(|line| line.lines().next());
-    let line = line.unwrap_or_default();
-    let (number, column) = (above.matches('\n').count() + 1, left.chars().count() + 1);
-    let position = format!("TOML parse error at line {number}, column {column}");
-    // A line in a string of several lines may contain anything.
-    let is_inside_string = ["\"\"\"", "'''"]
-        .iter()
-        .any(|quotes| above.matches(quotes).count() % 2 == 1);
-    let value = rest.get(..span.len()).unwrap_or(rest);
-    let is_public = is_toml
-        && error.message() != TOKEN_TYPE
-        && !value.starts_with(['{', '['])
-        && !value.contains('\n');
-    let shown = match line.split_once('=') {
-        _ if is_inside_string => None,
-        Some((key, _)) if is_public && left.trim_end() == format!("{key}=") => {
-            Some(format!("{left}{value}"))
-        }
-        Some((key, _)) => Some(format!("{key}= …")),
-        None => Some(line.to_owned()).filter(|it| it.starts_with('[') && !it.contains(['"', '\''])),
-    };
-    let shown = shown.filter(|shown| shown.len() <= LONGEST);
-    let excerpt = match &shown {
-        Some(shown) => format!("{position}\n  |\n{number} | {shown}\n{message}\n"),
-        None => format!("{position}\n{message}\n"),
-    };
-    SyntaxError {
-        line: number,
-        source_line: shown,
-        message,
-        excerpt,
-    }
-}
-
-/// Removes the key at this place, or the key or element with the value at this place.
-fn remove(table: &mut DeTable<'_>, place: &Range<usize>) -> bool {
-    let entry = table
-        .iter()
-        .find(|(key, value)| key.span() == *place || value.span() == *place);
-    if let Some(key) = entry.map(|(key, _)| key.clone()) {
-        return table.remove(&key).is_some();
-    }
-    table.iter_mut().any(|(_, value)| remove_in(value, place))
-}
-
-fn remove_in(value: &mut Spanned<DeValue<'_>>, place: &Range<usize>) -> bool {
-    match value.get_mut() {
-        DeValue::Table(table) => remove(table, place),
-        DeValue::Array(members) => {
-            let before = members.len();
-            let kept = members.iter().filter(|member| member.span() != *place);
-            *members = kept.cloned().collect();
-            members.len() < before || members.iter_mut().any(|member| remove_in(member, place))
-        }
-        _ => false,
-    }
-}
-
-/// Allowed senders of each node.
-fn node_senders(given: &BTreeMap<String, Vec<String>>) -> Result<NodeSenders, ConfigError> {
-    let senders = |(node, given): (&String, &Vec<String>)| {
-        let key = format!("collector.nodes.{node}");
-        if given.is_empty() {
-            let problem = "at least one address or network of the node's agent is required";
-            return Err(wrong(&key, problem));
-        }
-        Ok((node.clone(), networks(&key, given)?))
-    };
-    given.iter().map(senders).collect()
-}
-
-/// Parses networks and addresses.
-fn networks(key: &str, given: &[String]) -> Result<Vec<IpNet>, ConfigError> {
-    let network = |(place, text): (usize, &String)| {
-        let alone = || text.parse::<IpAddr>().map(IpNet::from);
-        text.parse().or_else(|_| alone()).map_err(|_| {
-            let problem = format!("{text:?} is not an address or a network such as 10.0.0.0/8");
-            wrong(&format!("{key}[{place}]"), &problem)
-        })
-    };
-    given.iter().enumerate().map(network).collect()
-}
-
-fn endpoints(given: Option<Vec<String>>) -> Result<Vec<String>, ConfigError> {
-    let endpoints = given.unwrap_or_else(|| docker::Settings::default().endpoints);
-    if endpoints.is_empty() {
-        return Err(wrong(
-            "docker.endpoints",
-            "at least one manager is required",
-        ));
-    }
-    for (place, endpoint) in endpoints.iter().enumerate() {
-        docker::check_endpoint(endpoint)
-            .map_err(|error| wrong(&format!("docker.endpoints[{place}]"), &error.to_string()))?;
-    }
-    Ok(endpoints)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct File {
-    #[serde(default)]
-    collector: CollectorFile,
-    #[serde(default)]
-    http: HttpFile,
-    #[serde(default)]
-    docker: DockerFile,
-    #[serde(default)]
+    collector: Collector,
+    http: Http,
+    docker: docker::Settings,
     control: ControlFile,
-    #[serde(default)]
     defaults: Policy,
-    #[serde(default)]
     service: Vec<ServiceFile>,
-    #[serde(default)]
     pool: Vec<PoolFile>,
 }
 
 #[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CollectorFile {
-    listen: Option<SocketAddr>,
-    #[serde(default)]
-    agents: Vec<String>,
-    #[serde(default)]
-    nodes: BTreeMap<String, Vec<String>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HttpFile {
-    listen: Option<SocketAddr>,
-    #[serde(default)]
-    names: Vec<String>,
-    token: Option<Token>,
-    token_file: Option<PathBuf>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DockerFile {
-    endpoints: Option<Vec<String>>,
-    timeout: Option<Span>,
-    tls: Option<TlsFile>,
-}
-
-/// A folder with Docker's file names, or the path of each file.
-#[derive(Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
-enum TlsFile {
-    Folder {
-        folder: PathBuf,
-    },
-    Each {
-        ca: PathBuf,
-        cert: PathBuf,
-        key: PathBuf,
-    },
-}
-
-impl TlsFile {
-    fn files(self) -> docker::TlsFiles {
-        match self {
-            Self::Folder { folder } => docker::TlsFiles::in_folder(&folder),
-            Self::Each { ca, cert, key } => docker::TlsFiles { ca, cert, key },
-        }
-    }
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 struct ControlFile {
-    interval: Option<Span>,
+    #[serde(deserialize_with = "time::<100, _, _>")]
+    interval: Option<Duration>,
     mode: Option<Mode>,
     budget: Option<u32>,
     changes_per_minute: Option<u32>,
@@ -351,11 +46,158 @@ struct ControlFile {
 
 /// The policy is a separate table because serde's `flatten` and `deny_unknown_fields` exclude each
 /// other.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct ServiceFile {
     name: String,
-    priority: Option<i32>,
-    #[serde(default)]
+    priority: i32,
     policy: Policy,
+}
+
+/// Parses and validates a file. The error contains all errors of a file that is TOML; of a large file
+/// with unknown keys or values of a wrong type only the first ones.
+pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
+    let mut errors = Errors::default();
+    match toml::from_str::<File>(text) {
+        Ok(file) => {
+            let config = file.config(text, &mut errors);
+            errors.result_of_file(text, config)
+        }
+        Err(error) => {
+            let source = Source::new(text);
+            let (mut found, rest) = source.type_errors(error, |document| {
+                File::deserialize(document.into_deserializer())
+            });
+            if let Some(rest) = rest {
+                rest.config(text, &mut errors);
+                errors.0.retain(|error| is_independent(&error.key, &found));
+                found.append(&mut errors.0);
+            }
+            Err(source.located(found))
+        }
+    }
+}
+
+/// Whether an error of this key cannot be due to the removed ones: it is not in the same table.
+fn is_independent(key: &str, removed: &[Invalid]) -> bool {
+    removed.iter().all(|removed| {
+        let table = table_of(&removed.key);
+        let affects = |table: &str| ancestors(key).any(|it| it == table);
+        let is_default = removed.key.starts_with("defaults") && key.starts_with("service");
+        !(table.is_empty() || is_default || affects(table) || ancestors(table).any(|it| it == key))
+    })
+}
+
+impl File {
+    fn config(self, text: &str, errors: &mut Errors) -> Config {
+        self.defaults.check(errors, "defaults");
+        let services = services(errors, &self.defaults, self.service);
+        check_control(errors, &self.control, &services);
+        check_addresses(errors, &self.collector, &self.docker);
+        check_http(errors, &self.http);
+        let mut hook_token_files = BTreeMap::<String, PathBuf>::new();
+        let pools = pool::read(errors, self.pool, &mut hook_token_files);
+        let control = self.control;
+        Config {
+            collector: self.collector,
+            http: self.http,
+            docker: self.docker,
+            control: ControlSettings {
+                interval: control.interval.unwrap_or(Duration::from_secs(2)),
+                mode: control.mode.unwrap_or(Mode::Advise),
+                is_mode_set: control.mode.is_some(),
+                budget: control.budget,
+                changes_per_minute: control.changes_per_minute,
+            },
+            services,
+            pools,
+            discovery: Discovery {
+                enabled: control.discover.unwrap_or(true),
+                owner: control.owner.unwrap_or_else(|| DEFAULT_OWNER.to_owned()),
+                labels: Labels::new(self.defaults),
+            },
+            text: text.to_owned(),
+            hook_token_files,
+        }
+    }
+}
+
+/// Checks that each name is given, and only once.
+pub(super) fn check_names<'n>(
+    errors: &mut Errors,
+    table: &str,
+    names: impl Iterator<Item = &'n str>,
+) {
+    let mut known = HashSet::new();
+    for (place, name) in names.enumerate() {
+        let key = format!("{table}[{place}].name");
+        if name.trim().is_empty() {
+            errors.add(key, "the name is missing");
+        } else if !known.insert(name) {
+            errors.add(key, format!("duplicate {table}"));
+        }
+    }
+}
+
+fn services(
+    errors: &mut Errors,
+    defaults: &Policy,
+    given: Vec<ServiceFile>,
+) -> Vec<ServiceSettings> {
+    if given.len() > MOST_SERVICES {
+        let problem = format!("{} services, the maximum is {MOST_SERVICES}", given.len());
+        errors.add("service", problem);
+        return Vec::new();
+    }
+    check_names(errors, "service", given.iter().map(|it| it.name.as_str()));
+    let service = |(place, given): (usize, ServiceFile)| {
+        let key = format!("service[{place}].policy");
+        ServiceSettings {
+            settings: policy::settings(errors, &key, defaults, &given.policy),
+            name: given.name,
+            priority: given.priority,
+        }
+    };
+    given.into_iter().enumerate().map(service).collect()
+}
+
+fn check_control(errors: &mut Errors, control: &ControlFile, services: &[ServiceSettings]) {
+    if control.changes_per_minute == Some(0) {
+        let problem = "must be at least 1; use mode = \"advise\" to change nothing";
+        errors.add("control.changes_per_minute", problem);
+    }
+    let minimum = services.iter().map(|service| service.settings.min);
+    let least = minimum.fold(0u32, u32::saturating_add);
+    if control.budget.is_some_and(|budget| budget < least) {
+        let problem = format!("less than {least}, the sum of the services' minimum replicas");
+        errors.add("control.budget", problem);
+    }
+}
+
+fn check_addresses(errors: &mut Errors, collector: &Collector, docker: &docker::Settings) {
+    for (node, senders) in &collector.nodes {
+        if senders.is_empty() {
+            let problem = "at least one address or network of the node's agent is required";
+            errors.add(format!("collector.nodes.{node}"), problem);
+        }
+    }
+    if docker.endpoints.is_empty() {
+        errors.add("docker.endpoints", "at least one manager is required");
+    }
+    for (place, endpoint) in docker.endpoints.iter().enumerate() {
+        let checked = docker::check_endpoint(endpoint).map_err(|error| error.to_string());
+        errors.check(&format!("docker.endpoints[{place}]"), checked);
+    }
+}
+
+fn check_http(errors: &mut Errors, http: &Http) {
+    let has_file = http.token_file.is_some();
+    let token = http.token.as_deref();
+    token::check_given(errors, "http", token, has_file, token::check_http);
+    if !http.names.is_empty() && token.is_none() && !has_file {
+        let problem = "with a name, clients may connect through a proxy, and elb cannot determine \
+                       which clients are on this machine: also set http.token or http.token_file, \
+                       or remove http.names";
+        errors.add("http.names", problem);
+    }
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use sflow_autoscale::controller::LabelReader;
-use toml::{Table, Value};
+use toml::Value;
 
-use super::policy::{self, Policy};
-use super::value::wrong;
-use super::{ConfigError, ServiceSettings};
+use super::ServiceSettings;
+use super::error::{ConfigError, Errors, message};
+use super::policy::{self, MetricFile, Policy};
 
 /// Prefix of all labels of elb.
 pub(crate) const LABEL_PREFIX: &str = "elb.";
@@ -74,66 +74,62 @@ impl Labels {
             None | Some("false" | "0" | "no") => return Ok(None),
             Some(other) => {
                 let problem = format!("{other:?} is not true or false");
-                return Err(wrong(ENABLED, &problem));
+                return Err(ConfigError::of(ENABLED, problem));
             }
         }
-        let mut errors = Vec::new();
+        let mut errors = Errors::default();
         let mut priority = 0;
-        let mut policy = Table::new();
-        let mut metrics: BTreeMap<String, Table> = BTreeMap::new();
+        // The policy as TOML, and the settings of each metric with the label that they begin with.
+        let mut policy = String::new();
+        let mut metrics: BTreeMap<String, (String, String)> = BTreeMap::new();
         for (label, value) in labels {
             let Some(key) = label.strip_prefix(LABEL_PREFIX) else {
                 continue;
             };
-            match key {
-                "enabled" | "owner" => {}
-                "priority" => match value.trim().parse() {
-                    Ok(number) => priority = number,
-                    Err(_) => {
-                        errors.push(wrong(label, &format!("{value:?} is not a whole number")));
-                    }
-                },
-                _ => match metric(key) {
-                    Some((metric, what)) => match value.trim().parse() {
-                        Ok(number) => {
-                            let settings = metrics.entry(metric).or_default();
-                            settings.insert(what.to_owned(), Value::Float(number));
-                        }
-                        Err(_) => {
-                            errors.push(wrong(label, &format!("{value:?} is not a number")));
-                        }
-                    },
-                    None => {
-                        let alone = Table::from_iter([entry(key, value)]);
-                        match Value::Table(alone).try_into::<Policy>() {
-                            Ok(_) => merge(&mut policy, entry(key, value)),
-                            Err(error) => errors.push(unknown(label, value, error.message())),
-                        }
-                    }
-                },
+            let value = literal(value.trim());
+            let read = match (key, metric(key)) {
+                ("enabled" | "owner", _) => Ok(()),
+                ("priority", _) => value.try_into().map(|given| priority = given),
+                (_, Some((metric, what))) => {
+                    let line = line(what, &value);
+                    toml::from_str::<MetricFile>(&line).map(|_| {
+                        let begin = label.rsplit_once('.').map_or("", |(begin, _)| begin);
+                        let entry = metrics.entry(metric);
+                        let (_, lines) = entry.or_insert((begin.to_owned(), String::new()));
+                        lines.push_str(&line);
+                    })
+                }
+                (_, None) => {
+                    let line = line(key, &value);
+                    toml::from_str::<Policy>(&line).map(|_| policy.push_str(&line))
+                }
+            };
+            if let Err(error) = read {
+                errors.add(label, problem(error.message()));
             }
         }
-        match errors.len() {
-            0 => {}
-            1 => return Err(errors.remove(0)),
-            _ => return Err(ConfigError::Several(errors)),
+        for (name, (_, lines)) in &metrics {
+            let name = Value::from(name.as_str());
+            policy += &format!("[[metric]]\nname = {name}\n{lines}");
         }
-        if !metrics.is_empty() {
-            let metric = |(name, mut settings): (String, Table)| {
-                settings.insert("name".to_owned(), Value::String(name));
-                Value::Table(settings)
-            };
-            let metrics = metrics.into_iter().map(metric).collect();
-            policy.insert("metric".to_owned(), Value::Array(metrics));
+        let policy: Policy =
+            toml::from_str(&policy).map_err(|error| ConfigError::of("elb", error.message()))?;
+        // With an invalid label, others may only seem to be wrong.
+        errors.result(())?;
+        let mut errors = Errors::default();
+        let settings = policy::settings(&mut errors, "elb", &self.defaults, &policy);
+        for error in &mut errors.0 {
+            for (place, (begin, _)) in metrics.values().enumerate() {
+                if let Some(rest) = error.key.strip_prefix(&format!("elb.metric[{place}]")) {
+                    error.key = format!("{begin}{rest}");
+                    break;
+                }
+            }
         }
-        let policy: Policy = Value::Table(policy)
-            .try_into()
-            .map_err(|error: toml::de::Error| wrong("elb", error.message()))?;
-        policy::check("elb", &policy)?;
-        Ok(Some(ServiceSettings {
+        errors.result(Some(ServiceSettings {
             name: name.to_owned(),
             priority,
-            settings: policy::settings("elb", &self.defaults, &policy)?,
+            settings,
         }))
     }
 }
@@ -151,17 +147,11 @@ fn metric(key: &str) -> Option<(String, &str)> {
     Some((metric.to_owned(), what))
 }
 
-/// The label as an entry of a TOML table: `down.stabilise` is a key in a table.
-fn entry(key: &str, value: &str) -> (String, Value) {
-    let (first, rest) = match key.split_once('.') {
-        Some((first, rest)) => (first, Some(rest)),
-        None => (key, None),
-    };
-    let value = match rest {
-        Some(rest) => Value::Table(Table::from_iter([entry(rest, value)])),
-        None => literal(value.trim()),
-    };
-    (first.replace('-', "_"), value)
+/// The label as a line of TOML: `down.stabilise` is a key in a table.
+fn line(key: &str, value: &Value) -> String {
+    let parts = key.split('.').map(|part| part.replace('-', "_"));
+    let parts: Vec<String> = parts.map(|part| Value::String(part).to_string()).collect();
+    format!("{} = {value}\n", parts.join("."))
 }
 
 /// The type of a value is derived from the text of the label.
@@ -179,25 +169,13 @@ fn literal(text: &str) -> Value {
     }
 }
 
-fn merge(into: &mut Table, (key, value): (String, Value)) {
-    match (into.get_mut(&key), value) {
-        (Some(Value::Table(known)), Value::Table(new)) => {
-            for entry in new {
-                merge(known, entry);
-            }
-        }
-        (_, value) => {
-            into.insert(key, value);
-        }
-    }
-}
-
-fn unknown(label: &str, value: &str, why: &str) -> ConfigError {
-    let short = SHORT.map(|(name, _)| name).join(", ");
-    let what = OF_A_METRIC.join(", ");
-    let mut problem = format!("{value:?}: {why}");
-    if why.starts_with("unknown field") {
+/// The message of a deserializer; for an unknown key also the settings of a metric.
+fn problem(error: &str) -> String {
+    let (mut problem, _) = message(error, true);
+    if problem.starts_with("unknown key") {
+        let short = SHORT.map(|(name, _)| name).join(", ");
+        let what = OF_A_METRIC.join(", ");
         problem += &format!("; for a metric ({short}, metric.NAME): {what}");
     }
-    wrong(label, &problem)
+    problem
 }

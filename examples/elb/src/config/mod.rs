@@ -1,5 +1,6 @@
 //! Configuration: a TOML file, which is rejected as a whole if it contains an error.
 
+mod error;
 mod file;
 mod labels;
 mod policy;
@@ -7,11 +8,12 @@ mod pool;
 mod token;
 mod value;
 
+use error::Errors;
+pub use error::{ConfigError, Invalid, Place};
 pub(crate) use labels::LABEL_PREFIX;
-pub use labels::{DEFAULT_OWNER, OWNER};
-pub use labels::{ENABLED, Labels};
+pub use labels::{DEFAULT_OWNER, ENABLED, Labels, OWNER};
 pub use pool::Pool;
-pub(crate) use value::duration;
+pub(crate) use value::{duration, time};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,10 +22,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sflow_autoscale::controller::{self, Ownership};
 pub use sflow_autoscale::controller::{ControlSettings, ServiceSettings};
-use thiserror::Error;
 
 use crate::bounded_file;
 use crate::docker;
@@ -58,20 +59,35 @@ pub struct Config {
     /// Text of the configuration file.
     #[serde(skip)]
     pub text: String,
-    /// Files that contain tokens. They are read by [`load`](Self::load), not by parsing.
+    /// Files that contain tokens of hooks, by pool. They are read by [`load`](Self::load), not by
+    /// parsing.
     #[serde(skip)]
-    token_files: Vec<token::TokenFile>,
+    hook_token_files: BTreeMap<String, PathBuf>,
 }
 
 /// Receiver of sFlow datagrams.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Collector {
     /// Address and port; the default port of sFlow is 6343.
+    #[serde(deserialize_with = "value::listener")]
     pub listen: SocketAddr,
     /// Networks from which datagrams are accepted; empty for all.
+    #[serde(deserialize_with = "value::networks")]
     pub agents: Vec<IpNet>,
     /// Additional senders that may report for a node, by node name.
+    #[serde(deserialize_with = "value::networks_by_name")]
     pub nodes: NodeSenders,
+}
+
+impl Default for Collector {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 6343),
+            agents: Vec::new(),
+            nodes: NodeSenders::new(),
+        }
+    }
 }
 
 impl Collector {
@@ -115,16 +131,32 @@ impl Collector {
 }
 
 /// HTTP server and write access.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Http {
     /// Address and port.
+    #[serde(deserialize_with = "value::listener")]
     pub listen: SocketAddr,
     /// Host names, besides addresses, that requests may use.
     pub names: Vec<String>,
     /// Token for write access. Without a token only clients on this machine have write access.
     /// `None` until the token file has been read.
-    #[serde(skip)]
+    #[serde(skip_serializing)]
     pub token: Option<String>,
+    /// File that contains the token.
+    #[serde(skip_serializing)]
+    pub token_file: Option<PathBuf>,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 8008),
+            names: Vec::new(),
+            token: None,
+            token_file: None,
+        }
+    }
 }
 
 impl fmt::Debug for Http {
@@ -195,44 +227,33 @@ impl Config {
             error: error.to_string(),
         })?;
         let mut config = Self::from_toml(&text)?;
-        config.read_token_files()?;
-        pool::check_files(&config.pools)?;
-        Ok(config)
+        let mut errors = Errors::default();
+        config.read_token_files(&mut errors);
+        pool::check_files(&mut errors, &config.pools);
+        errors.result_of_file(&text, config)
     }
 
     /// The first changed key that cannot change while the loop runs: addresses, tokens, hooks and
     /// files. A client that may replace the configuration must not be able to run programs or to
     /// read arbitrary files.
     pub fn fixed_change(&self, new: &Self) -> Option<&'static str> {
-        let has_new_hook = new.pools.iter().any(|pool| {
-            let file = |config: &Self, pool: &Pool| {
-                let owner = token::Owner::Hook(pool.name.clone());
-                config.token_file(&owner).map(|file| file.path.clone())
-            };
-            let mut known = self.pools.iter();
-            let new_file = file(new, pool);
-            pool.hook.is_some()
-                && !known.any(|known| known.hook == pool.hook && file(self, known) == new_file)
-        });
-        let token_file = |config: &Self| {
-            let file = config.token_file(&token::Owner::Http);
-            file.map(|file| file.path.clone())
+        let is_known_hook = |pool: &Pool| {
+            let file =
+                |config: &Self, pool: &Pool| config.hook_token_files.get(&pool.name).cloned();
+            let is_same =
+                |known: &Pool| known.hook == pool.hook && file(self, known) == file(new, pool);
+            pool.hook.is_none() || self.pools.iter().any(is_same)
         };
+        let (collector, http) = (&self.collector, &self.http);
         let fixed = [
-            (
-                "collector.listen",
-                self.collector.listen != new.collector.listen,
-            ),
-            (
-                "collector.agents",
-                self.collector.agents != new.collector.agents,
-            ),
-            ("http.listen", self.http.listen != new.http.listen),
-            ("http.token", self.http.token != new.http.token),
-            ("http.token_file", token_file(self) != token_file(new)),
-            ("http.names", self.http.names != new.http.names),
+            ("collector.listen", collector.listen != new.collector.listen),
+            ("collector.agents", collector.agents != new.collector.agents),
+            ("http.listen", http.listen != new.http.listen),
+            ("http.token", http.token != new.http.token),
+            ("http.token_file", http.token_file != new.http.token_file),
+            ("http.names", http.names != new.http.names),
             ("docker.tls", self.docker.tls != new.docker.tls),
-            ("pool.hook", has_new_hook),
+            ("pool.hook", !new.pools.iter().all(is_known_hook)),
         ];
         let mut fixed = fixed.into_iter();
         fixed
@@ -244,47 +265,6 @@ impl Config {
     pub fn article() -> Self {
         Self::from_toml(ARTICLE).expect("the file is part of the program, and a test reads it")
     }
-}
-
-/// Why a configuration is invalid.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("cannot read {path}: {error}", path = path.display())]
-    Unreadable {
-        /// Path of the file.
-        path: PathBuf,
-        /// Error of the system.
-        error: String,
-    },
-    /// Invalid TOML, an unknown key, or a value of the wrong type.
-    #[error("{}", .0.iter().map(|error| error.excerpt.as_str()).collect::<Vec<_>>().join("\n"))]
-    Syntax(Vec<SyntaxError>),
-    /// An invalid value.
-    #[error("{key}: {problem}")]
-    Value {
-        /// The key, such as `service[0].policy.max`.
-        key: String,
-        /// The problem and the expected value.
-        problem: String,
-    },
-    /// Several errors.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Several(Vec<Self>),
-}
-
-/// An error of the parser: invalid TOML, an unknown key, or a value of the wrong type.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("line {line}: {}{message}", .source_line.as_ref().map(|it| format!("`{it}`: ")).unwrap_or_default())]
-pub struct SyntaxError {
-    /// Number of the line, from 1.
-    pub line: usize,
-    /// The line without values that may be secrets; `None` if nothing of it can be shown.
-    pub source_line: Option<String>,
-    /// The problem and the expected value.
-    pub message: String,
-    /// Several lines with the position, the line and the message.
-    pub excerpt: String,
 }
 
 /// Names of the services and pools with mode `act`.
@@ -330,9 +310,4 @@ pub fn mode_unset(names: &[String]) -> String {
         "control.mode is not set, so elb only advises, although {named}{more} {have} mode = \"act\". \
          Write mode = \"act\" under [control] to let elb act, or mode = \"advise\" to keep advising"
     )
-}
-
-/// Loopback address, the default for listeners.
-const fn loopback(port: u16) -> SocketAddr {
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }

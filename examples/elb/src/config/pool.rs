@@ -1,21 +1,24 @@
 //! Node pools in the configuration file.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sflow_autoscale::node_pools::{MachineSettings, PeerSettings, PoolSettings, Selector};
+use sflow_autoscale::observe::MetricQuery;
 use sflow_metrics::entity::Kind as EntityKind;
 
+use super::error::Errors;
+use super::file::check_names;
 use super::policy::{self, Policy};
-use super::token::{self, Owner, Token, TokenFile};
-use super::value::{Span, at_least, positive, wrong};
-use super::{ConfigError, LABEL_PREFIX};
+use super::value::{fraction, positive, time};
+use super::{LABEL_PREFIX, token};
 use crate::hooks::{Call, HookSettings, check_ca, check_url};
 use crate::policy::{Mode, Settings};
-use sflow_autoscale::node_pools::PeerSettings;
-use sflow_autoscale::node_pools::{MachineSettings, PoolSettings, Selector};
-use sflow_autoscale::observe::MetricQuery;
+
+/// Maximum number of pools: each is compared with all others.
+const MOST: usize = 256;
 
 /// A node pool.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -36,104 +39,106 @@ pub struct Pool {
     pub replace: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct PoolFile {
     name: String,
-    #[serde(default)]
     labels: BTreeMap<String, String>,
-    #[serde(default)]
     policy: Policy,
     hook: Option<HookFile>,
-    join: Option<Span>,
-    drain: Option<Span>,
-    leave: Option<Span>,
-    #[serde(default)]
+    #[serde(deserialize_with = "time::<1000, _, _>")]
+    join: Option<Duration>,
+    #[serde(deserialize_with = "time::<1000, _, _>")]
+    drain: Option<Duration>,
+    #[serde(deserialize_with = "time::<1000, _, _>")]
+    leave: Option<Duration>,
     poor: PoorFile,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct HookFile {
     program: Option<PathBuf>,
     arguments: Option<Vec<String>>,
     url: Option<String>,
-    token: Option<Token>,
+    token: Option<String>,
     token_file: Option<PathBuf>,
     ca: Option<PathBuf>,
-    timeout: Option<Span>,
+    #[serde(deserialize_with = "time::<100, _, _>")]
+    timeout: Option<Duration>,
     tries: Option<u32>,
-    pause: Option<Span>,
+    #[serde(deserialize_with = "time::<0, _, _>")]
+    pause: Option<Duration>,
 }
 
 #[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 struct PoorFile {
     replace: Option<bool>,
     replacements: Option<u32>,
-    period: Option<Span>,
+    #[serde(deserialize_with = "time::<1000, _, _>")]
+    period: Option<Duration>,
     population: Option<usize>,
+    #[serde(deserialize_with = "positive")]
     distance: Option<f64>,
+    #[serde(deserialize_with = "positive")]
     back: Option<f64>,
+    #[serde(deserialize_with = "positive")]
     steal: Option<f64>,
+    #[serde(deserialize_with = "fraction")]
     work: Option<f64>,
-    after: Option<Span>,
-    clear: Option<Span>,
+    #[serde(deserialize_with = "time::<0, _, _>")]
+    after: Option<Duration>,
+    #[serde(deserialize_with = "time::<0, _, _>")]
+    clear: Option<Duration>,
+    #[serde(deserialize_with = "fraction")]
     most: Option<f64>,
 }
 
-/// Default stabilisation window. Machines start more slowly and cost more than tasks.
-const STABILISE_UP: Duration = Duration::from_secs(60);
-const STABILISE_DOWN: Duration = Duration::from_secs(900);
-
-/// Maximum number of pools: each is compared with all others.
-const MOST: usize = 256;
-
-/// The pools and the token files of their hooks.
-pub(super) fn read(given: Vec<PoolFile>) -> Result<(Vec<Pool>, Vec<TokenFile>), ConfigError> {
+/// The pools. Adds the token files of their hooks, by pool, to `token_files`.
+pub(super) fn read(
+    errors: &mut Errors,
+    given: Vec<PoolFile>,
+    token_files: &mut BTreeMap<String, PathBuf>,
+) -> Vec<Pool> {
     if given.len() > MOST {
         let problem = format!("{} pools, the maximum is {MOST}", given.len());
-        return Err(wrong("pool", &problem));
+        errors.add("pool", problem);
+        return Vec::new();
     }
+    check_names(errors, "pool", given.iter().map(|it| it.name.as_str()));
     let mut pools: Vec<Pool> = Vec::new();
-    let mut names: HashSet<String> = HashSet::new();
-    let mut files = Vec::new();
-    for (place, pool) in given.into_iter().enumerate() {
+    for (place, mut pool) in given.into_iter().enumerate() {
         let key = format!("pool[{place}]");
-        let name = pool.name.clone();
-        if name.trim().is_empty() {
-            return Err(wrong(&format!("{key}.name"), "the name is missing"));
+        let file = pool.hook.as_mut().and_then(|hook| hook.token_file.take());
+        if let Some(hook) = &pool.hook {
+            hook.check(errors, &format!("{key}.hook"), file.is_some());
         }
-        if !names.insert(name) {
-            let problem = "duplicate pool";
-            return Err(wrong(&format!("{key}.name"), problem));
-        }
-        let (pool, file) = pool.read(&key)?;
-        files.extend(file);
-        if let Some(other) = pools.iter().find(|known| known.meets(&pool)) {
+        token_files.extend(file.map(|file| (pool.name.clone(), file)));
+        let pool = pool.read(errors, &key);
+        let is_overlapping = |known: &&Pool| known.name != pool.name && known.meets(&pool);
+        if let Some(other) = pools.iter().find(is_overlapping) {
             let problem = format!(
-                "a node can belong to this pool and to {:?}: use labels that exclude each \
-                 other",
+                "a node can belong to this pool and to {:?}: use labels that exclude each other",
                 other.name
             );
-            return Err(wrong(&format!("{key}.labels"), &problem));
+            errors.add(format!("{key}.labels"), problem);
         }
         pools.push(pool);
     }
-    Ok((pools, files))
+    pools
 }
 
 /// Checks the files with certificate authorities of hooks.
-pub(super) fn check_files(pools: &[Pool]) -> Result<(), ConfigError> {
+pub(super) fn check_files(errors: &mut Errors, pools: &[Pool]) {
     for (place, pool) in pools.iter().enumerate() {
         if let Some(hook) = &pool.hook
             && let Call::Http { ca: Some(ca), .. } = &hook.call
         {
-            let key = format!("pool[{place}].hook.ca");
-            check_ca(ca).map_err(|problem| wrong(&key, &problem))?;
+            let checked = check_ca(ca);
+            errors.check(&format!("pool[{place}].hook.ca"), checked);
         }
     }
-    Ok(())
 }
 
 impl Pool {
@@ -165,190 +170,161 @@ impl Pool {
 }
 
 impl PoolFile {
-    fn read(self, key: &str) -> Result<(Pool, Option<TokenFile>), ConfigError> {
+    fn read(self, errors: &mut Errors, key: &str) -> Pool {
         for label in self.labels.keys() {
             if label.trim().is_empty() || label.starts_with(LABEL_PREFIX) {
                 let problem = format!("{label:?} is not a node label that an operator can set");
-                return Err(wrong(&format!("{key}.labels"), &problem));
+                errors.add(format!("{key}.labels"), problem);
             }
         }
-        let settings = settings(&format!("{key}.policy"), self.policy)?;
-        let owner = Owner::Hook(self.name.clone());
-        let hook = self
-            .hook
-            .map(|hook| hook.read(&format!("{key}.hook"), owner));
-        let (hook, file) = match hook.transpose()? {
-            Some((hook, file)) => (Some(hook), file),
-            None => (None, None),
-        };
-        if settings.mode == Mode::Act && hook.is_none() {
+        let settings = settings(errors, &format!("{key}.policy"), self.policy);
+        if settings.mode == Mode::Act && self.hook.is_none() {
             let problem = "mode \"act\" requires a hook that adds and removes machines: \
                            [pool.hook] with a program or a url";
-            return Err(wrong(&format!("{key}.hook"), problem));
+            errors.add(format!("{key}.hook"), problem);
         }
-        let poor = format!("{key}.poor");
-        if self.poor.replace == Some(true) && hook.is_none() {
+        let poor = self.poor;
+        let replace = poor.replace.unwrap_or(false);
+        if replace && self.hook.is_none() {
             let problem = "replacing machines requires a hook";
-            return Err(wrong(&format!("{poor}.replace"), problem));
+            errors.add(format!("{key}.poor.replace"), problem);
         }
-        let time = |name: &str, given, default| {
-            let key = format!("{key}.{name}");
-            at_least(&key, given, default, 1.0)
-        };
-        let pool = Pool {
+        let minute = Duration::from_secs(60);
+        Pool {
             machines: MachineSettings {
-                join: time("join", self.join, 900.0)?,
-                drain: time("drain", self.drain, 600.0)?,
-                leave: time("leave", self.leave, 900.0)?,
-                replacements: self.poor.replacements.unwrap_or(1),
-                period: time("poor.period", self.poor.period, 86_400.0)?,
+                join: self.join.unwrap_or(15 * minute),
+                drain: self.drain.unwrap_or(10 * minute),
+                leave: self.leave.unwrap_or(15 * minute),
+                replacements: poor.replacements.unwrap_or(1),
+                period: poor.period.unwrap_or(24 * 60 * minute),
             },
-            replace: self.poor.replace.unwrap_or(false),
-            peers: self.poor.peers(&poor)?,
+            replace,
+            peers: poor.peers(errors, &format!("{key}.poor")),
             name: self.name,
             nodes: Selector {
                 labels: self.labels,
             },
             settings,
-            hook,
-        };
-        Ok((pool, file))
+            hook: self.hook.and_then(HookFile::settings),
+        }
     }
 }
 
-/// Policy of a pool: like that of a service, with metrics of hosts.
-fn settings(key: &str, own: Policy) -> Result<Settings, ConfigError> {
-    for (name, bound) in [("min", own.min), ("max", own.max)] {
-        if bound == Some(0) {
-            let problem = "must be at least 1: without machines the load is unknown and the pool \
-                           would never scale up again";
-            return Err(wrong(&format!("{key}.{name}"), problem));
-        }
-    }
+/// Policy of a pool: like that of a service, with metrics of hosts. Machines start more slowly and
+/// cost more than tasks.
+fn settings(errors: &mut Errors, key: &str, mut own: Policy) -> Settings {
     for (name, is_given) in [
         ("fast", own.fast.is_some()),
         ("saturation", own.saturation.is_some()),
     ] {
         if is_given {
-            return Err(wrong(&format!("{key}.{name}"), "not applicable to a pool"));
+            errors.add(format!("{key}.{name}"), "not applicable to a pool");
         }
     }
-    policy::check(key, &own)?;
     for (place, metric) in own.metric.iter().flatten().enumerate() {
+        // Unknown metrics are reported with those of services.
         let kind = MetricQuery::new(&[&metric.name]).ok();
-        let kind = kind.and_then(|question| question.entity_kind(0));
-        if !matches!(kind, Some(EntityKind::Host | EntityKind::Interface)) {
+        let kind = kind.and_then(|query| query.entity_kind(0));
+        if kind.is_some_and(|kind| !matches!(kind, EntityKind::Host | EntityKind::Interface)) {
             let problem = format!(
                 "{:?} is not a host metric; use cpu_utilization, mem_utilization, cpu_steal, \
                  bytes_in+bytes_out or ifoututilization",
                 metric.name
             );
-            return Err(wrong(&format!("{key}.metric[{place}].name"), &problem));
+            errors.add(format!("{key}.metric[{place}].name"), problem);
         }
     }
-    let mut own = own;
-    own.up.stabilise = own.up.stabilise.or(Some(Span(STABILISE_UP)));
-    own.down.stabilise = own.down.stabilise.or(Some(Span(STABILISE_DOWN)));
+    let minute = Duration::from_secs(60);
+    own.up.stabilise.get_or_insert(minute);
+    own.down.stabilise.get_or_insert(15 * minute);
     own.fast = Some(false);
-    own.warm_up = own.warm_up.or(Some(Span(Duration::from_secs(60))));
-    policy::settings(key, &Policy::default(), &own)
+    own.warm_up.get_or_insert(minute);
+    policy::settings(errors, key, &Policy::default(), &own)
 }
 
 impl HookFile {
-    fn read(
-        self,
-        key: &str,
-        owner: Owner,
-    ) -> Result<(HookSettings, Option<TokenFile>), ConfigError> {
+    fn check(&self, errors: &mut Errors, key: &str, has_token_file: bool) {
         let of = |name: &str| format!("{key}.{name}");
-        let mut file = None;
-        let call = match (self.program, self.url) {
+        let mut refuse = |name: &str, is_given: bool, problem: &str| {
+            if is_given {
+                errors.add(of(name), problem);
+            }
+        };
+        let not_of_program = "not applicable to a program";
+        match (&self.program, &self.url) {
             (Some(program), None) => {
-                for (name, is_given) in [
-                    ("token", self.token.is_some()),
-                    ("token_file", self.token_file.is_some()),
-                    ("ca", self.ca.is_some()),
-                ] {
-                    if is_given {
-                        let problem = "not applicable to a program";
-                        return Err(wrong(&of(name), problem));
-                    }
-                }
-                if !program.is_absolute() {
-                    let problem = format!("{} is not an absolute path", program.display());
-                    return Err(wrong(&of("program"), &problem));
-                }
-                Call::Program {
-                    program,
-                    arguments: self.arguments.unwrap_or_default(),
-                }
+                refuse("token", self.token.is_some(), not_of_program);
+                refuse("token_file", has_token_file, not_of_program);
+                refuse("ca", self.ca.is_some(), not_of_program);
+                let problem = format!("{} is not an absolute path", program.display());
+                refuse("program", !program.is_absolute(), &problem);
             }
             (None, Some(url)) => {
-                if self.arguments.is_some() {
-                    return Err(wrong(&of("arguments"), "not applicable to a url"));
-                }
-                let is_tls = check_url(&url).map_err(|problem| wrong(&of("url"), &problem))?;
-                if self.ca.is_some() && !is_tls {
-                    return Err(wrong(&of("ca"), "only applicable to a url with https"));
-                }
-                let token;
-                (token, file) = token::given(key, owner, self.token, self.token_file)?;
-                let ca = self.ca;
-                Call::Http { url, token, ca }
+                let has_arguments = self.arguments.is_some();
+                refuse("arguments", has_arguments, "not applicable to a url");
+                let is_tls = check_url(url);
+                let is_plain = is_tls == Ok(false);
+                let problem = "only applicable to a url with https";
+                refuse("ca", self.ca.is_some() && is_plain, problem);
+                refuse("url", is_tls.is_err(), &is_tls.err().unwrap_or_default());
+                let token = self.token.as_deref();
+                token::check_given(errors, key, token, has_token_file, token::check);
             }
-            _ => return Err(wrong(key, "set either a program or a url")),
-        };
-        let tries = self.tries.unwrap_or(3);
-        if !(1..=100).contains(&tries) {
-            let problem = format!("{tries} is not between 1 and 100");
-            return Err(wrong(&of("tries"), &problem));
+            _ => errors.add(key, "set either a program or a url"),
         }
-        let settings = HookSettings {
-            call,
-            timeout: at_least(&of("timeout"), self.timeout, 60.0, 0.1)?,
-            tries,
-            pause: at_least(&of("pause"), self.pause, 5.0, 0.0)?,
+        if let Some(tries) = self.tries
+            && !(1..=100).contains(&tries)
+        {
+            errors.add(of("tries"), format!("{tries} is not between 1 and 100"));
+        }
+    }
+
+    /// The settings, if the hook has a program or a URL.
+    fn settings(self) -> Option<HookSettings> {
+        let call = match (self.program, self.url) {
+            (Some(program), _) => Call::Program {
+                program,
+                arguments: self.arguments.unwrap_or_default(),
+            },
+            (None, Some(url)) => Call::Http {
+                url,
+                token: self.token,
+                ca: self.ca,
+            },
+            (None, None) => return None,
         };
-        Ok((settings, file))
+        Some(HookSettings {
+            call,
+            timeout: self.timeout.unwrap_or(Duration::from_secs(60)),
+            tries: self.tries.unwrap_or(3),
+            pause: self.pause.unwrap_or(Duration::from_secs(5)),
+        })
     }
 }
 
 impl PoorFile {
-    fn peers(&self, key: &str) -> Result<PeerSettings, ConfigError> {
+    fn peers(&self, errors: &mut Errors, key: &str) -> PeerSettings {
         let ours = PeerSettings::default();
-        let of = |name: &str| format!("{key}.{name}");
-        let above = |name: &str, given: Option<f64>, ours: f64| {
-            let value = given.unwrap_or(ours);
-            positive(&of(name), value).map(|()| value)
-        };
-        let part = |name: &str, given: Option<f64>, ours: f64| {
-            let value = above(name, given, ours)?;
-            if value < 1.0 {
-                return Ok(value);
-            }
-            let problem = format!("{value} is not between 0 and 1; 0.3 means 30 %");
-            Err(wrong(&of(name), &problem))
-        };
         let population = self.population.unwrap_or(ours.population);
         if population < 3 {
             let problem = format!("{population} machines are too few for a comparison");
-            return Err(wrong(&of("population"), &problem));
+            errors.add(format!("{key}.population"), problem);
         }
-        let distance = above("distance", self.distance, ours.distance)?;
-        let back = above("back", self.back, ours.back.min(distance))?;
+        let distance = self.distance.unwrap_or(ours.distance);
+        let back = self.back.unwrap_or(ours.back.min(distance));
         if back > distance {
             let problem = format!("{back} is greater than distance ({distance})");
-            return Err(wrong(&of("back"), &problem));
+            errors.add(format!("{key}.back"), problem);
         }
-        Ok(PeerSettings {
+        PeerSettings {
             population,
             distance,
             back,
-            steal: above("steal", self.steal, ours.steal)?,
-            work: part("work", self.work, ours.work)?,
-            after: self.after.map_or(ours.after, |span| span.0),
-            clear: self.clear.map_or(ours.clear, |span| span.0),
-            most: part("most", self.most, ours.most)?,
-        })
+            steal: self.steal.unwrap_or(ours.steal),
+            work: self.work.unwrap_or(ours.work),
+            after: self.after.unwrap_or(ours.after),
+            clear: self.clear.unwrap_or(ours.clear),
+            most: self.most.unwrap_or(ours.most),
+        }
     }
 }

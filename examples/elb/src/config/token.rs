@@ -1,11 +1,10 @@
 //! Tokens, in the configuration or in separate files.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Deserializer};
-
-use super::value::wrong;
-use super::{Config, ConfigError};
+use super::error::Errors;
+use super::{Config, Pool};
 use crate::bounded_file;
 use crate::hooks::Call;
 
@@ -14,120 +13,88 @@ const SHORTEST: usize = 16;
 /// Maximum size of a token file, in bytes.
 const FILE_BYTES: u64 = 4096;
 
-/// Error for a token that is not a string. It does not contain the value.
-pub(super) const TOKEN_TYPE: &str = "invalid type: a token is a string";
-
-/// A token in the configuration.
-pub(super) struct Token(String);
-
-impl<'de> Deserialize<'de> for Token {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let token = String::deserialize(deserializer);
-        token
-            .map(Self)
-            .map_err(|_| serde::de::Error::custom(TOKEN_TYPE))
+/// Checks a hook's token.
+pub(super) fn check(token: &str) -> Result<(), String> {
+    match !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(()),
+        false => Err("a token must consist of ASCII characters without spaces".to_owned()),
     }
 }
 
-/// A file that contains a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TokenFile {
-    /// The key in the configuration, such as `http.token_file`.
-    pub(super) key: String,
-    pub(super) path: PathBuf,
-    pub(super) owner: Owner,
+/// Checks the token of the HTTP server.
+pub(super) fn check_http(token: &str) -> Result<(), String> {
+    check(token)?;
+    match token.len() >= SHORTEST {
+        true => Ok(()),
+        false => Err(format!("a token must have at least {SHORTEST} characters")),
+    }
 }
 
-/// The part of the configuration that a token belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Owner {
-    Http,
-    /// The hook of the pool with this name.
-    Hook(String),
-}
-
-/// The token in the configuration, and the file that is named instead. Reads no file.
-pub(super) fn given(
+/// Checks the token of a table, and that it has no token file besides.
+pub(super) fn check_given(
+    errors: &mut Errors,
     table: &str,
-    owner: Owner,
-    token: Option<Token>,
-    file: Option<PathBuf>,
-) -> Result<(Option<String>, Option<TokenFile>), ConfigError> {
-    match (token, file) {
-        (Some(_), Some(_)) => {
+    token: Option<&str>,
+    has_file: bool,
+    check: fn(&str) -> Result<(), String>,
+) {
+    if let Some(token) = token {
+        if has_file {
             let problem = "set either the token or the token file";
-            Err(wrong(&format!("{table}.token_file"), problem))
+            errors.add(format!("{table}.token_file"), problem);
         }
-        (Some(Token(token)), None) => {
-            check(&format!("{table}.token"), &owner, &token)?;
-            Ok((Some(token), None))
-        }
-        (None, Some(path)) => {
-            let key = format!("{table}.token_file");
-            Ok((None, Some(TokenFile { key, path, owner })))
-        }
-        (None, None) => Ok((None, None)),
+        errors.check(&format!("{table}.token"), check(token));
     }
-}
-
-fn check(key: &str, owner: &Owner, token: &str) -> Result<(), ConfigError> {
-    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let problem = "a token must consist of ASCII characters without spaces";
-        return Err(wrong(key, problem));
-    }
-    if *owner == Owner::Http && token.len() < SHORTEST {
-        let problem = format!("a token must have at least {SHORTEST} characters");
-        return Err(wrong(key, &problem));
-    }
-    Ok(())
 }
 
 impl Config {
     /// Reads the files that contain tokens.
-    pub(super) fn read_token_files(&mut self) -> Result<(), ConfigError> {
-        for file in self.token_files.clone() {
-            let read = bounded_file::read_to_string(&file.path, FILE_BYTES);
-            let text = read.map_err(|error| {
-                let problem = format!("cannot read {}: {error}", file.path.display());
-                wrong(&file.key, &problem)
-            })?;
-            let token = text.trim();
-            check(&file.key, &file.owner, token)?;
-            if let Some(place) = self.token_of(&file.owner) {
-                *place = Some(token.to_owned());
+    pub(super) fn read_token_files(&mut self, errors: &mut Errors) {
+        if let Some(path) = &self.http.token_file {
+            let token = read(path, check_http);
+            self.http.token = errors.check("http.token_file", token);
+        }
+        for (place, pool) in self.pools.iter_mut().enumerate() {
+            if let Some(path) = self.hook_token_files.get(&pool.name)
+                && let Some(token) = token_of(pool)
+            {
+                let key = format!("pool[{place}].hook.token_file");
+                *token = errors.check(&key, read(path, check));
             }
         }
-        Ok(())
     }
 
     /// Copies tokens from a configuration that has read the same token files.
     pub fn keep_tokens(&mut self, running: &mut Self) {
-        for file in self.token_files.clone() {
-            let is_known = |known: &TokenFile| known.path == file.path && known.owner == file.owner;
-            if running.token_files.iter().any(is_known)
-                && let Some(token) = running.token_of(&file.owner).cloned()
-                && let Some(place) = self.token_of(&file.owner)
+        if self.http.token_file.is_some() && self.http.token_file == running.http.token_file {
+            self.http.token.clone_from(&running.http.token);
+        }
+        for pool in &mut self.pools {
+            let file = |config: &BTreeMap<String, PathBuf>| config.get(&pool.name).cloned();
+            let path = file(&self.hook_token_files);
+            let mut known = running.pools.iter_mut();
+            if path.is_some()
+                && path == file(&running.hook_token_files)
+                && let Some(known) = known.find(|known| known.name == pool.name)
+                && let (Some(token), Some(known)) = (token_of(pool), token_of(known))
             {
-                *place = token;
+                token.clone_from(known);
             }
         }
     }
+}
 
-    fn token_of(&mut self, owner: &Owner) -> Option<&mut Option<String>> {
-        match owner {
-            Owner::Http => Some(&mut self.http.token),
-            Owner::Hook(name) => {
-                let pool = self.pools.iter_mut().find(|pool| pool.name == *name)?;
-                match &mut pool.hook.as_mut()?.call {
-                    Call::Http { token, .. } => Some(token),
-                    Call::Program { .. } => None,
-                }
-            }
-        }
-    }
+fn read(path: &Path, check: fn(&str) -> Result<(), String>) -> Result<String, String> {
+    let text = bounded_file::read_to_string(path, FILE_BYTES)
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let token = text.trim();
+    check(token).map(|()| token.to_owned())
+}
 
-    /// The token file of a pool's hook, or of the HTTP server.
-    pub(super) fn token_file(&self, owner: &Owner) -> Option<&TokenFile> {
-        self.token_files.iter().find(|file| file.owner == *owner)
+/// The token of a pool's hook; `None` if it has no hook with a URL.
+fn token_of(pool: &mut Pool) -> Option<&mut Option<String>> {
+    match &mut pool.hook.as_mut()?.call {
+        Call::Http { token, .. } => Some(token),
+        Call::Program { .. } => None,
     }
 }

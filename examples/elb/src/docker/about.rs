@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::Docker;
-use super::answer::Answer;
+use super::engine::Answer;
 use super::list::{List, or_default};
 use super::node::NodeAnswer;
 use crate::orchestrator::OrchestratorError;

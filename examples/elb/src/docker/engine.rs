@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::HeaderValue;
+use hyper::header::{DATE, HeaderValue};
 use hyper::{Method, Response};
+use jiff::fmt::rfc2822::DateTimeParser;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::answer::Answer;
 use super::endpoint::{Endpoint, EndpointError};
 use super::failure::Failure;
 use super::list::{self, Entry, LIST_BYTES, List};
@@ -135,21 +137,31 @@ impl Engine {
         let body = Limited::new(response.into_body(), OBJECT_BYTES);
         let body = body.collect().await;
         let body = body.map_err(|error| self.broken(&*error, OBJECT_BYTES))?;
-        Answer::read(self.name(), status, body.to_bytes())
+        let (endpoint, body) = (self.name.clone(), body.to_bytes());
+        match status.is_success() {
+            true => Ok(Answer { endpoint, body }),
+            false => Err(Failure::Refusal {
+                endpoint,
+                status: status.as_u16(),
+                message: refusal(&body),
+            }),
+        }
     }
 
     async fn receive_list<T: Entry>(
         &self,
         response: Response<Incoming>,
     ) -> Result<List<T>, Failure> {
-        if !response.status().is_success() {
-            let status = response.status();
-            return match self.receive(response).await {
-                Ok(_) => Err(self.invalid(format!("status {status}"))),
-                Err(failure) => Err(failure),
-            };
+        let status = response.status();
+        if !status.is_success() {
+            let refused = self.receive(response).await;
+            return refused.and_then(|_| Err(self.invalid(format!("status {status}"))));
         }
-        let date = Answer::date_of(response.headers());
+        // The time by the engine's clock.
+        let date = response.headers().get(DATE).and_then(|date| {
+            let date = date.to_str().ok()?;
+            DateTimeParser::new().parse_timestamp(date).ok()
+        });
         let (parts, received) = mpsc::channel(QUEUED_PARTS);
         let parsing = tokio::task::spawn_blocking(move || list::parse(received));
         let mut body = Limited::new(response.into_body(), LIST_BYTES);
@@ -191,6 +203,39 @@ impl Engine {
             why,
         }
     }
+}
+
+/// A successful answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    endpoint: String,
+    body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_slice(&self.body).map_err(|error| Failure::InvalidAnswer {
+            endpoint: self.endpoint.clone(),
+            why: error.to_string(),
+        })
+    }
+}
+
+/// The message of a refusal.
+fn refusal(body: &[u8]) -> String {
+    /// Maximum number of characters: some proxies answer with an HTML page.
+    const LENGTH: usize = 400;
+
+    #[derive(Deserialize)]
+    struct Refusal {
+        message: String,
+    }
+
+    let message = match serde_json::from_slice::<Refusal>(body) {
+        Ok(refusal) => refusal.message,
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    };
+    message.trim().chars().take(LENGTH).collect()
 }
 
 /// A path with filters, which are JSON in the query.

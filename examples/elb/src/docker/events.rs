@@ -16,12 +16,10 @@ use super::engine::{Engine, with_filters};
 const IDLE_LIMIT: Duration = Duration::from_secs(300);
 /// Initial and maximum time until the stream is requested again.
 const RETRY_DELAY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
-/// Maximum length of a line, in bytes.
-const LINE: usize = 256 << 10;
 
 /// Notifies of changes.
 #[derive(Clone, Debug)]
-pub struct Events(watch::Receiver<u64>);
+pub struct Events(watch::Receiver<()>);
 
 impl Events {
     /// Waits until something may have changed since the last call. Never completes after the stream
@@ -35,7 +33,7 @@ impl Events {
 
 /// Reads the events of these managers in turn, until all receivers are dropped.
 pub(super) fn listen(managers: Vec<Engine>) -> Events {
-    let (sender, receiver) = watch::channel(0);
+    let (sender, receiver) = watch::channel(());
     tokio::spawn(async move {
         let mut pause = RETRY_DELAY.0;
         let mut turn = 0;
@@ -65,7 +63,7 @@ pub(super) fn listen(managers: Vec<Engine>) -> Events {
 }
 
 /// Reads one stream to its end. Returns whether it contained an event.
-async fn follow(manager: &Engine, sender: &watch::Sender<u64>) -> Result<bool, String> {
+async fn follow(manager: &Engine, sender: &watch::Sender<()>) -> Result<bool, String> {
     let filters = json!({ "type": ["service", "node"] });
     let response = manager.stream(&with_filters("/events", &filters)).await;
     let response = response.map_err(|failure| failure.to_string())?;
@@ -73,31 +71,18 @@ async fn follow(manager: &Engine, sender: &watch::Sender<u64>) -> Result<bool, S
         return Err(format!("status {}", response.status()));
     }
     // Changes while no stream was open must be read.
-    sender.send_modify(|changes| *changes += 1);
+    sender.send_replace(());
     let mut body = response.into_body();
-    let mut line = 0;
     let mut has_event = false;
-    loop {
-        let frame = tokio::time::timeout(IDLE_LIMIT, body.frame());
-        let Ok(Some(frame)) = frame.await else {
-            return Ok(has_event);
-        };
+    while let Ok(Some(frame)) = tokio::time::timeout(IDLE_LIMIT, body.frame()).await {
         let frame = frame.map_err(|error| error.to_string())?;
-        let Ok(piece) = frame.into_data() else {
-            continue;
-        };
-        for byte in &piece {
-            line += 1;
-            if *byte == b'\n' {
-                // The content of the event is not used; the services are read instead.
-                if line > 1 {
-                    sender.send_modify(|changes| *changes += 1);
-                    has_event = true;
-                }
-                line = 0;
-            } else if line > LINE {
-                return Err("a line is too long".to_owned());
-            }
+        // The content of the event is not used; the services are read instead. Some proxies send
+        // empty lines to keep the connection open.
+        let data = frame.into_data().unwrap_or_default();
+        if !data.trim_ascii().is_empty() {
+            sender.send_replace(());
+            has_event = true;
         }
     }
+    Ok(has_event)
 }

@@ -9,30 +9,17 @@ use crate::orchestrator::OrchestratorError;
 pub(crate) enum Failure {
     /// No answer.
     #[error("{endpoint}: {why}")]
-    NoAnswer {
-        /// The engine.
-        endpoint: String,
-        /// The cause.
-        why: String,
-    },
+    NoAnswer { endpoint: String, why: String },
     /// The engine refused the request.
     #[error("{endpoint}: status {status}: {message}")]
     Refusal {
-        /// The engine.
         endpoint: String,
-        /// HTTP status.
         status: u16,
-        /// Message of the engine.
         message: String,
     },
     /// The answer is invalid.
     #[error("{endpoint}: invalid answer: {why}")]
-    InvalidAnswer {
-        /// The engine.
-        endpoint: String,
-        /// The problem.
-        why: String,
-    },
+    InvalidAnswer { endpoint: String, why: String },
     /// No manager could answer.
     #[error("{0}")]
     NoManager(String),

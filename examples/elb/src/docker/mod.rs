@@ -9,7 +9,6 @@
 //! requested that another engine rejects.
 
 mod about;
-mod answer;
 mod endpoint;
 mod engine;
 mod events;
@@ -22,20 +21,19 @@ mod task;
 mod tls;
 mod update;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tracing::{debug, info, warn};
 
 pub use self::about::{About, EngineVersion, Manager, Member};
-use self::answer::Answer;
 use self::endpoint::Endpoint;
 pub use self::endpoint::EndpointError;
 pub(crate) use self::engine::Engine;
-use self::engine::with_filters;
+use self::engine::{Answer, with_filters};
 pub use self::events::Events;
 pub(crate) use self::failure::Failure;
 pub(crate) use self::list::Entry;
@@ -46,13 +44,15 @@ use self::task::TaskAnswer;
 use self::tls::Tls;
 pub use self::tls::TlsFiles;
 use crate::client::segment;
+use crate::config::time;
 use crate::orchestrator::{
     Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Scaling,
     Service, ServiceId, Task,
 };
 
 /// Access to the managers of a swarm.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// The managers, in order of preference: `unix:///path`, `tcp://host:port`,
     /// `https://host:port`.
@@ -61,6 +61,7 @@ pub struct Settings {
     ///
     /// Managers without a leader delay a request for up to 20 s. A shorter limit leaves time for
     /// another manager.
+    #[serde(deserialize_with = "time::<100, _, _>")]
     pub timeout: Duration,
     /// Certificates for endpoints in the network; `None` for no TLS.
     pub tls: Option<TlsFiles>,
@@ -92,8 +93,10 @@ pub fn check_endpoint(endpoint: &str) -> Result<(), EndpointError> {
 /// one.
 #[derive(Debug)]
 pub struct Docker {
-    manager: Engine,
-    other_managers: VecDeque<Engine>,
+    /// At least one.
+    managers: Vec<Engine>,
+    /// Index of the manager that answered last.
+    current: usize,
     /// The nodes as last read.
     nodes: Vec<NodeAddresses>,
     /// Names of the nodes that were down.
@@ -113,11 +116,13 @@ impl Docker {
         let engine =
             |endpoint: &String| Engine::new(endpoint.parse()?, settings.timeout, tls.clone());
         let managers = settings.endpoints.iter().map(engine);
-        let mut managers: VecDeque<Engine> = managers.collect::<Result<_, EndpointError>>()?;
-        let manager = managers.pop_front().ok_or(EndpointError::None)?;
+        let managers: Vec<Engine> = managers.collect::<Result<_, EndpointError>>()?;
+        if managers.is_empty() {
+            return Err(EndpointError::None);
+        }
         Ok(Self {
-            manager,
-            other_managers: managers,
+            managers,
+            current: 0,
             nodes: Vec::new(),
             down: Vec::new(),
         })
@@ -129,26 +134,27 @@ impl Docker {
     ///
     /// See [`connect`](Self::connect).
     pub fn events(settings: &Settings) -> Result<Events, EndpointError> {
-        let Self {
-            manager,
-            other_managers,
-            ..
-        } = Self::connect(settings)?;
-        Ok(events::listen(
-            std::iter::once(manager).chain(other_managers).collect(),
-        ))
+        Ok(events::listen(Self::connect(settings)?.managers))
     }
 
     /// The endpoint that is used first.
     pub fn endpoint(&self) -> &str {
-        self.manager.name()
+        self.manager().name()
+    }
+
+    fn manager(&self) -> &Engine {
+        &self.managers[self.current]
+    }
+
+    fn use_next_manager(&mut self) {
+        self.current = (self.current + 1) % self.managers.len();
     }
 
     /// Reads from the first manager that answers.
     async fn ask<A: Get>(&mut self, path: &str) -> Result<A, Failure> {
         let mut failures = Vec::new();
-        for _ in 0..=self.other_managers.len() {
-            match A::get(&self.manager, path).await {
+        for _ in 0..self.managers.len() {
+            match A::get(self.manager(), path).await {
                 Err(failure) if failure.is_specific_to_manager() => {
                     debug!("{failure}");
                     failures.push(failure.to_string());
@@ -166,11 +172,12 @@ impl Docker {
         Err(Failure::NoManager(failures.join("; ")))
     }
 
-    fn use_next_manager(&mut self) {
-        if let Some(next) = self.other_managers.pop_front() {
-            self.other_managers
-                .push_back(std::mem::replace(&mut self.manager, next));
-        }
+    /// Reads the nodes; updates the known addresses and the nodes that are down.
+    async fn read_nodes(&mut self) -> Result<Vec<NodeAnswer>, Failure> {
+        let nodes = self.ask::<List<NodeAnswer>>("/nodes").await?.entries;
+        self.nodes = nodes.iter().map(NodeAnswer::addresses).collect();
+        self.down = nodes.iter().filter_map(NodeAnswer::down).collect();
+        Ok(nodes)
     }
 
     async fn named(&mut self, names: &[String]) -> Result<Vec<ServiceAnswer>, Failure> {
@@ -194,9 +201,7 @@ impl Docker {
         &mut self,
         services: &[ServiceAnswer],
     ) -> Result<BTreeMap<String, Vec<Task>>, Failure> {
-        let nodes = self.ask::<List<NodeAnswer>>("/nodes").await?.entries;
-        self.nodes = nodes.iter().map(NodeAnswer::addresses).collect();
-        self.down = nodes.iter().filter_map(NodeAnswer::down).collect();
+        let nodes = self.read_nodes().await?;
         let hostnames: BTreeMap<String, String> =
             nodes.into_iter().map(NodeAnswer::into_hostname).collect();
         let names: BTreeMap<&str, &str> = services
@@ -218,7 +223,7 @@ impl Docker {
 
     /// Sends a change to the manager that answered last.
     async fn post(&mut self, path: &str, body: &Value) -> Result<Answer, Failure> {
-        let posted = self.manager.post(path, body).await;
+        let posted = self.manager().post(path, body).await;
         if posted.as_ref().is_err_and(Failure::is_specific_to_manager) {
             // It is unknown whether it was applied. The next reading shows it.
             self.use_next_manager();
@@ -336,22 +341,20 @@ impl Orchestrator for Docker {
     }
 
     async fn census(&mut self) -> Result<Census, OrchestratorError> {
-        let nodes = self.ask::<List<NodeAnswer>>("/nodes").await?.entries;
+        let nodes = self.read_nodes().await?;
         let services = self.ask::<List<ServiceAnswer>>("/services").await?.entries;
         // Read last: tasks that were placed meanwhile are on the nodes already read.
         let mut tasks_by_node = self.tasks_by_node().await?;
-        self.nodes = nodes.iter().map(NodeAnswer::addresses).collect();
-        self.down = nodes.iter().filter_map(NodeAnswer::down).collect();
-        let nodes = nodes.into_iter();
-        let services = services.into_iter();
+        let node = |node: NodeAnswer| {
+            let tasks = tasks_by_node.remove(node.id()).unwrap_or_default();
+            node.into_node(tasks)
+        };
         Ok(Census {
-            nodes: nodes
-                .map(|node| {
-                    let tasks = tasks_by_node.remove(node.id()).unwrap_or_default();
-                    node.into_node(tasks)
-                })
+            nodes: nodes.into_iter().map(node).collect(),
+            demands: services
+                .into_iter()
+                .map(ServiceAnswer::into_demand)
                 .collect(),
-            demands: services.map(ServiceAnswer::into_demand).collect(),
         })
     }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 use super::about::{Manager, Member};
 use super::list::{Entry, kept_labels, or_default};
 use super::service::ResourcesAnswer;
+use super::update::version_of;
 use crate::orchestrator::{Availability, Node, NodeAddresses, OrchestratorError, ServiceId};
 
 /// Label of a node with the name of the pool that it is drained for. Other instances of elb, also
@@ -179,54 +180,32 @@ pub(super) fn with_availability(
     availability: Availability,
     drained_for: Option<&str>,
 ) -> Result<Option<Value>, OrchestratorError> {
-    match fresh.pointer("/Version/Index").and_then(Value::as_u64) {
-        Some(version) if version == node.version => {}
-        Some(_) => return Err(OrchestratorError::Conflict),
-        None => {
-            let problem = format!("the answer for node {} contains no version", node.name);
-            return Err(OrchestratorError::Refused(problem));
-        }
+    if version_of(&fresh, &format!("node {}", node.name))? != node.version {
+        return Err(OrchestratorError::Conflict);
     }
     let mut spec = fresh.get_mut("Spec").map(Value::take).unwrap_or_default();
+    let before = spec.clone();
     let word = match availability {
         Availability::Active => "active",
         Availability::Pause => "pause",
         Availability::Drain => "drain",
     };
-    let is_changed = match spec.get_mut("Availability") {
-        Some(known) if known.is_string() => {
-            let is_changed = known.as_str() != Some(word);
-            *known = word.into();
-            is_changed
-        }
+    match spec.get_mut("Availability") {
+        Some(known) if known.is_string() => *known = word.into(),
         _ => {
             let problem = format!("the answer for node {} contains no availability", node.name);
             return Err(OrchestratorError::Refused(problem));
         }
-    };
-    Ok((label(&mut spec, drained_for) || is_changed).then_some(spec))
-}
-
-/// Sets the label with the pool that drained the node. Returns whether it changed.
-fn label(spec: &mut Value, drained_for: Option<&str>) -> bool {
-    let Some(spec) = spec.as_object_mut() else {
-        return false;
-    };
-    match drained_for {
-        None => {
-            let labels = spec.get_mut("Labels").and_then(Value::as_object_mut);
-            labels.is_some_and(|labels| labels.remove(DRAINED_FOR).is_some())
-        }
-        Some(pool) => {
-            let labels = spec.entry("Labels").or_insert_with(|| Map::new().into());
-            if labels.is_null() {
-                *labels = Map::new().into();
-            }
-            let Some(labels) = labels.as_object_mut() else {
-                return false;
-            };
-            let before = labels.insert(DRAINED_FOR.to_owned(), pool.into());
-            before.as_ref().and_then(Value::as_str) != Some(pool)
-        }
     }
+    match (spec.get_mut("Labels"), drained_for) {
+        (Some(Value::Object(labels)), Some(pool)) => {
+            labels.insert(DRAINED_FOR.to_owned(), pool.into());
+        }
+        (Some(Value::Object(labels)), None) => {
+            labels.remove(DRAINED_FOR);
+        }
+        (_, Some(pool)) => spec["Labels"] = json!({ DRAINED_FOR: pool }),
+        (_, None) => {}
+    }
+    Ok((spec != before).then_some(spec))
 }

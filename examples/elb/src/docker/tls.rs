@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
@@ -15,7 +15,8 @@ use tracing::{info, warn};
 use crate::tls::{Certificates, TlsError};
 
 /// Files for TLS connections to managers, with Docker's names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(from = "TlsTable")]
 pub struct TlsFiles {
     /// Certificate authority of the managers: `ca.pem`.
     pub ca: PathBuf,
@@ -23,6 +24,33 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// Key of the client certificate: `key.pem`.
     pub key: PathBuf,
+}
+
+/// A folder with Docker's file names, or the path of each file.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "expected { folder = \"…\" } or { ca = \"…\", cert = \"…\", key = \"…\" }"
+)]
+enum TlsTable {
+    Folder {
+        folder: PathBuf,
+    },
+    Each {
+        ca: PathBuf,
+        cert: PathBuf,
+        key: PathBuf,
+    },
+}
+
+impl From<TlsTable> for TlsFiles {
+    fn from(table: TlsTable) -> Self {
+        match table {
+            TlsTable::Folder { folder } => Self::in_folder(&folder),
+            TlsTable::Each { ca, cert, key } => Self { ca, cert, key },
+        }
+    }
 }
 
 impl TlsFiles {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::answer::Answer;
+use super::engine::Answer;
 use super::service::ServiceAnswer;
 use crate::config::LABEL_PREFIX;
 use crate::orchestrator::{OrchestratorError, Scaling, Service};
@@ -31,13 +31,7 @@ pub(super) fn with_replicas(
     service: &Service,
     replicas: u32,
 ) -> Result<Option<Update>, OrchestratorError> {
-    let Some(version) = fresh.pointer("/Version/Index").and_then(Value::as_u64) else {
-        let problem = format!(
-            "the answer for service {} contains no version",
-            service.name
-        );
-        return Err(OrchestratorError::Refused(problem));
-    };
+    let version = version_of(&fresh, &format!("service {}", service.name))?;
     if version != service.version {
         let now = ServiceAnswer::deserialize(&fresh)
             .map_err(|_| OrchestratorError::Conflict)?
@@ -57,6 +51,14 @@ pub(super) fn with_replicas(
         }
         _ => Err(not_scalable(service)),
     }
+}
+
+/// The version of a service or node as returned by the engine.
+pub(super) fn version_of(fresh: &Value, subject: &str) -> Result<u64, OrchestratorError> {
+    let version = fresh.pointer("/Version/Index").and_then(Value::as_u64);
+    version.ok_or_else(|| {
+        OrchestratorError::Refused(format!("the answer for {subject} contains no version"))
+    })
 }
 
 /// Whether two readings of a service agree in all properties that decisions depend on: number of

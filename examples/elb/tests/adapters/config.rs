@@ -7,6 +7,8 @@ use std::time::Duration;
 use elb::config::{Config, ConfigError};
 use elb::policy::{Mode, Pace, Rule, Select, Settings, Target, Thresholds};
 
+use crate::config_errors::summary;
+
 pub(crate) const SERVICE: &str = "[[service]]\nname = \"apache\"\n[service.policy]\n";
 pub(crate) const METRIC: &str = "metric = [{ name = \"vir_cpu_cores\", target = 0.5 }]\n";
 
@@ -227,12 +229,12 @@ fn t14_node_senders_are_read() {
     assert!(senders["node1"][1].contains(&IpAddr::from([10, 1, 2, 3])));
     assert_eq!(senders["*"].len(), 1);
     assert_eq!(
-        refused("[collector.nodes]\nnode1 = [\"node1.example.org\"]\n"),
-        "collector.nodes.node1[0]: \"node1.example.org\" is not an address or a network such as \
-         10.0.0.0/8"
+        summary("[collector.nodes]\nnode1 = [\"node1.example.org\"]\n"),
+        "collector.nodes.node1[0]: expected an address or a network such as \"10.0.0.0/8\", found \
+         \"node1.example.org\""
     );
     assert_eq!(
-        refused("[collector.nodes]\nnode1 = []\n"),
+        summary("[collector.nodes]\nnode1 = []\n"),
         "collector.nodes.node1: at least one address or network of the node's agent is required"
     );
 }
@@ -258,8 +260,9 @@ fn t14_only_listed_senders_are_accepted() {
     assert!(any.takes([203, 0, 113, 9].into()));
     assert!(!Config::article().collector.takes([203, 0, 113, 9].into()));
     assert_eq!(
-        refused("[collector]\nagents = [\"10.0.0.0/33\"]\n"),
-        "collector.agents[0]: \"10.0.0.0/33\" is not an address or a network such as 10.0.0.0/8"
+        summary("[collector]\nagents = [\"10.0.0.0/33\"]\n"),
+        "collector.agents[0]: expected an address or a network such as \"10.0.0.0/8\", found \
+         \"10.0.0.0/33\""
     );
 }
 
@@ -308,6 +311,19 @@ fn d18_parsing_touches_no_file() {
         error.starts_with("http.token_file: cannot read /no/such/file: "),
         "{error}"
     );
+    // All unreadable files are reported.
+    let pool = "[[pool]]\nname = \"a\"\n[pool.policy]\n\
+                metric = [{ name = \"cpu_utilization\", target = 1 }]\n\
+                [pool.hook]\nurl = \"https://a/\"\ntoken_file = \"/no/token\"\nca = \"/no/ca\"\n";
+    std::fs::write(&path, format!("{text}{pool}")).unwrap();
+    let error = Config::load(&path).unwrap_err().to_string();
+    for key in [
+        "http.token_file: ",
+        "pool[0].hook.token_file: ",
+        "pool[0].hook.ca: ",
+    ] {
+        assert!(error.contains(key), "{key}: {error}");
+    }
     let token = folder.path().join("token");
     std::fs::write(&token, "short\n").unwrap();
     let text = format!("[http]\ntoken_file = {token:?}\n");
@@ -358,13 +374,13 @@ fn number_of_metrics_and_pools_is_bounded() {
     let text = |count| format!("[defaults]\nmetric = [{}]\n", metrics(count));
     Config::from_toml(&text(16)).unwrap();
     assert_eq!(
-        refused(&text(17)),
+        summary(&text(17)),
         "defaults.metric: 17 metrics, the maximum is 16"
     );
     let pools: String = (0..257)
         .map(|number| format!("[[pool]]\nname = \"{number}\"\n"))
         .collect();
-    assert_eq!(refused(&pools), "pool: 257 pools, the maximum is 256");
+    assert_eq!(summary(&pools), "pool: 257 pools, the maximum is 256");
 }
 
 #[cfg(target_os = "linux")]

@@ -90,36 +90,43 @@ fn error_names_the_invalid_label() {
         (
             "elb.max",
             "many",
-            "elb.max: \"many\": invalid type: string \"many\", expected u32",
+            "elb.max: expected a whole number from 0 to 4294967295, found \"many\"",
         ),
-        ("elb.maxx", "3", "elb.maxx: \"3\": unknown field `maxx`"),
-        (
-            "elb.up.rate",
-            "3",
-            "elb.up.rate: \"3\": unknown field `rate`",
-        ),
+        ("elb.maxx", "3", "elb.maxx: unknown key `maxx`"),
+        ("elb.up.rate", "3", "elb.up.rate: unknown key `rate`"),
         (
             "elb.cpu.target",
             "high",
-            "elb.cpu.target: \"high\" is not a number",
+            "elb.cpu.target: expected a number, found \"high\"",
         ),
-        (
-            "elb.cpu.target",
-            "-1",
-            "elb.metric[0].target: -1 is not positive",
-        ),
+        ("elb.cpu.target", "-1", "elb.cpu.target: -1 is not positive"),
         (
             "elb.priority",
             "first",
-            "elb.priority: \"first\" is not a whole number",
+            "elb.priority: expected a whole number from -2147483648 to 2147483647, found \"first\"",
         ),
         ("elb.min", "0", "elb.min: must be at least 1"),
-        ("elb.mode", "on", "elb.mode: \"on\": unknown variant `on`"),
-        ("elb.metric.vir_cpu.target", "1", "elb.metric[0].name: "),
+        ("elb.a\"\n'.b", "\"\n'", "elb.a\"\n'.b: "),
+        ("elb.", "3", "elb.: unknown key"),
+        (
+            "elb.mode",
+            "on",
+            "elb.mode: expected one of \"off\", \"advise\", \"act\", found \"on\"",
+        ),
+        (
+            "elb.memory.lower",
+            "3",
+            "elb.memory: set either target, or both lower and upper",
+        ),
+        (
+            "elb.metric.vir_cpu.target",
+            "1",
+            "elb.metric.vir_cpu.name: ",
+        ),
         (
             "elb.warm-up",
             "soon",
-            "elb.warm-up: \"soon\": invalid value",
+            "elb.warm-up: expected a duration such as",
         ),
     ] {
         let mut given = vec![("elb.enabled", "true")];

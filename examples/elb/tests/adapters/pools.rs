@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::certificates::Authority;
-use crate::config::refused;
+use crate::config_errors::summary;
 use elb::config::Config;
 use elb::hooks::Call;
 use elb::orchestrator::{Availability, Node, Resources};
@@ -14,7 +14,7 @@ const POOL: &str = "[[pool]]\nname = \"workers\"\n";
 const METRIC: &str = "metric = [{ name = \"cpu_utilization\", target = 60 }]";
 
 fn pool(lines: &str) -> String {
-    refused(&format!("{POOL}{lines}"))
+    summary(&format!("{POOL}{lines}"))
 }
 
 fn with_policy(lines: &str) -> String {
@@ -140,12 +140,12 @@ fn invalid_pool_is_refused_with_its_key() {
         (
             "policy = { min = 0 }".to_owned(),
             "pool[0].policy.min",
-            "without machines",
+            "without replicas or machines",
         ),
         (
             "policy = { max = 0 }".to_owned(),
             "pool[0].policy.max",
-            "without machines",
+            "without replicas or machines",
         ),
         (
             format!("policy = {{ min = 9, max = 3, {METRIC} }}"),
@@ -251,7 +251,10 @@ fn invalid_pool_is_refused_with_its_key() {
         ),
         (poor("steal = 0.0"), "pool[0].poor.steal", "not positive"),
         (
-            with_policy("[[pool]]\nname = \"workers\""),
+            with_policy(&format!(
+                "[[pool]]\nname = \"workers\"\n{}",
+                with_policy("")
+            )),
             "pool[1].name",
             "duplicate pool",
         ),
@@ -271,7 +274,7 @@ fn invalid_pool_is_refused_with_its_key() {
         "[pool.poor]\nsteel = 3",
     ] {
         let refusal = pool(&format!("{}\n{unknown}", with_policy("")));
-        assert!(refusal.contains("unknown field"), "{unknown}: {refusal}");
+        assert!(refusal.contains("unknown key"), "{unknown}: {refusal}");
     }
 }
 
@@ -321,7 +324,11 @@ fn ca_file_of_hook_is_checked_when_the_file_is_loaded() {
     assert!(problem().starts_with("pool[0].hook.ca: "), "{}", problem());
     assert!(problem().contains("ca.pem: No such file"), "{}", problem());
     std::fs::write(&ca, "no certificate").unwrap();
-    assert!(problem().ends_with("no certificate found"), "{}", problem());
+    assert!(
+        problem().contains("no certificate found\n --> line 4"),
+        "{}",
+        problem()
+    );
     std::fs::write(&ca, Authority::new("machines").pem()).unwrap();
     let config = Config::load(&path).unwrap();
     // A client cannot change the file.

@@ -302,7 +302,7 @@ fn healthy_installation_is_ok_in_every_line() {
 }
 
 #[test]
-fn each_syntax_error_is_a_finding_with_its_line() {
+fn each_error_of_the_configuration_is_a_finding_with_its_line() {
     let mut facts = healthy();
     facts.configuration = Config::from_toml(
         "[control]\nbugdet = 4\n[collector]\nlisten = 5\n[http]\ntokn = 1\ntoken = [\"secret\"]\n",
@@ -310,10 +310,10 @@ fn each_syntax_error_is_a_finding_with_its_line() {
     let found = Findings::of(&facts).to_string();
     let lines: Vec<&str> = found.lines().take(4).collect();
     let begins = [
-        "wrong  configuration: elb.toml, line 2: `bugdet = …`: unknown field `bugdet`, expected one",
-        "wrong  configuration: elb.toml, line 4: `listen = 5`: invalid type: integer `5`, expected",
-        "wrong  configuration: elb.toml, line 6: `tokn = …`: unknown field `tokn`, expected one of",
-        "wrong  configuration: elb.toml, line 7: `token = …`: invalid type: a token is a string",
+        "wrong  configuration: elb.toml, line 2: `bugdet = …`: control.bugdet: unknown key `bugdet`",
+        "wrong  configuration: elb.toml, line 4: `listen = 5`: collector.listen: expected an address",
+        "wrong  configuration: elb.toml, line 6: `tokn = …`: http.tokn: unknown key `tokn`, expected",
+        "wrong  configuration: elb.toml, line 7: `token = …`: http.token: expected a string",
     ];
     for (line, begin) in lines.iter().zip(begins) {
         assert!(line.starts_with(begin), "{found}");

@@ -43,21 +43,17 @@ fn refused(findings: &mut Findings, path: &str, error: &ConfigError) {
             format!("{path} cannot be read: {error}"),
             "name the file with --config, or create one with `elb run --example > elb.toml`",
         ),
-        ConfigError::Syntax(errors) => {
+        ConfigError::Invalid(errors) => {
             for error in errors {
-                refused_for(findings, format!("{path}, {error}"));
+                let separator = if error.place.is_some() { "," } else { ":" };
+                findings.about(ABOUT).wrong(
+                    "configuration_refused",
+                    format!("{path}{separator} {error}"),
+                    "correct the error; an invalid configuration is not applied",
+                );
             }
         }
-        other => refused_for(findings, format!("{path}: {other}")),
     }
-}
-
-fn refused_for(findings: &mut Findings, what: String) {
-    findings.about(ABOUT).wrong(
-        "configuration_refused",
-        what,
-        "correct the error; an invalid configuration is not applied",
-    );
 }
 
 /// Recommends to allow only the nodes and the senders of `[collector.nodes]`.

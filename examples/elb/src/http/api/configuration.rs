@@ -193,7 +193,7 @@ fn read(mut running: Config, text: &str) -> Result<Config, Problem> {
             "A secret is \"***\" or \"?…\", but the running configuration has no such secret.",
         ));
     }
-    let mut config = Config::from_toml(&filled).map_err(refused)?;
+    let mut config = Config::from_toml(&filled).map_err(|error| refused(&error))?;
     for (place, service) in config.services.iter().enumerate() {
         if let Err(error) = MetricQuery::new(&service.settings.rule.metrics()) {
             let key = format!("service[{place}].policy.metric");
@@ -205,14 +205,15 @@ fn read(mut running: Config, text: &str) -> Result<Config, Problem> {
     Ok(config)
 }
 
-fn refused(error: ConfigError) -> Problem {
-    let message = error.to_string();
-    // The error may quote a line of any length.
-    let lines: Vec<String> = message.lines().take(10).map(quoted).collect();
+fn refused(error: &ConfigError) -> Problem {
+    let ConfigError::Invalid(errors) = error else {
+        return wrong(&quoted(&error.to_string()));
+    };
+    let lines: Vec<String> = errors.iter().map(|it| quoted(&it.to_string())).collect();
     let problem = wrong(&lines.join("\n"));
-    match error {
-        ConfigError::Value { key, .. } => problem.with("key", quoted(&key)),
-        _ => problem,
+    match errors.first() {
+        Some(first) => problem.with("key", quoted(&first.key)),
+        None => problem,
     }
 }
 
