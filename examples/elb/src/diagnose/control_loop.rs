@@ -9,7 +9,6 @@ use super::facts::{
 use crate::handle::Handle;
 use crate::policy::Mode;
 use crate::status::ServiceStatus;
-use sflow_autoscale::observe::SENDER_NOT_ALLOWED;
 
 /// Age of a task from which on its container is reported, at the usual polling intervals.
 const SETTLED: Duration = Duration::from_secs(45);
@@ -39,19 +38,12 @@ impl Facts {
             report: report.clone(),
             containers: containers.get(&index).copied(),
         });
-        let intake = telemetry.ingest_stats();
-        let not_allowed = intake.refused.get(SENDER_NOT_ALLOWED).copied();
         let facts = TelemetryFacts {
-            listened,
             settled_after: SETTLED,
-            datagrams: intake.datagrams - not_allowed.unwrap_or(0),
-            packet_samples: registry.health().flow_samples,
-            refused_senders: telemetry.refused_senders(now),
-            refuses_all: telemetry.refuses_all(now),
             nodes: nodes.collect(),
             agents,
             services,
-            ..TelemetryFacts::default()
+            ..TelemetryFacts::new(&telemetry, now, listened)
         };
         drop(telemetry);
         Self {

@@ -13,7 +13,11 @@ use crate::config::{Config, ConfigError, ServiceSettings};
 use crate::docker::{About, Member};
 use crate::orchestrator::{Census, Labelled, NodeAddresses, Service, Task};
 use crate::policy::Signal;
-use sflow_autoscale::observe::{MAX_NAME_LENGTH, NodeReport, RefusedSender, reporting_interval};
+use sflow_autoscale::observe::{
+    MAX_NAME_LENGTH, NodeReport, RefusedSender, Reporter, SENDER_NOT_ALLOWED, Telemetry,
+    reporting_interval,
+};
+use sflow_v5::Address;
 
 /// All facts.
 #[derive(Clone, Debug)]
@@ -32,6 +36,29 @@ impl Facts {
     /// The received telemetry, if any could be received.
     pub fn received(&self) -> Option<&TelemetryFacts> {
         self.telemetry.as_ref()?.as_ref().ok()
+    }
+
+    /// Expected data that was not received: ready nodes without an agent, services of which a
+    /// running container lacks a value, and packet samples. `None` before the engines have listed a ready node.
+    pub fn awaited(&self) -> Option<Vec<String>> {
+        let received = self.received()?;
+        let members = self.engines.members.as_ref()?.as_ref().ok()?;
+        let is_reported = |name: &str| {
+            let mut nodes = received.nodes.iter();
+            nodes.any(|node| node.report.name == name && node.containers.is_some())
+        };
+        let ready = members.iter().filter(|member| member.state == "ready");
+        ready.clone().next()?;
+        let nodes = ready.filter(|member| !is_reported(&member.name));
+        let nodes = nodes.map(|member| format!("node {}", member.name));
+        let services = received.services.iter().filter(|facts| {
+            let signals = facts.signals.iter().flatten();
+            let known = signals.map(|signal| signal.contributing).min();
+            known.unwrap_or(0) < facts.service.running()
+        });
+        let services = services.map(|facts| format!("service {}", facts.service.name));
+        let samples = (received.packet_samples == 0).then(|| "packet samples".to_owned());
+        Some(nodes.chain(services).chain(samples).collect())
     }
 }
 
@@ -153,6 +180,21 @@ pub struct TelemetryFacts {
 }
 
 impl TelemetryFacts {
+    /// What was received by now, without nodes, agents and services.
+    pub(super) fn new(telemetry: &Telemetry, now: Timestamp, listened: Duration) -> Self {
+        let mut intake = telemetry.ingest_stats();
+        let not_allowed = intake.refused.remove(SENDER_NOT_ALLOWED).unwrap_or(0);
+        Self {
+            listened,
+            datagrams: intake.datagrams - not_allowed,
+            packet_samples: telemetry.registry().health().flow_samples,
+            discarded: intake.refused,
+            refused_senders: telemetry.refused_senders(now),
+            refuses_all: telemetry.refuses_all(now),
+            ..Self::default()
+        }
+    }
+
     /// Whether agents have had enough time to report, so that missing data is a finding.
     pub fn is_settled(&self) -> bool {
         self.listened >= self.settled_after
@@ -172,6 +214,18 @@ pub struct NodeFacts {
     pub report: NodeReport,
     /// Number of containers that are reported for it; `None` if no agent reports for it.
     pub containers: Option<u32>,
+}
+
+impl NodeFacts {
+    /// Sender and address of the agent that reports for it.
+    pub(super) fn reporter(&self) -> Option<(IpAddr, Address)> {
+        match &self.report.reporter {
+            Reporter::Agent(agent) | Reporter::Probation(agent) => {
+                Some((agent.sender, agent.address))
+            }
+            Reporter::None | Reporter::Contested(_) => None,
+        }
+    }
 }
 
 /// Telemetry of one service.
@@ -247,6 +301,11 @@ impl AgentFacts {
             rank(a).cmp(&rank(b))
         });
         agents
+    }
+
+    /// Its sender and address.
+    pub(super) const fn origin(&self) -> (IpAddr, Address) {
+        (self.status.key.sender, self.status.key.address)
     }
 
     /// Whether another sender or a second sequence of datagrams has its identity.

@@ -27,6 +27,7 @@ mod control_loop;
 mod engines;
 mod facts;
 mod finding;
+mod kinds;
 mod listening;
 mod log;
 mod monitor;
@@ -38,6 +39,6 @@ pub use self::facts::{
     NodeFacts, NotListening, Program, ServiceFacts, TelemetryFacts, Unreachable,
 };
 pub use self::finding::{Finding, Findings, Level};
-pub use self::listening::{Progress, collect};
+pub use self::listening::{collect, progress};
 pub use self::log::FindingLog;
 pub use self::monitor::AgentMonitor;

@@ -4,6 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use crate::config::{Collector, Config, ConfigError};
 use crate::diagnose::facts::Facts;
 use crate::diagnose::finding::Findings;
+use crate::diagnose::kinds::{
+    ANY_SENDER, COLLECTOR_LOOPBACK, CONFIGURATION, CONFIGURATION_REFUSED, CONFIGURATION_UNREADABLE,
+    DOCKER_UNENCRYPTED, PAGE_OPEN,
+};
 use crate::format::counted;
 use sflow_autoscale::observe::Reporter;
 
@@ -11,11 +15,10 @@ const ABOUT: &str = "configuration";
 
 /// Checks the configuration; `None` if it is invalid.
 pub(super) fn check<'f>(findings: &mut Findings, facts: &'f Facts) -> Option<&'f Config> {
-    let path = &facts.path;
     let config = match &facts.configuration {
         Ok(config) => config,
         Err(error) => {
-            refused(findings, path, error);
+            refused(findings, &facts.path, error);
             return None;
         }
     };
@@ -24,11 +27,9 @@ pub(super) fn check<'f>(findings: &mut Findings, facts: &'f Facts) -> Option<&'f
         true => " and those with labels",
         false => "",
     };
-    let interval = config.control.interval;
-    findings.about(ABOUT).ok(
-        "configuration",
-        format!("{path}: {services}{labelled}, a decision every {interval:?}"),
-    );
+    let (path, interval) = (&facts.path, config.control.interval);
+    let what = format!("{path}: {services}{labelled}, a decision every {interval:?}");
+    findings.add(CONFIGURATION.finding(ABOUT, what));
     addresses(findings, config);
     if config.collector.agents.is_empty() {
         any_sender(findings, &config.collector, facts);
@@ -37,27 +38,19 @@ pub(super) fn check<'f>(findings: &mut Findings, facts: &'f Facts) -> Option<&'f
 }
 
 fn refused(findings: &mut Findings, path: &str, error: &ConfigError) {
+    let mut refuse = |what: String| findings.add(CONFIGURATION_REFUSED.finding(ABOUT, what));
     match error {
-        ConfigError::Unreadable { error, .. } => findings.about(ABOUT).wrong(
-            "configuration_unreadable",
-            format!("{path} cannot be read: {error}"),
-            "name the file with --config, or create one with `elb run --example > elb.toml`",
-        ),
+        ConfigError::Unreadable { error, .. } => {
+            let what = format!("{path} cannot be read: {error}");
+            findings.add(CONFIGURATION_UNREADABLE.finding(ABOUT, what));
+        }
         ConfigError::Syntax(errors) => {
             for error in errors {
-                refused_for(findings, format!("{path}, {error}"));
+                refuse(format!("{path}, {error}"));
             }
         }
-        other => refused_for(findings, format!("{path}: {other}")),
+        other => refuse(format!("{path}: {other}")),
     }
-}
-
-fn refused_for(findings: &mut Findings, what: String) {
-    findings.about(ABOUT).wrong(
-        "configuration_refused",
-        what,
-        "correct the error; an invalid configuration is not applied",
-    );
 }
 
 /// Recommends to allow only the nodes and the senders of `[collector.nodes]`.
@@ -81,49 +74,35 @@ fn any_sender(findings: &mut Findings, collector: &Collector, facts: &Facts) {
             restricted.agents_with(addresses)
         }
     };
-    let mut subject = findings.about(ABOUT);
-    subject.note(
-        "any_sender",
-        "collector.agents is empty: datagrams of every sender are accepted",
-        format!("set {line} under [collector]"),
-    );
-    subject.with([("line", line.into())]);
+    let what = "collector.agents is empty: datagrams of every sender are accepted";
+    let finding = ANY_SENDER.finding(ABOUT, what).detail("line", &*line);
+    findings.add(finding.advise(format!("set {line} under [collector]")));
 }
 
 fn addresses(findings: &mut Findings, config: &Config) {
     let listen = config.collector.listen;
     if listen.ip().is_loopback() {
-        findings.about(ABOUT).note(
-            "collector_loopback",
-            format!(
-                "telemetry is received on {listen}, which only agents on this machine can reach"
-            ),
-            "set collector.listen = \"0.0.0.0:6343\" to receive from other machines",
+        let what = format!(
+            "telemetry is received on {listen}, which only agents on this machine can reach"
         );
+        findings.add(COLLECTOR_LOOPBACK.finding(ABOUT, what));
     }
     let page = config.http.listen;
     if !page.ip().is_loopback() && config.http.token.is_none() {
-        findings.about(ABOUT).note(
-            "page_open",
-            format!(
-                "every client that can reach {page} can read everything; without a token only \
-                 clients on this machine can change modes"
-            ),
-            "restrict access with a firewall or a proxy, and set http.token_file",
+        let what = format!(
+            "every client that can reach {page} can read everything; without a token only clients \
+             on this machine can change modes"
         );
+        findings.add(PAGE_OPEN.finding(ABOUT, what));
     }
-    for endpoint in &config.docker.endpoints {
-        if config.docker.tls.is_none() && is_open(endpoint) {
-            findings.about(ABOUT).note(
-                "docker_unencrypted",
-                format!(
-                    "{endpoint} is not encrypted: every client that can reach it, or intercept the \
-                     connection, has root privileges"
-                ),
-                "use TLS with a client certificate ([docker.tls]), or the engine's socket on this \
-                 machine",
-            );
-        }
+    let has_tls = config.docker.tls.is_some();
+    let endpoints = config.docker.endpoints.iter();
+    for endpoint in endpoints.filter(|endpoint| !has_tls && is_open(endpoint)) {
+        let what = format!(
+            "{endpoint} is not encrypted: every client that can reach it, or intercept the \
+             connection, has root privileges"
+        );
+        findings.add(DOCKER_UNENCRYPTED.finding(ABOUT, what));
     }
 }
 
@@ -134,9 +113,8 @@ fn is_open(endpoint: &str) -> bool {
         .or(endpoint.strip_prefix("http://"));
     host.is_some_and(|host| {
         let host = host.trim_end_matches('/');
-        let is_loopback = host
-            .parse::<SocketAddr>()
-            .is_ok_and(|address| address.ip().is_loopback());
+        let address = host.parse::<SocketAddr>();
+        let is_loopback = address.is_ok_and(|address| address.ip().is_loopback());
         !is_loopback && !host.starts_with("localhost:")
     })
 }
