@@ -6,24 +6,31 @@ mod check;
 mod compare;
 mod demo;
 mod health;
-mod replay;
+pub mod replay;
 mod run;
 mod simulate;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
+use sflow_metrics::Timestamp;
 use sflow_simulator::experiment::Scenario;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use untrusted::{Format, Lines, printable};
 
-use crate::config::ServiceSettings;
+use crate::balancer::Balancer;
+use crate::config::{Config, ServiceSettings};
+use crate::handle::{Handle, Requests};
+use crate::http::{Access, Server, Site};
+use crate::orchestrator::Orchestrator;
+use crate::status::About;
 
 /// Prints a line. A closed output is not an error.
 macro_rules! say {
@@ -279,6 +286,51 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?)
+}
+
+/// The page and the API of a loop.
+struct Served {
+    page: String,
+    handle: Handle,
+    requests: Requests,
+    server: Server,
+}
+
+/// Serves the page and the API of a loop at an address, and accepts requests to change it.
+fn serve<O: Orchestrator>(
+    balancer: &Balancer<O>,
+    config: Config,
+    address: SocketAddr,
+    now: Timestamp,
+    title: &str,
+) -> anyhow::Result<Served> {
+    let access = Access {
+        token: config.http.token.clone(),
+        names: config.http.names.clone(),
+    };
+    let listener = TcpListener::bind(address)
+        .with_context(|| format!("cannot serve the page on {address}"))?;
+    let page = format!("http://{}/", listener.local_addr()?);
+    let about = About {
+        title: title.to_owned(),
+        page: Some(page.clone()),
+        speed: 1.0,
+        load: None,
+    };
+    balancer.status().lock().set_context(now, about);
+    let (telemetry, status) = (balancer.telemetry().clone(), balancer.status().clone());
+    let (handle, requests) = Handle::new(telemetry, status, config);
+    let server = Server::start(listener, Site::new(handle.clone()).with_access(access))?;
+    Ok(Served {
+        page,
+        handle,
+        requests,
+        server,
+    })
+}
+
+fn write_chart(path: &Path, chart: &str) -> anyhow::Result<()> {
+    fs::write(path, chart).with_context(|| format!("cannot write the chart to {}", path.display()))
 }
 
 /// Completes when the user or the system requests the program to end. The signals are caught from

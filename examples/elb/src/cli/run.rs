@@ -1,5 +1,4 @@
 use std::io;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -9,17 +8,15 @@ use sflow_metrics::Timestamp;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-use super::{Log, runtime, say, say_part};
+use super::{Log, Served, runtime, say, say_part, serve};
 use crate::balancer::Balancer;
 use crate::config::{Collector, Config, ConfigError, EXAMPLE, acting, mode_summary};
 use crate::diagnose::{Facts, FindingLog, Findings};
 use crate::docker::Docker;
 use crate::format::counted;
 use crate::handle::{Handle, Refusal, Request};
-use crate::http::{Access, Server, Site};
 use crate::notices;
 use crate::shared::Shared;
-use crate::status::About;
 use sflow_autoscale::observe::Telemetry;
 
 /// Maximum time to wait for hooks at the end. Shorter than the usual grace period of a container.
@@ -100,26 +97,14 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
         );
     }
 
-    let access = Access {
-        token: config.http.token.clone(),
-        names: config.http.names.clone(),
-    };
-    let listener = TcpListener::bind(config.http.listen)
-        .with_context(|| format!("cannot serve the page on {}", config.http.listen))?;
-    let page = format!("http://{}/", listener.local_addr()?);
+    let listen = config.http.listen;
+    let Served {
+        page,
+        handle,
+        mut requests,
+        server,
+    } = serve(&balancer, config, listen, now(), "run")?;
     info!("Listening, HTTP {page}");
-    let about = About {
-        title: "run".to_owned(),
-        page: Some(page),
-        speed: 1.0,
-        load: None,
-    };
-    balancer.status().lock().set_context(now(), about);
-    let (telemetry, status) = (balancer.telemetry().clone(), balancer.status().clone());
-    let (handle, mut requests) = Handle::new(telemetry, status, config);
-    let site = Site::new(handle.clone()).with_access(access);
-    let server = Server::start(listener, site)?;
-
     balancer.report_mode(now());
     let mut findings = FindingLog::default();
     let mut logged: Option<tokio::time::Instant> = None;

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use sflow_simulator::experiment::{Experiment, Outcome, Point, PoolOutcome, Scenario};
 use sflow_simulator::{ServiceSpec, Workload};
 
-use super::{Log, PolicyName, say, say_part};
+use super::{Log, PolicyName, say, say_part, write_chart};
 use crate::charts::{self, Multiple};
 use crate::config::ServiceSettings;
 use crate::format;
@@ -87,8 +87,7 @@ impl Args {
         let path = self
             .out
             .unwrap_or_else(|| PathBuf::from(format!("elb-{}.svg", experiment.scenario.name)));
-        fs::write(&path, picture(&experiment, &with, &without))
-            .with_context(|| format!("cannot write the chart to {}", path.display()))?;
+        write_chart(&path, &picture(&experiment, &with, &without))?;
         say!("Chart written to {}", path.display())?;
         Ok(())
     }
