@@ -22,7 +22,6 @@ use clap::{Parser, Subcommand, ValueEnum};
 use sflow_metrics::Timestamp;
 use sflow_simulator::experiment::Scenario;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
 use untrusted::{Format, Lines, printable};
 
 use crate::balancer::Balancer;
@@ -192,27 +191,7 @@ enum LogFormat {
     Json,
 }
 
-/// Writers of log lines in which control and invisible characters are escaped.
-struct Escaping<M> {
-    writer: M,
-    format: Format,
-}
-
-impl<'w, M: MakeWriter<'w>> MakeWriter<'w> for Escaping<M> {
-    type Writer = Lines<M::Writer>;
-
-    fn make_writer(&'w self) -> Self::Writer {
-        Lines::new(self.writer.make_writer(), self.format)
-    }
-}
-
 impl Log {
-    /// The user's filter, or the default of the command.
-    fn filter(&self, otherwise: &str) -> anyhow::Result<EnvFilter> {
-        let directives = self.filter.as_deref().unwrap_or(otherwise);
-        EnvFilter::try_new(directives).with_context(|| format!("--log {directives}"))
-    }
-
     /// Log lines to standard error.
     fn to_stderr(&self, otherwise: &str) -> anyhow::Result<()> {
         let is_ansi = io::stderr().is_terminal();
@@ -223,24 +202,30 @@ impl Log {
     fn to_file(&self, otherwise: &str, path: &Path) -> anyhow::Result<()> {
         let file = File::create(path)
             .with_context(|| format!("cannot write the log to {}", path.display()))?;
-        self.begin(otherwise, Arc::new(file), false)
+        let file = Arc::new(file);
+        self.begin(otherwise, move || Arc::clone(&file), false)
     }
 
-    fn begin(
+    /// Starts the log with the user's filter, or the default of the command. Control and invisible
+    /// characters are escaped.
+    fn begin<W: io::Write + 'static>(
         &self,
         otherwise: &str,
-        writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
+        writer: impl Fn() -> W + Send + Sync + 'static,
         is_ansi: bool,
     ) -> anyhow::Result<()> {
+        let directives = self.filter.as_deref().unwrap_or(otherwise);
+        let filter =
+            EnvFilter::try_new(directives).with_context(|| format!("--log {directives}"))?;
         let format = match self.format {
             LogFormat::Json => Format::Json,
             LogFormat::Text if is_ansi => Format::Coloured,
             LogFormat::Text => Format::Text,
         };
         let lines = tracing_subscriber::fmt()
-            .with_env_filter(self.filter(otherwise)?)
+            .with_env_filter(filter)
             .with_target(false)
-            .with_writer(Escaping { writer, format });
+            .with_writer(move || Lines::new(writer(), format));
         match self.format {
             LogFormat::Text => lines.with_ansi(is_ansi).init(),
             LogFormat::Json => lines.json().flatten_event(true).init(),

@@ -91,37 +91,30 @@ fn is_executable(_: &std::fs::Metadata) -> bool {
 /// Queries all endpoints concurrently: an unreachable one takes the whole timeout.
 async fn ask_managers(settings: &docker::Settings) -> Vec<ManagerFacts> {
     let mut asked = JoinSet::new();
-    for (place, endpoint) in settings.endpoints.iter().enumerate() {
+    for (place, endpoint) in settings.endpoints.iter().cloned().enumerate() {
         let alone = docker::Settings {
             endpoints: vec![endpoint.clone()],
             ..settings.clone()
         };
-        asked.spawn(async move { (place, ask_manager(&alone).await) });
+        asked.spawn(async move {
+            let answer = about(&alone).await;
+            (place, ManagerFacts { endpoint, answer })
+        });
     }
-    let mut answers: Vec<(usize, ManagerFacts)> = Vec::new();
-    while let Some(answer) = asked.join_next().await {
-        answers.extend(answer);
-    }
+    let mut answers = asked.join_all().await;
     answers.sort_by_key(|(place, _)| *place);
     answers.into_iter().map(|(_, facts)| facts).collect()
 }
 
-async fn ask_manager(settings: &docker::Settings) -> ManagerFacts {
-    let endpoint = settings.endpoints.first().cloned().unwrap_or_default();
-    ManagerFacts {
-        answer: about(settings).await,
-        endpoint,
-    }
-}
-
 async fn about(settings: &docker::Settings) -> Result<About, Unreachable> {
-    let mut docker =
-        Docker::connect(settings).map_err(|error| Unreachable::Unusable(error.to_string()))?;
+    let docker = Docker::connect(settings);
+    let mut docker = docker.map_err(|error| Unreachable::Unusable(error.to_string()))?;
     match docker.about().await {
         Ok(about) => Ok(about),
-        Err(error) => Err(why(docker.endpoint(), settings.timeout)
-            .await
-            .unwrap_or_else(|| Unreachable::Other(error.to_string()))),
+        Err(error) => {
+            let why = why(docker.endpoint(), settings.timeout).await;
+            Err(why.unwrap_or_else(|| Unreachable::Other(error.to_string())))
+        }
     }
 }
 

@@ -161,7 +161,7 @@ impl Findings {
         for (kind, count) in counts {
             if let further @ 1.. = count.saturating_sub(LISTED) {
                 let what = format!("{further} more findings of the kind {kind}");
-                listed.push(MORE.finding("telemetry", what).detail("count", further));
+                listed.push(MORE.of("telemetry", what).detail("count", further));
             }
         }
         listed

@@ -18,7 +18,7 @@ pub(super) struct Kind {
 
 impl Kind {
     /// A finding of this kind about a subject, such as `service apache`.
-    pub(super) fn finding(self, about: impl Into<String>, what: impl AsRef<str>) -> Finding {
+    pub(super) fn of(self, about: impl Into<String>, what: impl AsRef<str>) -> Finding {
         let finding = Finding {
             level: self.level,
             kind: self.name,

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::pin::pin;
@@ -6,20 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sflow_collector::udp::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
-use sflow_metrics::{AgentKey, Timestamp, entity::Kind as EntityKind};
+use sflow_metrics::Timestamp;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::engines::ask_engines;
-use super::facts::{
-    AgentFacts, ContainerFacts, EngineFacts, Facts, NodeFacts, NotListening, ServiceFacts,
-    TelemetryFacts,
-};
-use super::monitor::AgentMonitor;
-use crate::config::{Collector, Config, ServiceSettings};
+use super::facts::{EngineFacts, Facts, NodeFacts, NotListening, ServiceFacts, TelemetryFacts};
+use crate::config::{Collector, Config};
 use crate::format::shortened;
 use crate::notices;
-use crate::orchestrator::Service;
-use sflow_autoscale::observe::{MetricQuery, Telemetry};
+use sflow_autoscale::observe::{AgentMonitor, ContainerFacts, MetricQuery, Telemetry};
 
 /// Collects the facts for `elb check`: asks the engines, and listens until all expected data was
 /// received, `listen_for` is over, or `end` completes. Calls `show` four times per second with the
@@ -122,15 +117,14 @@ const MAX_NOT_ALLOWED: usize = 64;
 impl Listening {
     fn begin(collector: &Collector) -> Result<Self, NotListening> {
         let address = collector.listen;
-        let failed = |error: &io::Error, text: String| NotListening {
+        let receiver = UdpReceiver::bind(address, &SocketSettings::default());
+        let receiver = receiver.map_err(|error| error.source);
+        let receiver = receiver.and_then(AsyncUdpReceiver::new);
+        let receiver = receiver.map_err(|error| NotListening {
             address,
             is_in_use: error.kind() == ErrorKind::AddrInUse,
-            error: text,
-        };
-        let receiver = UdpReceiver::bind(address, &SocketSettings::default())
-            .map_err(|error| failed(&error.source, error.source.to_string()))?;
-        let receiver =
-            AsyncUdpReceiver::new(receiver).map_err(|error| failed(&error, error.to_string()))?;
+            error: error.to_string(),
+        })?;
         let mut telemetry = Telemetry::default().with_services(swarm::service_of);
         telemetry.set_node_senders(collector.nodes.clone());
         Ok(Self {
@@ -168,29 +162,7 @@ impl Listening {
     fn facts(&self, config: &Config, engines: &EngineFacts) -> TelemetryFacts {
         let now = Timestamp::from(SystemTime::now());
         let registry = self.telemetry.registry();
-        let mut containers = Vec::new();
-        let mut without_adapter: HashMap<AgentKey, u32> = HashMap::new();
-        let mut agents = AgentFacts::all(registry, now, |entity| {
-            if entity.kind() != EntityKind::Container {
-                return;
-            }
-            let host = entity.parent().map(|host| host.name().to_owned());
-            containers.push(ContainerFacts {
-                name: entity.name().to_owned(),
-                uuid: entity.uuid().map(|uuid| uuid.0),
-                host: host.filter(|host| !host.is_empty()),
-            });
-            let source = entity.data_source();
-            let has_adapter =
-                source.is_some_and(|source| self.monitor.has_adapter(entity.agent(), source));
-            *without_adapter.entry(entity.agent()).or_default() += u32::from(!has_adapter);
-        });
-        for agent in &mut agents {
-            let key = agent.status.key;
-            let mut samples = self.monitor.samples(key);
-            samples.without_adapter = without_adapter.get(&key).copied().unwrap_or(0);
-            agent.samples = Some(samples);
-        }
+        let agents = self.monitor.agents(registry, now);
         let reports = self.telemetry.reports(now, engines.addresses.clone());
         let nodes = reports.into_iter().map(|report| {
             let containers = None;
@@ -205,7 +177,7 @@ impl Listening {
             not_allowed: self.not_allowed.clone(),
             dropped: self.receiver.stats().kernel_drops,
             nodes: nodes.collect(),
-            containers: Some(containers),
+            containers: Some(ContainerFacts::all(registry, now)),
             services: self.services(now, config, engines),
             agents,
             ..TelemetryFacts::new(&self.telemetry, now, now - self.begun)
@@ -219,14 +191,11 @@ impl Listening {
         engines: &EngineFacts,
     ) -> Vec<ServiceFacts> {
         let managed = engines.managed_services(config);
-        let managed: HashMap<&str, &ServiceSettings> =
-            managed.iter().map(|it| (it.name.as_str(), it)).collect();
         let services = engines.services.iter().flatten().flatten();
-        let facts = services.map(|service: &Service| {
-            let settings = managed.get(service.name.as_str());
-            let query =
-                settings.and_then(|entry| MetricQuery::new(&entry.settings.rule.metrics()).ok());
-            let signals = query.map(|query| {
+        let facts = services.map(|service| {
+            let entry = managed.iter().find(|entry| entry.name == service.name);
+            let query = entry.map(|entry| MetricQuery::new(&entry.settings.rule.metrics()));
+            let signals = query.and_then(Result::ok).map(|query| {
                 let snapshot = self.telemetry.snapshot(now, [&query]);
                 snapshot.signals(&query, service, Duration::ZERO)
             });

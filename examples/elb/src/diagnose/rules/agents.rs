@@ -3,14 +3,11 @@ use std::time::Duration;
 
 use super::some;
 use crate::config::Config;
-use crate::diagnose::facts::{AgentFacts, AgentSamples, ClockRate, TelemetryFacts};
+use crate::diagnose::facts::TelemetryFacts;
 use crate::diagnose::finding::Findings;
-use crate::diagnose::kinds::{
-    AGENT_CONTESTED, AGENT_LOSSY, AGENT_RESTARTS, HOST_TWICE, NO_ADAPTERS, POLLING_SLOW,
-    SAMPLING_UNSCALED, SILENT_AGENT, UPTIME_BACKWARDS, UPTIME_WRONG,
-};
+use crate::diagnose::kinds as kind;
 use crate::format::{counted, duration};
-use sflow_autoscale::observe::short_name;
+use sflow_autoscale::observe::{AgentFacts, AgentSamples, ClockRate, short_name};
 
 /// A longer polling interval makes decisions slow, regardless of the loop's interval.
 const SLOW: Duration = Duration::from_secs(20);
@@ -22,37 +19,35 @@ const RESTART_INTERVAL: Duration = Duration::from_secs(600);
 /// Checks each agent.
 pub(super) fn check(findings: &mut Findings, config: &Config, telemetry: &TelemetryFacts) {
     let control = config.control.interval;
+    let listened = telemetry.listened;
+    let restart_limit = listened.div_duration_f64(RESTART_INTERVAL).max(1.0);
     for agent in &telemetry.agents {
         let (about, key) = (about(agent), agent.status.key.to_string());
+        let key = key.as_str();
         if let Some(interval) = agent.interval.filter(|it| *it > SLOW.max(control)) {
             let what = format!(
                 "counters arrive every {:.0} s, decisions are made every {control:?}: most of them \
                  use stale values",
                 interval.as_secs_f64()
             );
-            findings.add(POLLING_SLOW.finding(&about, what));
+            findings.add(kind::POLLING_SLOW.of(&about, what));
         }
         if let Some(loss) = agent.status.loss().filter(|loss| *loss >= LOSSY) {
             let (lost, all) = (agent.status.lost, agent.status.lost + agent.status.received);
             let percent = loss * 100.0;
             let what = format!("{lost} of {all} datagrams were lost ({percent:.0} %)");
-            let finding = AGENT_LOSSY.finding(&about, what).detail("loss", loss);
-            findings.add(finding.detail("agent", &*key));
+            let finding = kind::AGENT_LOSSY.of(&about, what).detail("loss", loss);
+            findings.add(finding.detail("agent", key));
         }
         if agent.is_contested() {
             let what = "another sender or a second sequence of datagrams has the identity of this \
                         agent: two agents have this identity, or its address is forged";
-            findings.add(AGENT_CONTESTED.finding(&about, what).detail("agent", &*key));
+            findings.add(kind::AGENT_CONTESTED.of(&about, what).detail("agent", key));
         }
         let restarts = agent.status.restarts;
-        if restarts as f64
-            > telemetry
-                .listened
-                .div_duration_f64(RESTART_INTERVAL)
-                .max(1.0)
-        {
+        if restarts as f64 > restart_limit {
             let what = format!("restarted {restarts} times");
-            findings.add(AGENT_RESTARTS.finding(&about, what).detail("agent", key));
+            findings.add(kind::AGENT_RESTARTS.of(&about, what).detail("agent", key));
         }
         if let Some(contents) = &agent.samples {
             samples(findings, &about, agent, contents);
@@ -66,7 +61,7 @@ pub(super) fn silent(findings: &mut Findings, telemetry: &TelemetryFacts) {
     for agent in telemetry.agents.iter().filter(|it| it.status.silent) {
         let age = agent.age.as_secs_f64();
         let what = format!("no data for {}: its containers are unknown", duration(age));
-        let finding = SILENT_AGENT.finding(about(agent), what).detail("age", age);
+        let finding = kind::SILENT_AGENT.of(about(agent), what).detail("age", age);
         let finding = finding.detail("agent", agent.status.key.to_string());
         findings.add(finding.detail("host", agent.hosts.first().cloned()));
     }
@@ -86,7 +81,7 @@ fn samples(findings: &mut Findings, about: &str, agent: &AgentFacts, samples: &A
             is_backwards: true, ..
         }) => {
             let what = "its uptime decreases although its sequence numbers increase";
-            findings.add(UPTIME_BACKWARDS.finding(about, what));
+            findings.add(kind::UPTIME_BACKWARDS.of(about, what));
         }
         Some(ClockRate { rate, .. }) if !(0.5..2.0).contains(&rate) => {
             let what = match rate {
@@ -96,13 +91,13 @@ fn samples(findings: &mut Findings, about: &str, agent: &AgentFacts, samples: &A
                 _ => format!("advances {rate:.2} times as fast as the clock of this machine"),
             };
             let what = format!("its uptime {what}; milliseconds are expected");
-            findings.add(UPTIME_WRONG.finding(about, what));
+            findings.add(kind::UPTIME_WRONG.of(about, what));
         }
         _ => {}
     }
     if samples.unscaled > 0 {
         let what = format!("{} packet samples have no sampling rate", samples.unscaled);
-        findings.add(SAMPLING_UNSCALED.finding(about, what));
+        findings.add(kind::SAMPLING_UNSCALED.of(about, what));
     }
     let without = samples.without_adapter;
     if samples.packets > 0 && samples.named == 0 && without > 0 {
@@ -111,7 +106,7 @@ fn samples(findings: &mut Findings, about: &str, agent: &AgentFacts, samples: &A
              load of these containers is only known from counters",
             counted(agent.containers as usize, "container")
         );
-        findings.add(NO_ADAPTERS.finding(about, what));
+        findings.add(kind::NO_ADAPTERS.of(about, what));
     }
 }
 
@@ -131,7 +126,7 @@ fn twins(findings: &mut Findings, telemetry: &TelemetryFacts) {
     for (host, keys) in agents {
         let (count, names) = (counted(keys.len(), "agent"), some(&keys));
         let what = format!("{count} report this host name: {names}");
-        let finding = HOST_TWICE.finding(format!("host {host}"), what);
+        let finding = kind::HOST_TWICE.of(format!("host {host}"), what);
         findings.add(finding.detail("host", host));
     }
 }

@@ -4,10 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::config::{Collector, Config, ConfigError};
 use crate::diagnose::facts::Facts;
 use crate::diagnose::finding::Findings;
-use crate::diagnose::kinds::{
-    ANY_SENDER, COLLECTOR_LOOPBACK, CONFIGURATION, CONFIGURATION_REFUSED, CONFIGURATION_UNREADABLE,
-    DOCKER_UNENCRYPTED, PAGE_OPEN,
-};
+use crate::diagnose::kinds as kind;
 use crate::format::counted;
 use sflow_autoscale::observe::Reporter;
 
@@ -29,7 +26,7 @@ pub(super) fn check<'f>(findings: &mut Findings, facts: &'f Facts) -> Option<&'f
     };
     let (path, interval) = (&facts.path, config.control.interval);
     let what = format!("{path}: {services}{labelled}, a decision every {interval:?}");
-    findings.add(CONFIGURATION.finding(ABOUT, what));
+    findings.add(kind::CONFIGURATION.of(ABOUT, what));
     addresses(findings, config);
     if config.collector.agents.is_empty() {
         any_sender(findings, &config.collector, facts);
@@ -38,11 +35,11 @@ pub(super) fn check<'f>(findings: &mut Findings, facts: &'f Facts) -> Option<&'f
 }
 
 fn refused(findings: &mut Findings, path: &str, error: &ConfigError) {
-    let mut refuse = |what: String| findings.add(CONFIGURATION_REFUSED.finding(ABOUT, what));
+    let mut refuse = |what: String| findings.add(kind::CONFIGURATION_REFUSED.of(ABOUT, what));
     match error {
         ConfigError::Unreadable { error, .. } => {
             let what = format!("{path} cannot be read: {error}");
-            findings.add(CONFIGURATION_UNREADABLE.finding(ABOUT, what));
+            findings.add(kind::CONFIGURATION_UNREADABLE.of(ABOUT, what));
         }
         ConfigError::Syntax(errors) => {
             for error in errors {
@@ -75,7 +72,7 @@ fn any_sender(findings: &mut Findings, collector: &Collector, facts: &Facts) {
         }
     };
     let what = "collector.agents is empty: datagrams of every sender are accepted";
-    let finding = ANY_SENDER.finding(ABOUT, what).detail("line", &*line);
+    let finding = kind::ANY_SENDER.of(ABOUT, what).detail("line", &*line);
     findings.add(finding.advise(format!("set {line} under [collector]")));
 }
 
@@ -85,7 +82,7 @@ fn addresses(findings: &mut Findings, config: &Config) {
         let what = format!(
             "telemetry is received on {listen}, which only agents on this machine can reach"
         );
-        findings.add(COLLECTOR_LOOPBACK.finding(ABOUT, what));
+        findings.add(kind::COLLECTOR_LOOPBACK.of(ABOUT, what));
     }
     let page = config.http.listen;
     if !page.ip().is_loopback() && config.http.token.is_none() {
@@ -93,7 +90,7 @@ fn addresses(findings: &mut Findings, config: &Config) {
             "every client that can reach {page} can read everything; without a token only clients \
              on this machine can change modes"
         );
-        findings.add(PAGE_OPEN.finding(ABOUT, what));
+        findings.add(kind::PAGE_OPEN.of(ABOUT, what));
     }
     let has_tls = config.docker.tls.is_some();
     let endpoints = config.docker.endpoints.iter();
@@ -102,7 +99,7 @@ fn addresses(findings: &mut Findings, config: &Config) {
             "{endpoint} is not encrypted: every client that can reach it, or intercept the \
              connection, has root privileges"
         );
-        findings.add(DOCKER_UNENCRYPTED.finding(ABOUT, what));
+        findings.add(kind::DOCKER_UNENCRYPTED.of(ABOUT, what));
     }
 }
 

@@ -4,10 +4,7 @@ use std::net::IpAddr;
 use super::{HOST_NETWORK, some};
 use crate::diagnose::facts::{EngineFacts, NodeFacts, TelemetryFacts};
 use crate::diagnose::finding::{Finding, Findings, Level};
-use crate::diagnose::kinds::{
-    FOREIGN_SENDER, HOST_UNKNOWN, HOST_WITHOUT_CONTAINERS, NODE_CONTESTED, NODE_WITHOUT_AGENT,
-    NODES, SHARED_SENDER,
-};
+use crate::diagnose::kinds as kind;
 use crate::docker::Member;
 use crate::format::counted;
 use crate::orchestrator::TaskState;
@@ -26,7 +23,7 @@ pub(super) fn check(findings: &mut Findings, engines: &EngineFacts, telemetry: &
     let reported = nodes.iter().filter(|node| node.containers.is_some());
     let reported: Vec<&str> = reported.map(|node| node.report.name.as_str()).collect();
     if !reported.is_empty() {
-        findings.add(NODES.finding(ABOUT, format!("agents report {}", some(&reported))));
+        findings.add(kind::NODES.of(ABOUT, format!("agents report {}", some(&reported))));
     }
     foreign_senders(findings, nodes);
     let tasks = tasks(telemetry);
@@ -55,7 +52,7 @@ pub(super) fn check(findings: &mut Findings, engines: &EngineFacts, telemetry: &
     if !nodes.is_empty() && !unknown_hosts.is_empty() {
         let hosts = some(&unknown_hosts);
         let what = format!("reported hosts that are not nodes of this swarm: {hosts}");
-        findings.add(HOST_UNKNOWN.finding(ABOUT, what));
+        findings.add(kind::HOST_UNKNOWN.of(ABOUT, what));
     }
 }
 
@@ -100,7 +97,7 @@ fn contested(node: &str, claimants: &[Claimant]) -> Finding {
          [\"ADDRESS\"] under [collector.nodes]",
         key(node)
     );
-    let finding = NODE_CONTESTED.finding(format!("node {node}"), what);
+    let finding = kind::NODE_CONTESTED.of(format!("node {node}"), what);
     let finding = finding.advise(advice).detail("node", node);
     finding.detail("senders", senders)
 }
@@ -110,7 +107,7 @@ fn without_agent(node: &str, tasks: usize, unknown_host: Option<&&str>) -> Findi
     if tasks > 0 {
         what = format!("{what}, although {} there", running(tasks));
     }
-    let finding = NODE_WITHOUT_AGENT.finding(format!("node {node}"), what);
+    let finding = kind::NODE_WITHOUT_AGENT.of(format!("node {node}"), what);
     let start = finding.advice.clone().unwrap_or_default();
     let finding = finding.detail("node", node).detail("tasks", tasks);
     match (tasks, unknown_host) {
@@ -126,7 +123,7 @@ fn without_agent(node: &str, tasks: usize, unknown_host: Option<&&str>) -> Findi
 fn without_containers(node: &str, tasks: usize, member: Option<&Member>) -> Finding {
     let running = running(tasks);
     let what = format!("its agent reports the host but no containers, although {running} there");
-    let finding = HOST_WITHOUT_CONTAINERS.finding(format!("node {node}"), what);
+    let finding = kind::HOST_WITHOUT_CONTAINERS.of(format!("node {node}"), what);
     let finding = finding.detail("host", node).detail("tasks", tasks);
     let engine = member.map_or("", |member| member.engine.as_str());
     let major = engine.split('.').next().unwrap_or_default();
@@ -169,7 +166,7 @@ fn foreign_senders(findings: &mut Findings, nodes: &[NodeFacts]) {
             "{HOST_NETWORK}, add \"*\" = [\"{sender}\"] under [collector.nodes] in the \
              configuration"
         );
-        let finding = SHARED_SENDER.finding(format!("sender {sender}"), what);
+        let finding = kind::SHARED_SENDER.of(format!("sender {sender}"), what);
         let finding = finding.advise(advice).detail("nodes", &nodes[..]);
         findings.add(finding.detail("sender", sender.to_string()));
     }
@@ -194,7 +191,7 @@ fn foreign_sender(node: &NodeFacts, senders: &[String], is_reported: bool) -> Fi
     };
     let from = senders.join(", ");
     let what = format!("readings of this node from {from} are ignored: {known}");
-    let finding = FOREIGN_SENDER.finding(format!("node {name}"), what);
+    let finding = kind::FOREIGN_SENDER.of(format!("node {name}"), what);
     let finding = finding.detail("node", name).detail("senders", senders);
     let finding = finding.detail("addresses", addresses);
     let finding = finding.detail("is_reported", is_reported);

@@ -4,10 +4,7 @@ use super::some;
 use crate::config::{Config, Pool};
 use crate::diagnose::facts::{EngineFacts, Facts, Program};
 use crate::diagnose::finding::{Finding, Findings};
-use crate::diagnose::kinds::{
-    CLUSTER_UNREADABLE, HOOK_FORBIDDEN, HOOK_MISSING, POOL, POOL_EMPTY, POOL_HOOKLESS,
-    POOL_MANAGERS, POOL_SHORT, POOL_SIZE, POOL_SMALL, POOL_UNREPORTED,
-};
+use crate::diagnose::kinds as kind;
 use crate::format::counted;
 use crate::hooks::Call;
 use crate::orchestrator::{Census, Demand, Node};
@@ -28,7 +25,7 @@ pub(super) fn check(findings: &mut Findings, config: &Config, facts: &Facts) {
             }
             Some(Err(why)) => {
                 let what = format!("nodes, services and tasks cannot be read: {why}");
-                findings.add(CLUSTER_UNREADABLE.finding(about, what));
+                findings.add(kind::CLUSTER_UNREADABLE.of(about, what));
             }
             None => {}
         }
@@ -39,7 +36,7 @@ fn hook(about: &str, pool: &Pool, engines: &EngineFacts) -> Option<Finding> {
     let Some(hook) = &pool.hook else {
         let what = "no hook is configured: the pool can only advise";
         let is_used = pool.settings.mode != Mode::Off;
-        return is_used.then(|| POOL_HOOKLESS.finding(about, what));
+        return is_used.then(|| kind::POOL_HOOKLESS.of(about, what));
     };
     let Call::Program { program, .. } = &hook.call else {
         return None;
@@ -49,11 +46,11 @@ fn hook(about: &str, pool: &Pool, engines: &EngineFacts) -> Option<Finding> {
         Program::Fine => None,
         Program::Missing => {
             let what = format!("the program {path} does not exist");
-            Some(HOOK_MISSING.finding(about, what))
+            Some(kind::HOOK_MISSING.of(about, what))
         }
         Program::NotExecutable => {
             let what = format!("{path} is not executable");
-            Some(HOOK_FORBIDDEN.finding(about, what))
+            Some(kind::HOOK_FORBIDDEN.of(about, what))
         }
     }
 }
@@ -74,14 +71,14 @@ fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) 
             let first = labels.first().map_or("", String::as_str);
             let what = format!("no node has the labels {}", labels.join(", "));
             let advice = format!("add them with `docker node update --label-add {first} NODE`");
-            POOL_EMPTY.finding(about, what).advise(advice)
+            kind::POOL_EMPTY.of(about, what).advise(advice)
         } else {
             let names: Vec<&str> = managers.iter().map(|node| node.name.as_str()).collect();
             let what = format!(
                 "all of its nodes are managers ({}); managers are never drained, removed or counted",
                 some(&names)
             );
-            POOL_MANAGERS.finding(about, what)
+            kind::POOL_MANAGERS.of(about, what)
         });
         return false;
     }
@@ -89,11 +86,11 @@ fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) 
     let (count, mode) = (counted(of.len(), "machine"), pool.settings.mode.name());
     let active = of.iter().filter(|node| node.takes_tasks()).count();
     let what = format!("{count}, {active} of them active, limits {min} to {max}, mode {mode}");
-    findings.add(POOL.finding(about, what));
+    findings.add(kind::POOL.of(about, what));
     let size = u32::try_from(active).unwrap_or(u32::MAX);
     if !(min..=max).contains(&size) {
         let what = format!("{active} machines are active, outside the limits {min} to {max}");
-        findings.add(POOL_SIZE.finding(about, what).advise(match size < min {
+        findings.add(kind::POOL_SIZE.of(about, what).advise(match size < min {
             true => "in mode act, elb orders the missing machines immediately",
             false => "in mode act, elb removes the surplus machines one at a time",
         }));
@@ -102,7 +99,7 @@ fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) 
     if active < least {
         let what = format!("{active} machines are too few to detect poor performers");
         let advice = format!("at least {least} are required (pool.poor.population)");
-        findings.add(POOL_SMALL.finding(about, what).advise(advice));
+        findings.add(kind::POOL_SMALL.of(about, what).advise(advice));
     }
     true
 }
@@ -124,7 +121,7 @@ fn capacity(about: &str, config: &Config, pool: &Pool, census: &Census) -> Optio
         "the reservations of the minimum size of {service} do not fit on the maximum of {machines} \
          machines"
     );
-    Some(POOL_SHORT.finding(about, what))
+    Some(kind::POOL_SHORT.of(about, what))
 }
 
 fn reporting(about: &str, pool: &Pool, census: &Census, facts: &Facts) -> Option<Finding> {
@@ -136,5 +133,5 @@ fn reporting(about: &str, pool: &Pool, census: &Census, facts: &Facts) -> Option
     let of = of.map(|node| node.name.as_str());
     let silent: Vec<&str> = of.filter(|name| !reported.contains(name)).collect();
     let what = format!("no agent reports for {}", some(&silent));
-    (!silent.is_empty()).then(|| POOL_UNREPORTED.finding(about, what))
+    (!silent.is_empty()).then(|| kind::POOL_UNREPORTED.of(about, what))
 }

@@ -1,12 +1,10 @@
 use super::some;
-use crate::diagnose::facts::{ContainerFacts, ServiceFacts, TelemetryFacts};
+use crate::diagnose::facts::{ServiceFacts, TelemetryFacts};
 use crate::diagnose::finding::Findings;
-use crate::diagnose::kinds::{
-    CONTAINERS, CONTAINERS_ELSEWHERE, METRIC_PARTIAL, METRIC_UNKNOWN, SERVICE_UNSEEN,
-};
+use crate::diagnose::kinds as kind;
 use crate::format::counted;
 use crate::orchestrator::{Task, TaskState};
-use sflow_autoscale::observe::short_name;
+use sflow_autoscale::observe::ContainerFacts;
 
 /// Checks which containers of a service are reported, and with which metrics.
 pub(super) fn check(findings: &mut Findings, facts: &ServiceFacts, telemetry: &TelemetryFacts) {
@@ -46,7 +44,7 @@ pub(super) fn check(findings: &mut Findings, facts: &ServiceFacts, telemetry: &T
             names => format!(": {}", some(names)),
         };
         let what = format!("{missing} of {of} not reported{names}");
-        let finding = SERVICE_UNSEEN.finding(&about, what).detail("seen", seen);
+        let finding = kind::SERVICE_UNSEEN.of(&about, what).detail("seen", seen);
         let finding = finding.detail("service", &*facts.service.name);
         findings.add(finding.detail("running", running.len()));
     }
@@ -56,10 +54,10 @@ pub(super) fn check(findings: &mut Findings, facts: &ServiceFacts, telemetry: &T
             "{count} of {of} reported by another host than the node of the task: {names}; this does \
              not count"
         );
-        findings.add(CONTAINERS_ELSEWHERE.finding(&about, what));
+        findings.add(kind::CONTAINERS_ELSEWHERE.of(&about, what));
     }
     if seen == running.len() {
-        findings.add(CONTAINERS.finding(&about, format!("{seen} of {of} reported")));
+        findings.add(kind::CONTAINERS.of(&about, format!("{seen} of {of} reported")));
     }
     if seen > 0 {
         metrics(findings, &about, facts, seen, telemetry);
@@ -70,12 +68,8 @@ pub(super) fn check(findings: &mut Findings, facts: &ServiceFacts, telemetry: &T
 /// reported.
 fn is_on_its_node(containers: &[ContainerFacts], task: &Task) -> Option<bool> {
     let mut reports = containers.iter().filter(|it| it.is_of(task)).peekable();
-    let is_there = |container: &ContainerFacts| match (&container.host, &task.node) {
-        (Some(host), Some(node)) => short_name(host) == short_name(node),
-        _ => true,
-    };
     reports.peek()?;
-    Some(reports.any(is_there))
+    Some(reports.any(|container| container.is_on_node_of(task)))
 }
 
 /// Checks which metrics of the rule are missing for some or all containers.
@@ -100,13 +94,13 @@ fn metrics(
         let known = (signal.contributing + signal.warming) as usize;
         let finding = if known == 0 {
             let what = format!("no container reports {metric}");
-            METRIC_UNKNOWN.finding(about, what).advise(format!(
+            kind::METRIC_UNKNOWN.of(about, what).advise(format!(
                 "{until_then}. If it remains missing, the agent does not measure it: use another \
                  metric"
             ))
         } else if known < seen {
             let what = format!("{known} of {seen} containers report {metric}");
-            METRIC_PARTIAL.finding(about, what).advise(&until_then)
+            kind::METRIC_PARTIAL.of(about, what).advise(&until_then)
         } else {
             continue;
         };

@@ -1,12 +1,7 @@
 use crate::config::{Config, OWNER, ServiceSettings, acting, mode_summary};
 use crate::diagnose::facts::EngineFacts;
 use crate::diagnose::finding::{Finding, Findings};
-use crate::diagnose::kinds::{
-    LABELS, LABELS_UNREADABLE, LABELS_UNUSED, LIMIT_BELOW_RULE, LIMIT_MISSING, LIMIT_NOT_WHOLE,
-    MODE, MODE_UNSET, NO_ROOM, NO_SERVICE, NOT_SCALABLE, OUTSIDE_BOUNDS, OWNED_BY_ANOTHER,
-    ROLLOUT_PAUSED, ROLLOUT_RUNNING, SERVICE, SERVICE_GONE, SERVICES_UNREADABLE, TASKS_FAILING,
-    TASKS_STARTING, TASKS_WAITING,
-};
+use crate::diagnose::kinds as kind;
 use crate::format::counted;
 use crate::orchestrator::{Rollout, Scaling, Service, TaskState};
 use crate::policy::{Mode, Rule};
@@ -22,12 +17,12 @@ pub(super) fn check(findings: &mut Findings, config: &Config, engines: &EngineFa
         Some(Ok(found)) => found,
         Some(Err(why)) => {
             let what = format!("cannot be read: {why}");
-            return findings.add(SERVICES_UNREADABLE.finding(ABOUT, what));
+            return findings.add(kind::SERVICES_UNREADABLE.of(ABOUT, what));
         }
         None => return,
     };
     if managed.is_empty() {
-        findings.add(NO_SERVICE.finding(ABOUT, "no service to balance"));
+        findings.add(kind::NO_SERVICE.of(ABOUT, "no service to balance"));
     }
     for entry in &managed {
         let about = format!("service {}", entry.name);
@@ -35,7 +30,7 @@ pub(super) fn check(findings: &mut Findings, config: &Config, engines: &EngineFa
             Some(service) => one(findings, &about, config, entry, service),
             None => {
                 let what = "the swarm has no service with this name";
-                findings.add(SERVICE_GONE.finding(about, what));
+                findings.add(kind::SERVICE_GONE.of(about, what));
             }
         }
     }
@@ -45,7 +40,7 @@ pub(super) fn check(findings: &mut Findings, config: &Config, engines: &EngineFa
 fn mode(config: &Config, managed: &[ServiceSettings]) -> Finding {
     const ABOUT: &str = "mode";
     let unset = match mode_summary(&config.control, &acting(managed, &config.pools)) {
-        Ok(what) => return MODE.finding(ABOUT, what),
+        Ok(what) => return kind::MODE.of(ABOUT, what),
         Err(unset) => unset,
     };
     let (what, advice) = unset.split_once(". ").unwrap_or((&unset, ""));
@@ -53,7 +48,7 @@ fn mode(config: &Config, managed: &[ServiceSettings]) -> Finding {
     if let Some(first) = advice.get_mut(..1) {
         first.make_ascii_lowercase();
     }
-    MODE_UNSET.finding(ABOUT, what).advise(advice)
+    kind::MODE_UNSET.of(ABOUT, what).advise(advice)
 }
 
 /// Checks labels. If one is invalid, all labels of the service are ignored.
@@ -62,7 +57,7 @@ fn labels(findings: &mut Findings, config: &Config, engines: &EngineFacts) {
         Some(Ok(labelled)) => labelled,
         Some(Err(why)) => {
             let what = format!("labels cannot be read: {why}");
-            return findings.add(LABELS_UNREADABLE.finding(ABOUT, what));
+            return findings.add(kind::LABELS_UNREADABLE.of(ABOUT, what));
         }
         None => return,
     };
@@ -71,9 +66,9 @@ fn labels(findings: &mut Findings, config: &Config, engines: &EngineFacts) {
         let labels = &config.discovery.labels;
         if config.services.iter().any(|it| it.name == service.name) {
             let what = "its labels are ignored: it is also in the configuration file";
-            findings.add(LABELS_UNUSED.finding(about, what));
+            findings.add(kind::LABELS_UNUSED.of(about, what));
         } else if let Err(error) = labels.service(&service.name, &service.labels) {
-            findings.add(LABELS.finding(about, error.to_string()));
+            findings.add(kind::LABELS.of(about, error.to_string()));
         }
     }
 }
@@ -89,9 +84,11 @@ fn one(
         Scaling::Replicated { replicas } => replicas,
         Scaling::Global => {
             let what = "it is global (one task per node) and cannot be scaled";
-            return findings.add(NOT_SCALABLE.finding(about, what));
+            return findings.add(kind::NOT_SCALABLE.of(about, what));
         }
-        _ => return findings.add(NOT_SCALABLE.finding(about, "it is a job and cannot be scaled")),
+        _ => {
+            return findings.add(kind::NOT_SCALABLE.of(about, "it is a job and cannot be scaled"));
+        }
     };
     let (min, max, own) = (entry.settings.min, entry.settings.max, entry.settings.mode);
     // The mode of the loop may be more restrictive.
@@ -104,14 +101,14 @@ fn one(
     let mode_name = mode.name();
     let what =
         format!("{running} of {size} running, limits {min} to {max}, mode {mode_name}{configured}");
-    findings.add(SERVICE.finding(about, what));
+    findings.add(kind::SERVICE.of(about, what));
     let ours = &config.discovery.owner;
     let owner = service.labels.get(OWNER).map(|owner| owner.trim());
     if let Some(owner) = owner.filter(|owner| !owner.is_empty() && owner != ours) {
         let what = format!(
             "its label elb.owner is {owner:?}, this balancer is {ours:?}: it is not scaled"
         );
-        findings.add(OWNED_BY_ANOTHER.finding(about, what));
+        findings.add(kind::OWNED_BY_ANOTHER.of(about, what));
     }
     if !(min..=max).contains(&replicas) {
         let when = match mode {
@@ -120,22 +117,22 @@ fn one(
             Mode::Off => "mode is off, so elb does not change this",
         };
         let what = format!("its {size} are outside the limits {min} to {max}; {when}");
-        findings.add(OUTSIDE_BOUNDS.finding(about, what));
+        findings.add(kind::OUTSIDE_BOUNDS.of(about, what));
     }
     if min == max {
         let what = format!("min and max are both {min}: the size cannot change");
-        findings.add(NO_ROOM.finding(about, what));
+        findings.add(kind::NO_ROOM.of(about, what));
     }
     let rollout = match service.rollout {
         Rollout::Settled => None,
-        Rollout::Running => Some((ROLLOUT_RUNNING, "in progress")),
-        Rollout::Paused => Some((ROLLOUT_PAUSED, "paused")),
+        Rollout::Running => Some((kind::ROLLOUT_RUNNING, "in progress")),
+        Rollout::Paused => Some((kind::ROLLOUT_PAUSED, "paused")),
     };
     if let Some((kind, state)) = rollout {
         let what = format!(
             "a rolling update or a rollback is {state}: the service is not scaled until it ends"
         );
-        findings.add(kind.finding(about, what));
+        findings.add(kind.of(about, what));
     }
     findings.extend(tasks(about, service));
     limits(findings, about, &entry.settings.rule, service.cpu_limit);
@@ -150,7 +147,7 @@ fn tasks(about: &str, service: &Service) -> Option<Finding> {
         let error = task.error.as_deref().unwrap_or("no error message");
         let (name, times) = (&task.container, task.failures);
         let what = format!("task {name} failed {times} times; error of the engine: {error}");
-        return Some(TASKS_FAILING.finding(about, what).advise(format!(
+        return Some(kind::TASKS_FAILING.of(about, what).advise(format!(
             "see `docker service logs {}`; no replicas are added while tasks fail",
             service.name
         )));
@@ -164,11 +161,11 @@ fn tasks(about: &str, service: &Service) -> Option<Finding> {
     };
     let error = waiting.filter_map(|task| task.error.as_deref()).next();
     let Some(error) = error else {
-        return Some(TASKS_STARTING.finding(about, format!("{what}; no error reported")));
+        return Some(kind::TASKS_STARTING.of(about, format!("{what}; no error reported")));
     };
     let what = format!("{what}; error of the engine: {error}");
     let advice = format!("see `docker service ps --no-trunc {}`", service.name);
-    Some(TASKS_WAITING.finding(about, what).advise(advice))
+    Some(kind::TASKS_WAITING.of(about, what).advise(advice))
 }
 
 /// Checks the CPU limit of a container against the values above which the rule adds replicas.
@@ -181,7 +178,7 @@ fn limits(findings: &mut Findings, about: &str, rule: &Rule, cpu_limit: Option<f
         let Some(limit) = cpu_limit else {
             if is_percent {
                 let what = "the rule uses percent of the CPU limit, but the tasks have no limit";
-                findings.add(LIMIT_MISSING.finding(about, what));
+                findings.add(kind::LIMIT_MISSING.of(about, what));
             }
             continue;
         };
@@ -190,7 +187,7 @@ fn limits(findings: &mut Findings, about: &str, rule: &Rule, cpu_limit: Option<f
                 "the limit is {limit} CPUs, but sFlow reports whole CPUs: percent of the limit is \
                  missing or inaccurate"
             );
-            findings.add(LIMIT_NOT_WHOLE.finding(about, what));
+            findings.add(kind::LIMIT_NOT_WHOLE.of(about, what));
         }
         let reach = match metric {
             "vir_cpu_cores" => limit,
@@ -203,7 +200,7 @@ fn limits(findings: &mut Findings, about: &str, rule: &Rule, cpu_limit: Option<f
                 "replicas are added if {metric} exceeds {most}, but the limit of {limit} CPUs \
                  allows at most {reach}: this metric never adds replicas"
             );
-            findings.add(LIMIT_BELOW_RULE.finding(about, what));
+            findings.add(kind::LIMIT_BELOW_RULE.of(about, what));
         }
     }
 }

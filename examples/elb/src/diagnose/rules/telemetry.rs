@@ -1,13 +1,10 @@
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::{HOST_NETWORK, agents, nodes, readings, some};
 use crate::config::{Collector, Config};
 use crate::diagnose::facts::{EngineFacts, NotListening, TelemetryFacts};
 use crate::diagnose::finding::{Finding, Findings, Level};
-use crate::diagnose::kinds::{
-    DATAGRAMS, KERNEL_DROPS, NO_AGENT, NO_PACKET_SAMPLES, OTHER_PROTOCOL, PORT_IN_USE,
-    PORT_UNUSABLE, SENDER_REFUSED, UNUSABLE_DATAGRAMS,
-};
+use crate::diagnose::kinds as kind;
 use crate::format::{count, counted};
 
 const ABOUT: &str = "telemetry";
@@ -16,26 +13,18 @@ const ABOUT: &str = "telemetry";
 pub(super) fn not_listening(findings: &mut Findings, config: &Config, why: &NotListening) {
     let NotListening { address, error, .. } = why;
     findings.add(if why.is_in_use {
-        let (port, page) = (address.port(), reachable(config.http.listen));
+        let (port, mut page) = (address.port(), config.http.listen);
+        if page.ip().is_unspecified() {
+            page.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
         let what = format!("UDP port {port} is in use, so telemetry was not checked");
-        PORT_IN_USE.finding(ABOUT, what).advise(format!(
+        kind::PORT_IN_USE.of(ABOUT, what).advise(format!(
             "if elb is running here, see `curl http://{page}/api/v1/agents`; otherwise find the \
              process with `ss -ulpn sport = :{port}`"
         ))
     } else {
-        PORT_UNUSABLE.finding(ABOUT, format!("cannot listen on {address}: {error}"))
+        kind::PORT_UNUSABLE.of(ABOUT, format!("cannot listen on {address}: {error}"))
     });
-}
-
-/// The local address at which a server on all addresses can be queried.
-fn reachable(mut listen: SocketAddr) -> SocketAddr {
-    if listen.ip().is_unspecified() {
-        listen.set_ip(match listen {
-            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    listen
 }
 
 /// Checks the telemetry of the nodes and of each service.
@@ -64,7 +53,7 @@ pub(super) fn check(
         telemetry.listened.as_secs_f64(),
         config.collector.listen
     );
-    findings.add(DATAGRAMS.finding(ABOUT, what));
+    findings.add(kind::DATAGRAMS.of(ABOUT, what));
     agents::silent(findings, telemetry);
     nodes::check(findings, engines, telemetry);
     if telemetry.is_settled() {
@@ -85,7 +74,7 @@ fn no_agent(collector: &Collector, telemetry: &TelemetryFacts) -> Finding {
             count(datagrams)
         ),
     };
-    let finding = NO_AGENT.finding(ABOUT, what).detail("port", port);
+    let finding = kind::NO_AGENT.of(ABOUT, what).detail("port", port);
     finding.advise(format!(
         "check that an agent runs on each node, that it sends to an address of this machine \
          (`collector {{ ip = … }}` in hsflowd.conf, `--collector` of `elb agent`), and that no \
@@ -125,7 +114,7 @@ fn refused_senders(collector: &Collector, telemetry: &TelemetryFacts) -> Finding
         "{part} sFlow datagrams are refused: collector.agents does not contain {listed} \
          ({datagrams} datagrams)"
     );
-    let finding = SENDER_REFUSED.finding(ABOUT, what).level(level);
+    let finding = kind::SENDER_REFUSED.of(ABOUT, what).level(level);
     let finding = finding.advise(advice).detail("senders", senders);
     let finding = finding.detail("shared", shared).detail("is_all", is_all);
     finding.detail("line", line)
@@ -136,14 +125,14 @@ fn other_protocols(telemetry: &TelemetryFacts) -> Option<Finding> {
     let senders = telemetry.not_allowed.keys().map(IpAddr::to_string);
     let senders = some(&senders.collect::<Vec<_>>());
     let what = format!("ignored {datagrams} datagrams that are not sFlow, from {senders}");
-    (datagrams > 0).then(|| OTHER_PROTOCOL.finding(ABOUT, what))
+    (datagrams > 0).then(|| kind::OTHER_PROTOCOL.of(ABOUT, what))
 }
 
 fn unusable(findings: &mut Findings, telemetry: &TelemetryFacts) {
     if let Some(dropped @ 1..) = telemetry.dropped {
         let what =
             format!("the kernel dropped {dropped} datagrams because the receive buffer was full");
-        findings.add(KERNEL_DROPS.finding(ABOUT, what));
+        findings.add(kind::KERNEL_DROPS.of(ABOUT, what));
     }
     // Drops by the kernel are reported above.
     let discarded = telemetry.discarded.iter();
@@ -153,7 +142,7 @@ fn unusable(findings: &mut Findings, telemetry: &TelemetryFacts) {
         .collect();
     if !causes.is_empty() {
         let what = format!("datagrams that cannot be used: {}", causes.join(", "));
-        findings.add(UNUSABLE_DATAGRAMS.finding(ABOUT, what));
+        findings.add(kind::UNUSABLE_DATAGRAMS.of(ABOUT, what));
     }
 }
 
@@ -166,5 +155,5 @@ fn no_packet_samples(telemetry: &TelemetryFacts) -> Option<Finding> {
     let what = "no packet samples received: load is only known from counters, once per polling \
                 interval";
     let is_missing = is_used && telemetry.packet_samples == 0;
-    is_missing.then(|| NO_PACKET_SAMPLES.finding(ABOUT, what))
+    is_missing.then(|| kind::NO_PACKET_SAMPLES.of(ABOUT, what))
 }
