@@ -245,8 +245,20 @@ impl Outcome {
         }
     }
 
-    /// Cost, overload and final size: a line for each service and one for the machines. `run` says
-    /// which run it was, such as `without the balancer`.
+    /// Cost, overload and final size: one line for each service, then one for the machines. `run` is
+    /// the name of the run in each line.
+    ///
+    /// ```
+    /// use sflow_simulator::experiment::{Experiment, Scenario, two_thresholds};
+    ///
+    /// let scenario = Scenario::named("article")?;
+    /// let services = scenario.services(&two_thresholds());
+    /// let outcome = Experiment::new(scenario, services).run(1)?;
+    /// let summary = outcome.summary("with two thresholds");
+    /// assert!(summary[0].starts_with("apache with two thresholds: "));
+    /// assert!(summary[0].ends_with(" task seconds with too little CPU, 1 replica at the end"));
+    /// # Ok::<(), sflow_simulator::Error>(())
+    /// ```
     pub fn summary(&self, run: &str) -> Vec<String> {
         let services = self.services.iter().map(|service| {
             format!(

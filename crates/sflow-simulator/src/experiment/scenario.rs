@@ -229,7 +229,7 @@ impl Scenario {
     ///
     /// # Errors
     ///
-    /// Those of [`Workload::from_lines`].
+    /// If a line is not a number; see [`Workload::from_lines`].
     pub fn with_trace<L: AsRef<str>>(
         mut self,
         lines: &[L],

@@ -37,7 +37,8 @@ impl Facts {
     }
 
     /// Expected data that was not received: ready nodes without an agent, services of which a
-    /// running container lacks a value, and packet samples. `None` before the engines have listed a ready node.
+    /// running container lacks a value, and packet samples. `None` before the engines have listed a
+    /// ready node.
     pub fn awaited(&self) -> Option<Vec<String>> {
         let received = self.received()?;
         let members = self.engines.members.as_ref()?.as_ref().ok()?;

@@ -32,7 +32,6 @@ mod listening;
 mod log;
 mod rules;
 
-pub use self::engines::ask_engines;
 pub use self::facts::{
     EngineFacts, Facts, ManagerFacts, NodeFacts, NotListening, Program, ServiceFacts,
     TelemetryFacts, Unreachable,

@@ -16,18 +16,18 @@ pub(super) fn check(findings: &mut Findings, config: &Config, facts: &Facts) {
     for pool in &config.pools {
         let about = format!("pool {}", pool.name);
         findings.extend(hook(&about, pool, &facts.engines));
-        match &facts.engines.census {
-            Some(Ok(census)) => {
-                if machines(findings, &about, pool, census) {
-                    findings.extend(capacity(&about, config, pool, census));
-                    findings.extend(reporting(&about, pool, census, facts));
-                }
-            }
+        let census = match &facts.engines.census {
+            Some(Ok(census)) => census,
             Some(Err(why)) => {
                 let what = format!("nodes, services and tasks cannot be read: {why}");
                 findings.add(kind::CLUSTER_UNREADABLE.of(about, what));
+                continue;
             }
-            None => {}
+            None => continue,
+        };
+        if machines(findings, &about, pool, census) {
+            findings.extend(capacity(&about, config, pool, census));
+            findings.extend(reporting(&about, pool, census, facts));
         }
     }
 }
