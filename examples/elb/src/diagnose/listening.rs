@@ -87,7 +87,8 @@ pub fn progress(facts: &Facts, elapsed: Duration, listen_for: Duration) -> Strin
     let agents = received.map_or(0, |received| received.agents.len());
     let datagrams = received.map_or(0, |received| received.datagrams);
     let state = match facts.awaited().as_deref() {
-        None => "querying the managers".to_owned(),
+        None if facts.engines.managers.is_empty() => "querying the managers".to_owned(),
+        None => "no manager lists the nodes".to_owned(),
         Some([]) => "complete".to_owned(),
         Some([first, more @ ..]) => {
             let more = match more.len() {

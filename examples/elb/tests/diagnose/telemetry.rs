@@ -271,6 +271,9 @@ fn progress_is_one_short_line_with_what_is_missing() {
     );
     let names = ["node node2", "service apache", "packet samples"].map(str::to_owned);
     assert_eq!(facts.awaited().as_deref(), Some(&names[..]));
+    facts.engines.members = None;
+    let line = progress(&facts, time(12), time(30));
+    assert!(line.ends_with("no manager lists the nodes"), "{line}");
     facts.engines = EngineFacts::default();
     let line = progress(&facts, time(60), time(30));
     assert!(line.starts_with("[####################] 0 s"), "{line}");
