@@ -54,17 +54,6 @@ fn put(message: std::fmt::Arguments<'_>) -> anyhow::Result<()> {
     }
 }
 
-/// Whether the reader of the output has closed it.
-fn is_closed(error: &anyhow::Error) -> bool {
-    let closed = |error: &io::Error| error.kind() == ErrorKind::BrokenPipe;
-    error.chain().any(|cause| {
-        cause.downcast_ref::<io::Error>().is_some_and(closed)
-            || cause
-                .downcast_ref::<serde_json::Error>()
-                .is_some_and(|error| error.io_error_kind() == Some(ErrorKind::BrokenPipe))
-    })
-}
-
 /// Elastic load balancing for Docker swarm, driven by sFlow telemetry.
 ///
 /// sFlow agents report the resource usage of all containers. elb decides how many replicas each

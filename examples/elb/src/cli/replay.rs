@@ -1,7 +1,7 @@
 //! Replays a capture through the controller.
 
 use std::collections::BTreeSet;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use sflow_collector::replay::Ticks;
 use sflow_metrics::Timestamp;
 use stop::Stop;
 
-use super::{Log, is_closed, runtime};
+use super::{Log, runtime};
 use crate::balancer::Balancer;
 use crate::config::{Config, ServiceSettings};
 use crate::policy::{Decision, Mode, Signal};
@@ -55,9 +55,8 @@ impl Args {
         };
         let mut out = BufWriter::new(io::stdout().lock());
         let mut write = |line: &Line| -> anyhow::Result<()> {
-            untrusted::json::to_writer(&mut out, line)?;
-            out.write_all(b"\n")?;
-            Ok(())
+            untrusted::json::to_writer(&mut out, line).map_err(io::Error::from)?;
+            Ok(out.write_all(b"\n")?)
         };
         let stop = Stop::watch().context("cannot watch for Ctrl-C")?;
         let (file, only) = (&self.file, &self.service);
@@ -65,8 +64,11 @@ impl Args {
         let played = runtime()?.block_on(played);
         match played.and_then(|()| Ok(out.flush()?)) {
             // A closed output ends the replay.
-            Err(error) if is_closed(&error) => Ok(()),
-            result => result,
+            Err(error) => match error.downcast_ref::<io::Error>() {
+                Some(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+                _ => Err(error),
+            },
+            Ok(()) => Ok(()),
         }
     }
 }
