@@ -26,7 +26,6 @@ pub mod handle;
 pub mod hooks;
 pub mod http;
 mod notices;
-pub mod replay;
 pub mod shared;
 pub mod status;
 pub mod terminal;

@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
+use clap::Parser as _;
+use elb::cli::Cli;
 use elb::orchestrator::{Orchestrator, Service};
 use serde_json::{Value, json};
 use sflow_metrics::Timestamp;
@@ -160,6 +162,17 @@ fn wrong_usage_exits_with_2() {
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn time_without_unit_or_beyond_one_hour_is_refused() {
+    let parse = |time| Cli::try_parse_from(["elb", "check", "--config", "x", "--listen-for", time]);
+    for time in ["30s", "1m", "500ms", "0s", "60m"] {
+        assert!(parse(time).is_ok(), "{time}");
+    }
+    for time in ["", "30", "s", "2h", "-1s", "61m", "1.2.3s"] {
+        assert!(parse(time).is_err(), "{time}");
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use elb::cli::replay::{Line, replay};
 use elb::config::Config;
-use elb::replay::{Line, replay};
 use sflow_collector::capture::Capture;
 use sflow_v5::counter::{HostDescr, VirtCpu};
 use sflow_v5::{Datagram, Sample};

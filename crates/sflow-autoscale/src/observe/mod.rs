@@ -4,6 +4,7 @@
 //! a reading counts only if it comes from the agent of the node on which the orchestrator placed the
 //! task ([`Trust`]). Packet samples show a surge before counters do ([`Telemetry::sampled_rate`]).
 
+mod agents;
 mod causes;
 mod custom_metrics;
 mod hosts;
@@ -17,6 +18,7 @@ mod trust;
 mod views;
 mod work_rate;
 
+pub use agents::{AgentFacts, AgentMonitor, AgentSamples, ClockRate, ContainerFacts};
 pub use causes::{Notice, SENDER_NOT_ALLOWED};
 pub use hosts::{HostLoads, short_name};
 pub use interval::reporting_interval;

@@ -16,6 +16,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use sflow_autoscale::controller::{ControlSettings, Controller, ManagedService, ServiceSettings};
+use sflow_autoscale::format::counted;
 use sflow_autoscale::node_pools::{NodePools, PoolEvent, PoolSettings, PoolStatus};
 use sflow_autoscale::observe::Telemetry;
 use sflow_autoscale::policy::{Decision, Mode, Signal, SubjectKind};
@@ -242,6 +243,37 @@ impl Outcome {
             pool: None,
             datagrams: 0,
         }
+    }
+
+    /// Cost, overload and final size: one line for each service, then one for the machines. `run` is
+    /// the name of the run in each line.
+    ///
+    /// ```
+    /// use sflow_simulator::experiment::{Experiment, Scenario, two_thresholds};
+    ///
+    /// let scenario = Scenario::named("article")?;
+    /// let services = scenario.services(&two_thresholds());
+    /// let outcome = Experiment::new(scenario, services).run(1)?;
+    /// let summary = outcome.summary("with two thresholds");
+    /// assert!(summary[0].starts_with("apache with two thresholds: "));
+    /// assert!(summary[0].ends_with(" task seconds with too little CPU, 1 replica at the end"));
+    /// # Ok::<(), sflow_simulator::Error>(())
+    /// ```
+    pub fn summary(&self, run: &str) -> Vec<String> {
+        let services = self.services.iter().map(|service| {
+            format!(
+                "{} {run}: {:.0} replica seconds, {:.0} task seconds with too little CPU, {} at the end",
+                service.name,
+                service.trace.replica_seconds(),
+                service.truth.overload_seconds,
+                counted(service.truth.replicas as usize, "replica"),
+            )
+        });
+        let machines = self.pool.iter().map(|pool| {
+            let (cost, active) = (pool.machine_seconds, pool.status.serving);
+            format!("machines {run}: {cost:.0} machine seconds, {active} active at the end")
+        });
+        services.chain(machines).collect()
     }
 
     fn record(&mut self, decision: &Decision, managed: &[ManagedService]) {

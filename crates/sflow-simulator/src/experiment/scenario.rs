@@ -9,7 +9,7 @@ use crate::cluster_spec::ClusterSpec;
 use crate::error::Error;
 use crate::event::Event;
 use crate::spec::{Delay, HostSpec, Network, Request, Reservation, ServiceSpec};
-use crate::workload::Workload;
+use crate::workload::{TraceError, Workload};
 
 /// A simulated cluster, how long it is simulated, and what policies may do in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -212,6 +212,35 @@ impl Scenario {
     pub fn with_event(mut self, at: Duration, event: Event) -> Self {
         self.cluster = self.cluster.with_event(at, event);
         self
+    }
+
+    /// Replaces the workload of the first service by a recorded one, a number of requests for each
+    /// second times `factor`, and the duration by that of the recording.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use sflow_simulator::experiment::Scenario;
+    ///
+    /// let scenario = Scenario::named("article")?.with_trace(&["10", "20", "30"], 2.0)?;
+    /// assert_eq!(scenario.duration, Duration::from_secs(3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If a line is not a number; see [`Workload::from_lines`].
+    pub fn with_trace<L: AsRef<str>>(
+        mut self,
+        lines: &[L],
+        factor: f64,
+    ) -> Result<Self, TraceError> {
+        let workload = Workload::from_lines(lines)?.scaled(factor);
+        self.duration = Duration::from_secs(lines.len() as u64);
+        if let Some(service) = self.cluster.services.first_mut() {
+            service.workload = workload;
+        }
+        Ok(self)
     }
 
     /// The bounds of a service.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Log, end_requested, runtime};
 use crate::config::{Config, duration};
-use crate::diagnose::{EngineFacts, Facts, Finding, Findings, Level, Progress, collect};
+use crate::diagnose::{EngineFacts, Facts, Finding, Findings, Level, collect, progress};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -55,10 +55,9 @@ impl Args {
             }
             entry
         };
-        let listened = facts.received().map(|it| it.listened.as_secs_f64());
         let whole = json!({
             "ok": findings.count(Level::Wrong) == 0,
-            "listened": listened,
+            "listened": facts.received().map(|it| it.listened.as_secs_f64()),
             "findings": findings.iter().map(entry).collect::<Vec<_>>(),
         });
         let whole = untrusted::json::to_string_pretty(&whole)?;
@@ -79,9 +78,9 @@ impl Args {
             }
         };
         let is_terminal = io::stderr().is_terminal();
-        let show = |progress: &Progress| {
+        let show = |facts: &Facts, elapsed| {
             if is_terminal {
-                eprint!("\r{}\x1b[K", line(self.listen_for, progress));
+                eprint!("\r{}\x1b[K", progress(facts, elapsed, self.listen_for));
                 io::stderr().flush().ok();
             }
         };
@@ -93,70 +92,11 @@ impl Args {
     }
 }
 
-/// A progress bar with what was received.
-fn line(listen_for: Duration, progress: &Progress) -> String {
-    const WIDTH: usize = 20;
-    let part = progress.elapsed.as_secs_f64() / listen_for.as_secs_f64();
-    let full = ((part * WIDTH as f64) as usize).min(WIDTH);
-    let bar = format!("{}{}", "#".repeat(full), "-".repeat(WIDTH - full));
-    let left = listen_for.saturating_sub(progress.elapsed).as_secs();
-    let Progress {
-        agents, datagrams, ..
-    } = progress;
-    let seen = match progress.is_answered {
-        false => "querying the managers".to_owned(),
-        true => format!(
-            "nodes {}/{}, containers {}/{}",
-            progress.nodes, progress.of_nodes, progress.containers, progress.of_containers
-        ),
-    };
-    format!("[{bar}] {left} s left: {agents} agents, {datagrams} datagrams; {seen}")
-}
-
 /// Parses a duration of at most one hour.
-fn time(text: &str) -> Result<Duration, String> {
+fn time(text: &str) -> Result<Duration, &'static str> {
     match duration(text) {
         Some(time) if time <= Duration::from_secs(3600) => Ok(time),
-        Some(_) => Err("the maximum is one hour".to_owned()),
-        None => Err("expected a duration such as 30s or 1m".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn time_without_unit_or_beyond_one_hour_is_refused() {
-        for (text, seconds) in [("30s", 30.0), ("1m", 60.0), ("500ms", 0.5), ("0s", 0.0)] {
-            assert_eq!(time(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
-        }
-        for text in ["", "30", "s", "2h", "-1s", "61m", "1.2.3s"] {
-            assert!(time(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn progress_is_one_short_line() {
-        let mut progress = Progress {
-            elapsed: Duration::from_secs(12),
-            datagrams: 57,
-            is_answered: true,
-            nodes: 2,
-            of_nodes: 3,
-            containers: 5,
-            of_containers: 6,
-            ..Progress::default()
-        };
-        let thirty = Duration::from_secs(30);
-        assert_eq!(
-            line(thirty, &progress),
-            "[########------------] 18 s left: 0 agents, 57 datagrams; nodes 2/3, containers 5/6"
-        );
-        progress.elapsed = thirty * 2;
-        progress.is_answered = false;
-        let over = line(thirty, &progress);
-        assert!(over.starts_with("[####################] 0 s"), "{over}");
-        assert!(over.ends_with("querying the managers"), "{over}");
+        Some(_) => Err("the maximum is one hour"),
+        None => Err("expected a duration such as 30s or 1m"),
     }
 }

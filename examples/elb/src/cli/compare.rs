@@ -1,15 +1,10 @@
-use std::fs;
 use std::path::PathBuf;
-use std::thread;
 
-use anyhow::Context as _;
 use serde::Serialize;
-use sflow_simulator::comparison::{
-    CAPACITY, Candidate, Comparison, Grid, NamedWorkload, Options, WorkloadResult,
-};
+use sflow_simulator::comparison::{CAPACITY, Candidate, Comparison, Grid, Options, WorkloadResult};
 use sflow_simulator::experiment::Trace;
 
-use super::{Log, say, say_part};
+use super::{Log, say, say_part, write_chart};
 use crate::charts::{Multiple, multiples};
 use crate::view::Point;
 
@@ -86,9 +81,8 @@ impl Args {
             seeds: self.seeds,
             target: self.target,
         };
-        let comparison = compare(options)?;
-        fs::write(&self.out, chart(&comparison))
-            .with_context(|| format!("cannot write the chart to {}", self.out.display()))?;
+        let comparison = Comparison::run(options)?;
+        write_chart(&self.out, &chart(&comparison))?;
         self.print(&comparison, &comparison.to_string())?;
         if !self.json {
             say!("Chart written to {}", self.out.display())?;
@@ -104,24 +98,6 @@ impl Args {
         }
         Ok(())
     }
-}
-
-/// Compares the policies, each workload in a thread of its own.
-fn compare(options: Options) -> anyhow::Result<Comparison> {
-    let workloads = thread::scope(|scope| {
-        let run = |workload| scope.spawn(move || WorkloadResult::run(&workload, &options));
-        let running: Vec<_> = NamedWorkload::all(options.seed)
-            .into_iter()
-            .map(run)
-            .collect();
-        let results = running.into_iter().map(|thread| {
-            thread
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
-        results.collect::<Result<_, _>>()
-    })?;
-    Ok(Comparison { options, workloads })
 }
 
 /// Load and replicas of all policies over time, for the first seed, as SVG.
@@ -158,11 +134,8 @@ fn points(trace: &Trace) -> Vec<Point> {
 }
 
 /// A target that leaves a reserve.
-fn part(text: &str) -> Result<f64, String> {
-    let part: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (0.3..=1.0).contains(&part) {
-        Ok(part)
-    } else {
-        Err("a target is between 0.3 and 1, as in 0.8".to_owned())
-    }
+fn part(text: &str) -> Result<f64, &'static str> {
+    let part = text.parse().ok();
+    let part = part.filter(|part| (0.3..=1.0).contains(part));
+    part.ok_or("a target is between 0.3 and 1, as in 0.8")
 }

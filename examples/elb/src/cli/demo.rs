@@ -1,6 +1,5 @@
-use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,16 +9,13 @@ use sflow_metrics::Timestamp;
 use sflow_simulator::Event;
 use sflow_simulator::experiment::{Experiment, NodeAddress, Scenario, SimulatedCluster};
 use tokio::net::UdpSocket;
-use tokio::sync::mpsc;
 
 use super::simulate::points;
-use super::{Log, PolicyName, end_requested, runtime, say};
+use super::{Log, PolicyName, Served, end_requested, runtime, say, serve, write_chart};
 use crate::balancer::Balancer;
 use crate::charts;
 use crate::config::Config;
 use crate::format;
-use crate::handle::{Handle, Requests};
-use crate::http::{Server, Site};
 use crate::policy::Mode;
 use crate::status::About;
 use crate::terminal::{self, Input, Plain, Screen};
@@ -60,21 +56,25 @@ impl Args {
 
     async fn show(self, is_screen: bool) -> anyhow::Result<()> {
         let end = end_requested();
-        let speed = if self.fast { FAST } else { 1.0 };
         let scenario = scenario()?;
         let services = self.policy.services(&scenario);
         let mut experiment = Experiment::new(scenario, services);
-        let mut demo = Demo::start(&experiment, self.seed, speed).await?;
-        let mut face = if is_screen {
-            Face::screen()?
-        } else {
-            Face::plain(demo.clock.unix())
-        };
-
+        let clock = Clock::new(if self.fast { FAST } else { 1.0 });
+        let mut demo = Demo::start(&experiment, self.seed, clock).await?;
         let lasting = experiment.scenario.duration;
-        let ended = demo.run(&mut face, lasting, end).await;
-        drop(face);
-        let snapshot = demo.stop().await?;
+        let ended = if is_screen {
+            let mut screen = Screen::open()?;
+            let mut inputs = terminal::inputs()?;
+            let quit = async { while let Some(Input::Redraw) = inputs.recv().await {} };
+            let draw = |shown: &Snapshot| screen.draw(|frame| terminal::draw(frame, shown));
+            demo.run(draw, lasting, first(end, quit))
+                .await
+        } else {
+            let mut plain = Plain::new(io::stdout(), Some(format::unix(clock.start)));
+            demo.run(|shown| plain.show(shown), lasting, end).await
+        };
+        let snapshot = demo.served.handle.snapshot(usize::MAX);
+        demo.served.server.stop().await?;
         ended?;
 
         let elapsed = Duration::from_secs_f64(snapshot.elapsed.max(0.0));
@@ -84,19 +84,15 @@ impl Args {
         let path = self.out.join("elb-demo.svg");
         if let (Some(service), Some(alone)) = (snapshot.services.first(), without.services.first())
         {
-            let (upper, unit) = service
-                .signals
-                .first()
-                .map_or((0.0, "B/s"), |signal| (signal.upper, signal.unit.as_str()));
+            let signal = service.signals.first();
+            let (upper, unit) = signal.map_or((0.0, "B/s"), |it| (it.upper, it.unit.as_str()));
             let title = format!("{}: average load per container", service.name);
             let picture =
                 charts::comparison(&title, &service.past, &points(&alone.past), upper, unit);
-            fs::write(&path, picture)
-                .with_context(|| format!("cannot write the chart to {}", path.display()))?;
+            write_chart(&path, &picture)?;
         }
         summarise(&snapshot)?;
-        say!("Chart written to {}", path.display())?;
-        Ok(())
+        say!("Chart written to {}", path.display())
     }
 }
 
@@ -112,32 +108,21 @@ fn scenario() -> Result<Scenario, sflow_simulator::Error> {
 fn summarise(snapshot: &Snapshot) -> anyhow::Result<()> {
     say!()?;
     for service in &snapshot.services {
-        let most = service
-            .past
-            .iter()
-            .map(|point| point.wanted)
-            .max()
-            .unwrap_or(0);
-        let changes = service
-            .past
-            .windows(2)
-            .filter(|pair| pair[0].wanted != pair[1].wanted);
-        say!(
-            "{}: {} changes in {}, up to {most} replicas, {} now.",
-            service.name,
-            changes.count(),
-            format::duration(snapshot.elapsed),
-            format::number(service.wanted),
-        )?;
+        let wanted = || service.past.iter().map(|point| point.wanted);
+        let changes = wanted()
+            .zip(wanted().skip(1))
+            .filter(|(a, b)| a != b)
+            .count();
+        let (name, most) = (&service.name, wanted().max().unwrap_or(0));
+        let elapsed = format::duration(snapshot.elapsed);
+        let now = format::number(service.wanted);
+        say!("{name}: {changes} changes in {elapsed}, up to {most} replicas, {now} now.")?;
     }
     let refused: u64 = snapshot.intake.refused.values().sum();
-    say!(
-        "{} datagrams from {} agents; {} ignored{}",
-        format::count(snapshot.intake.datagrams),
-        snapshot.intake.agents,
-        format::count(refused),
-        if refused == 0 { "." } else { ":" },
-    )?;
+    let datagrams = format::count(snapshot.intake.datagrams);
+    let (agents, ignored) = (snapshot.intake.agents, format::count(refused));
+    let end = if refused == 0 { "." } else { ":" };
+    say!("{datagrams} datagrams from {agents} agents; {ignored} ignored{end}")?;
     for (cause, count) in &snapshot.intake.refused {
         say!("  {count:>4} {}", untrusted::printable(cause))?;
     }
@@ -170,79 +155,50 @@ impl Clock {
         let at = (then - self.start).div_f64(self.speed);
         tokio::time::Instant::from_std(self.begin + at)
     }
-
-    fn unix(&self) -> i64 {
-        format::unix(self.start)
-    }
 }
 
 /// State of the demonstration.
 struct Demo {
     clock: Clock,
-    interval: Duration,
     balancer: Balancer<SimulatedCluster>,
     receiver: AsyncUdpReceiver,
     sender: UdpSocket,
     collector: SocketAddr,
-    service: String,
-    page: String,
-    handle: Handle,
-    requests: Requests,
-    server: Server,
+    served: Served,
 }
 
 impl Demo {
-    async fn start(experiment: &Experiment, seed: u64, speed: f64) -> anyhow::Result<Self> {
+    async fn start(experiment: &Experiment, seed: u64, clock: Clock) -> anyhow::Result<Self> {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let receiver = UdpReceiver::bind(any_port, &SocketSettings::default())?;
-        let collector = receiver.local_addr()?;
-        let receiver = AsyncUdpReceiver::new(receiver)?;
-        let sender = UdpSocket::bind(any_port).await?;
-        let listener = TcpListener::bind(any_port)?;
-        let page = format!("http://{}/", listener.local_addr()?);
-
-        let clock = Clock::new(speed);
         let cluster = SimulatedCluster::new(&experiment.scenario, seed, clock.start)?;
         // All simulated agents send from one socket.
         cluster.report_addresses(NodeAddress::Shared(Ipv4Addr::LOCALHOST));
         let (control, services) = (experiment.control, &experiment.services);
         let mut balancer = Balancer::new(clock.start, cluster, control, services)?;
         balancer.round(clock.start).await;
-        let service = services
-            .first()
-            .map_or_else(String::new, |service| service.name.clone());
-
-        let (handle, requests) = Handle::new(
-            balancer.telemetry().clone(),
-            balancer.status().clone(),
-            Config::article(),
-        );
-        let server = Server::start(listener, Site::new(handle.clone()))?;
+        let served = serve(&balancer, Config::article(), any_port, clock.start, "demo")?;
         Ok(Self {
             clock,
-            interval: control.interval,
             balancer,
-            receiver,
-            sender,
-            collector,
-            service,
-            page,
-            handle,
-            requests,
-            server,
+            collector: receiver.local_addr()?,
+            receiver: AsyncUdpReceiver::new(receiver)?,
+            sender: UdpSocket::bind(any_port).await?,
+            served,
         })
     }
 
+    /// Runs the loop until the scenario or `end` ends it.
     async fn run(
         &mut self,
-        face: &mut Face,
+        mut draw: impl FnMut(&Snapshot) -> io::Result<()>,
         lasting: Duration,
-        end_requested: impl Future<Output = ()>,
+        end: impl Future<Output = ()>,
     ) -> anyhow::Result<()> {
-        let end = self.clock.start + lasting;
-        let mut tick = self.clock.start + self.interval;
+        let last = self.clock.start + lasting;
+        let mut tick = self.clock.start + self.served.handle.config().lock().control.interval;
         let mut redraw = tokio::time::interval(Duration::from_millis(250));
-        let mut end_requested = std::pin::pin!(end_requested);
+        let mut end = std::pin::pin!(end);
         loop {
             let due = self.balancer.orchestrator_mut().next_due();
             // Events after the next round are not simulated before it, however late the machine is:
@@ -263,21 +219,20 @@ impl Demo {
                     }
                     tick = self.balancer.round(tick).await.again;
                     self.publish();
-                    if tick > end {
-                        face.draw(&self.handle.snapshot(usize::MAX))?;
+                    if tick > last {
+                        draw(&self.served.handle.snapshot(usize::MAX))?;
                         return Ok(());
                     }
                 }
                 _ = redraw.tick() => {
                     self.publish();
-                    face.draw(&self.handle.snapshot(usize::MAX))?;
+                    draw(&self.served.handle.snapshot(usize::MAX))?;
                 }
-                (request, answer) = self.requests.next() => {
+                (request, answer) = self.served.requests.next() => {
                     answer.send(self.balancer.apply(&request)).ok();
                     self.publish();
                 }
-                () = face.quit() => return Ok(()),
-                () = &mut end_requested => return Ok(()),
+                () = &mut end => return Ok(()),
             }
         }
     }
@@ -293,60 +248,28 @@ impl Demo {
     }
 
     fn publish(&mut self) {
-        let now = self.clock.now();
-        let truth = self
-            .balancer
-            .controller()
-            .orchestrator()
-            .truth(&self.service);
+        let controller = self.balancer.controller();
+        let service = controller.managed().first();
+        let truth = service.and_then(|it| controller.orchestrator().truth(&it.name));
         let load = truth.map(|truth| {
             let load = format::quantity(Some(truth.offered_bytes), "B/s");
             format!("simulated load: {load}")
         });
         let about = About {
             title: "demo".to_owned(),
-            page: Some(self.page.clone()),
+            page: Some(self.served.page.clone()),
             speed: self.clock.speed,
             load,
         };
+        let now = self.clock.now();
         self.balancer.status().lock().set_context(now, about);
     }
-
-    async fn stop(self) -> anyhow::Result<Snapshot> {
-        let snapshot = self.handle.snapshot(usize::MAX);
-        self.server.stop().await?;
-        Ok(snapshot)
-    }
 }
 
-/// Output of the loop.
-enum Face {
-    Screen(Screen, mpsc::Receiver<Input>),
-    Plain(Plain<io::Stdout>),
-}
-
-impl Face {
-    fn screen() -> io::Result<Self> {
-        let screen = Screen::open()?;
-        Ok(Self::Screen(screen, terminal::inputs()?))
-    }
-
-    fn plain(began: i64) -> Self {
-        Self::Plain(Plain::new(io::stdout(), Some(began)))
-    }
-
-    fn draw(&mut self, snapshot: &Snapshot) -> io::Result<()> {
-        match self {
-            Self::Screen(screen, _) => screen.draw(|frame| terminal::draw(frame, snapshot)),
-            Self::Plain(plain) => plain.show(snapshot),
-        }
-    }
-
-    /// Waits for a key that ends the program; never returns without a screen.
-    async fn quit(&mut self) {
-        match self {
-            Self::Screen(_, inputs) => while let Some(Input::Redraw) = inputs.recv().await {},
-            Self::Plain(_) => std::future::pending().await,
-        }
+/// Completes when one of the futures does.
+async fn first(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    tokio::select! {
+        () = one => {}
+        () = other => {}
     }
 }

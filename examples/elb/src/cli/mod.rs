@@ -6,24 +6,30 @@ mod check;
 mod compare;
 mod demo;
 mod health;
-mod replay;
+pub mod replay;
 mod run;
 mod simulate;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
+use sflow_metrics::Timestamp;
 use sflow_simulator::experiment::Scenario;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
 use untrusted::{Format, Lines, printable};
 
-use crate::config::ServiceSettings;
+use crate::balancer::Balancer;
+use crate::config::{Config, ServiceSettings};
+use crate::handle::{Handle, Requests};
+use crate::http::{Access, Server, Site};
+use crate::orchestrator::Orchestrator;
+use crate::status::About;
 
 /// Prints a line. A closed output is not an error.
 macro_rules! say {
@@ -46,17 +52,6 @@ fn put(message: std::fmt::Arguments<'_>) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// Whether the reader of the output has closed it.
-fn is_closed(error: &anyhow::Error) -> bool {
-    let closed = |error: &io::Error| error.kind() == ErrorKind::BrokenPipe;
-    error.chain().any(|cause| {
-        cause.downcast_ref::<io::Error>().is_some_and(closed)
-            || cause
-                .downcast_ref::<serde_json::Error>()
-                .is_some_and(|error| error.io_error_kind() == Some(ErrorKind::BrokenPipe))
-    })
 }
 
 /// Elastic load balancing for Docker swarm, driven by sFlow telemetry.
@@ -185,27 +180,7 @@ enum LogFormat {
     Json,
 }
 
-/// Writers of log lines in which control and invisible characters are escaped.
-struct Escaping<M> {
-    writer: M,
-    format: Format,
-}
-
-impl<'w, M: MakeWriter<'w>> MakeWriter<'w> for Escaping<M> {
-    type Writer = Lines<M::Writer>;
-
-    fn make_writer(&'w self) -> Self::Writer {
-        Lines::new(self.writer.make_writer(), self.format)
-    }
-}
-
 impl Log {
-    /// The user's filter, or the default of the command.
-    fn filter(&self, otherwise: &str) -> anyhow::Result<EnvFilter> {
-        let directives = self.filter.as_deref().unwrap_or(otherwise);
-        EnvFilter::try_new(directives).with_context(|| format!("--log {directives}"))
-    }
-
     /// Log lines to standard error.
     fn to_stderr(&self, otherwise: &str) -> anyhow::Result<()> {
         let is_ansi = io::stderr().is_terminal();
@@ -216,24 +191,30 @@ impl Log {
     fn to_file(&self, otherwise: &str, path: &Path) -> anyhow::Result<()> {
         let file = File::create(path)
             .with_context(|| format!("cannot write the log to {}", path.display()))?;
-        self.begin(otherwise, Arc::new(file), false)
+        let file = Arc::new(file);
+        self.begin(otherwise, move || Arc::clone(&file), false)
     }
 
-    fn begin(
+    /// Starts the log with the user's filter, or the default of the command. Control and invisible
+    /// characters are escaped.
+    fn begin<W: io::Write + 'static>(
         &self,
         otherwise: &str,
-        writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
+        writer: impl Fn() -> W + Send + Sync + 'static,
         is_ansi: bool,
     ) -> anyhow::Result<()> {
+        let directives = self.filter.as_deref().unwrap_or(otherwise);
+        let filter =
+            EnvFilter::try_new(directives).with_context(|| format!("--log {directives}"))?;
         let format = match self.format {
             LogFormat::Json => Format::Json,
             LogFormat::Text if is_ansi => Format::Coloured,
             LogFormat::Text => Format::Text,
         };
         let lines = tracing_subscriber::fmt()
-            .with_env_filter(self.filter(otherwise)?)
+            .with_env_filter(filter)
             .with_target(false)
-            .with_writer(Escaping { writer, format });
+            .with_writer(move || Lines::new(writer(), format));
         match self.format {
             LogFormat::Text => lines.with_ansi(is_ansi).init(),
             LogFormat::Json => lines.json().flatten_event(true).init(),
@@ -279,6 +260,51 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?)
+}
+
+/// The page and the API of a loop.
+struct Served {
+    page: String,
+    handle: Handle,
+    requests: Requests,
+    server: Server,
+}
+
+/// Serves the page and the API of a loop at an address, and accepts requests to change it.
+fn serve<O: Orchestrator>(
+    balancer: &Balancer<O>,
+    config: Config,
+    address: SocketAddr,
+    now: Timestamp,
+    title: &str,
+) -> anyhow::Result<Served> {
+    let access = Access {
+        token: config.http.token.clone(),
+        names: config.http.names.clone(),
+    };
+    let listener = TcpListener::bind(address)
+        .with_context(|| format!("cannot serve the page on {address}"))?;
+    let page = format!("http://{}/", listener.local_addr()?);
+    let about = About {
+        title: title.to_owned(),
+        page: Some(page.clone()),
+        speed: 1.0,
+        load: None,
+    };
+    balancer.status().lock().set_context(now, about);
+    let (telemetry, status) = (balancer.telemetry().clone(), balancer.status().clone());
+    let (handle, requests) = Handle::new(telemetry, status, config);
+    let server = Server::start(listener, Site::new(handle.clone()).with_access(access))?;
+    Ok(Served {
+        page,
+        handle,
+        requests,
+        server,
+    })
+}
+
+fn write_chart(path: &Path, chart: &str) -> anyhow::Result<()> {
+    fs::write(path, chart).with_context(|| format!("cannot write the chart to {}", path.display()))
 }
 
 /// Completes when the user or the system requests the program to end. The signals are caught from

@@ -1,25 +1,22 @@
 use std::io;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use sflow_collector::udp::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
 use sflow_metrics::Timestamp;
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use super::{Log, runtime, say, say_part};
+use super::{Log, Served, runtime, say, say_part, serve};
 use crate::balancer::Balancer;
-use crate::config::{Collector, Config, ConfigError, EXAMPLE, acting, mode_summary};
+use crate::config::{Collector, Config, EXAMPLE, acting, mode_summary};
 use crate::diagnose::{Facts, FindingLog, Findings};
 use crate::docker::Docker;
 use crate::format::counted;
 use crate::handle::{Handle, Refusal, Request};
-use crate::http::{Access, Server, Site};
 use crate::notices;
 use crate::shared::Shared;
-use crate::status::About;
 use sflow_autoscale::observe::Telemetry;
 
 /// Maximum time to wait for hooks at the end. Shorter than the usual grace period of a container.
@@ -65,16 +62,16 @@ impl Args {
         }
         log.to_stderr("info")?;
         let runtime = runtime()?;
-        let result = runtime.block_on(balance(&path, config));
+        let result = runtime.block_on(balance(path, config));
         // Blocking work that waits for a file or another host is abandoned.
         runtime.shutdown_background();
         result
     }
 }
 
-async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
+async fn balance(path: PathBuf, config: Config) -> anyhow::Result<()> {
     let mut end = std::pin::pin!(super::end_requested());
-    let mut reloads = Reloads::new(path)?;
+    let mut reloads = reloads(path)?;
     let docker = Docker::connect(&config.docker)?;
     let mut events = Docker::events(&config.docker)?;
     // Telemetry and page start before a manager has answered.
@@ -100,26 +97,14 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
         );
     }
 
-    let access = Access {
-        token: config.http.token.clone(),
-        names: config.http.names.clone(),
-    };
-    let listener = TcpListener::bind(config.http.listen)
-        .with_context(|| format!("cannot serve the page on {}", config.http.listen))?;
-    let page = format!("http://{}/", listener.local_addr()?);
+    let listen = config.http.listen;
+    let Served {
+        page,
+        handle,
+        mut requests,
+        server,
+    } = serve(&balancer, config, listen, now(), "run")?;
     info!("Listening, HTTP {page}");
-    let about = About {
-        title: "run".to_owned(),
-        page: Some(page),
-        speed: 1.0,
-        load: None,
-    };
-    balancer.status().lock().set_context(now(), about);
-    let (telemetry, status) = (balancer.telemetry().clone(), balancer.status().clone());
-    let (handle, mut requests) = Handle::new(telemetry, status, config);
-    let site = Site::new(handle.clone()).with_access(access);
-    let server = Server::start(listener, site)?;
-
     balancer.report_mode(now());
     let mut findings = FindingLog::default();
     let mut logged: Option<tokio::time::Instant> = None;
@@ -147,7 +132,7 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
             (request, answer) = requests.next() => {
                 answer.send(apply(&mut balancer, &handle, &request)).ok();
             }
-            loaded = reloads.next() => reload(&mut balancer, &handle, loaded),
+            Some(loaded) = reloads.recv() => reload(&mut balancer, &handle, loaded),
             () = &mut end => break,
         }
     }
@@ -179,53 +164,29 @@ async fn log_version(mut docker: Docker) {
     }
 }
 
-/// Reloads the configuration on SIGHUP, one at a time, outside the control loop.
-struct Reloads {
-    path: PathBuf,
+/// The configurations loaded at each SIGHUP, one at a time, outside the control loop. From this call
+/// on, SIGHUP does not end the program.
+fn reloads(path: PathBuf) -> io::Result<mpsc::Receiver<anyhow::Result<Config>>> {
+    let (loaded, receiver) = mpsc::channel(1);
     #[cfg(unix)]
-    signals: tokio::signal::unix::Signal,
-    reading: Option<JoinHandle<Result<Config, ConfigError>>>,
-}
+    {
+        use tokio::signal::unix::{SignalKind, signal};
 
-impl Reloads {
-    /// From this call on, SIGHUP does not end the program.
-    fn new(path: &Path) -> io::Result<Self> {
-        Ok(Self {
-            path: path.to_owned(),
-            #[cfg(unix)]
-            signals: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?,
-            reading: None,
-        })
+        let mut signals = signal(SignalKind::hangup())?;
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                info!("SIGHUP: reloading {}", path.display());
+                let file = path.clone();
+                let read = tokio::task::spawn_blocking(move || Config::load(&file)).await;
+                let read = read.context("the configuration was not read");
+                let read = read.and_then(|it| it.with_context(|| path.display().to_string()));
+                if loaded.send(read).await.is_err() {
+                    return;
+                }
+            }
+        });
     }
-
-    /// The next reloaded configuration.
-    async fn next(&mut self) -> anyhow::Result<Config> {
-        if self.reading.is_none() {
-            self.requested().await;
-            info!("SIGHUP: reloading {}", self.path.display());
-            let path = self.path.clone();
-            self.reading = Some(tokio::task::spawn_blocking(move || Config::load(&path)));
-        }
-        let Some(reading) = &mut self.reading else {
-            return std::future::pending().await;
-        };
-        let read = reading.await;
-        self.reading = None;
-        let read = read.context("the configuration was not read")?;
-        read.with_context(|| self.path.display().to_string())
-    }
-
-    #[cfg(unix)]
-    async fn requested(&mut self) {
-        if self.signals.recv().await.is_none() {
-            std::future::pending::<()>().await;
-        }
-    }
-
-    #[cfg(not(unix))]
-    async fn requested(&mut self) {
-        std::future::pending().await
-    }
+    Ok(receiver)
 }
 
 /// Applies a reloaded configuration. An invalid one is not applied.

@@ -1,12 +1,11 @@
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
 use anyhow::Context as _;
+use sflow_simulator::ServiceSpec;
 use sflow_simulator::experiment::{Experiment, Outcome, Point, PoolOutcome, Scenario};
-use sflow_simulator::{ServiceSpec, Workload};
 
-use super::{Log, PolicyName, say, say_part};
+use super::{Log, PolicyName, say, say_part, write_chart};
 use crate::charts::{self, Multiple};
 use crate::config::ServiceSettings;
 use crate::format;
@@ -59,8 +58,11 @@ impl Args {
         log.to_stderr("error")?;
         let mut scenario = Scenario::named(&self.scenario)?;
         if let Some(path) = &self.trace {
-            use_trace(&mut scenario, path, self.trace_factor)
-                .with_context(|| format!("cannot use --trace {}", path.display()))?;
+            let failed = || format!("cannot use --trace {}", path.display());
+            let text = fs::read_to_string(path).with_context(failed)?;
+            let lines: Vec<&str> = text.lines().collect();
+            let with_trace = scenario.with_trace(&lines, self.trace_factor);
+            scenario = with_trace.with_context(failed)?;
         }
         let services = self.policy.services(&scenario);
         let mut experiment = Experiment::new(scenario, services);
@@ -82,89 +84,46 @@ impl Args {
                 say!("{} {}", format::duration(at), printable(&event.words))?;
             }
         }
-        summarise(&with, &without)?;
+        say!()?;
+        let without_lines = without.summary("without the balancer");
+        for (with, without) in with.summary("with the balancer").iter().zip(without_lines) {
+            say!("{with}\n{without}")?;
+        }
+        say!("{} datagrams decoded.", format::count(with.datagrams))?;
 
         let path = self
             .out
             .unwrap_or_else(|| PathBuf::from(format!("elb-{}.svg", experiment.scenario.name)));
-        fs::write(&path, picture(&experiment, &with, &without))
-            .with_context(|| format!("cannot write the chart to {}", path.display()))?;
+        write_chart(&path, &picture(&experiment, &with, &without))?;
         say!("Chart written to {}", path.display())?;
         Ok(())
     }
 }
 
-/// Replaces workload and duration of the first service by those of a file.
-fn use_trace(scenario: &mut Scenario, path: &Path, factor: f64) -> anyhow::Result<()> {
-    let text = fs::read_to_string(path)?;
-    let workload = Workload::from_lines(text.lines())?.scaled(factor);
-    scenario.duration = Duration::from_secs(text.lines().count() as u64);
-    if let Some(service) = scenario.cluster.services.first_mut() {
-        service.workload = workload;
-    }
-    Ok(())
-}
-
-fn summarise(with: &Outcome, without: &Outcome) -> anyhow::Result<()> {
-    say!()?;
-    for (with, without) in with.services.iter().zip(&without.services) {
-        for (balancer, service) in [("with", with), ("without", without)] {
-            say!(
-                "{} {balancer} the balancer: {:.0} replica seconds, {:.0} task seconds with too \
-                 little CPU, {} at the end",
-                service.name,
-                service.trace.replica_seconds(),
-                service.truth.overload_seconds,
-                format::counted(service.truth.replicas as usize, "replica"),
-            )?;
-        }
-    }
-    for (balancer, outcome) in [("with", with), ("without", without)] {
-        if let Some(pool) = &outcome.pool {
-            say!(
-                "machines {balancer} the balancer: {:.0} machine seconds, {} active at the end",
-                pool.machine_seconds,
-                pool.status.serving,
-            )?;
-        }
-    }
-    say!("{} datagrams decoded.", format::count(with.datagrams))?;
-    Ok(())
-}
-
 /// With one service, a chart of load and replicas; with several, the replicas of each service and
 /// its demand.
 fn picture(experiment: &Experiment, with: &Outcome, without: &Outcome) -> String {
-    let services = &experiment.scenario.cluster.services;
-    match (
-        &experiment.services[..],
-        &with.services[..],
-        &without.services[..],
-    ) {
-        ([service], [balanced], [alone]) if with.pool.is_none() => {
-            let title = format!("{}: average load per container", service.name);
-            let upper = service
-                .settings
-                .rule
-                .band(0)
-                .map_or(0.0, |(_, upper)| upper);
-            let (balanced, alone) = (points(&balanced.past), points(&alone.past));
-            charts::comparison(&title, &balanced, &alone, upper, "B/s")
-        }
-        (policies, outcomes, _) => {
-            let panels = services.iter().zip(policies).zip(outcomes);
-            let mut panels: Vec<Multiple> = panels
-                .map(|((service, policy), outcome)| demand(service, policy, &outcome.past))
-                .collect();
-            panels.extend(with.pool.as_ref().map(machines));
-            let title = match experiment.scenario.budget {
-                Some(budget) => format!("Replicas of each service, budget {budget}"),
-                None if with.pool.is_some() => "Replicas and machines".to_owned(),
-                None => "Replicas of each service".to_owned(),
-            };
-            charts::multiples(&title, &["replicas"], &panels)
-        }
+    let policies = &experiment.services;
+    let is_alone = with.pool.is_none() && with.services.len() == 1;
+    if let (true, Some(service), Some(alone)) =
+        (is_alone, with.services.first(), without.services.first())
+    {
+        let title = format!("{}: average load per container", service.name);
+        let band = policies.first().and_then(|it| it.settings.rule.band(0));
+        let upper = band.map_or(0.0, |(_, upper)| upper);
+        let (balanced, alone) = (points(&service.past), points(&alone.past));
+        return charts::comparison(&title, &balanced, &alone, upper, "B/s");
     }
+    let services = experiment.scenario.cluster.services.iter();
+    let panels = services.zip(policies).zip(&with.services);
+    let panels = panels.map(|((service, policy), outcome)| demand(service, policy, &outcome.past));
+    let panels: Vec<Multiple> = panels.chain(with.pool.as_ref().map(machines)).collect();
+    let title = match experiment.scenario.budget {
+        Some(budget) => format!("Replicas of each service, budget {budget}"),
+        None if with.pool.is_some() => "Replicas and machines".to_owned(),
+        None => "Replicas of each service".to_owned(),
+    };
+    charts::multiples(&title, &["replicas"], &panels)
 }
 
 /// The replicas of a service, and the number that would be at the target.

@@ -1,15 +1,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sflow_metrics::entity::Kind as EntityKind;
+use sflow_metrics::entity::{Kind as EntityKind, Lifecycle};
 
-use super::facts::{
-    AgentFacts, EngineFacts, Facts, NodeFacts, ServiceFacts, TelemetryFacts, is_live,
-};
+use super::facts::{EngineFacts, Facts, NodeFacts, ServiceFacts, TelemetryFacts};
 use crate::handle::Handle;
 use crate::policy::Mode;
 use crate::status::ServiceStatus;
-use sflow_autoscale::observe::SENDER_NOT_ALLOWED;
+use sflow_autoscale::observe::AgentFacts;
 
 /// Age of a task from which on its container is reported, at the usual polling intervals.
 const SETTLED: Duration = Duration::from_secs(45);
@@ -27,7 +25,7 @@ impl Facts {
         let (registry, trust) = (telemetry.registry(), telemetry.trust());
         let mut containers: BTreeMap<usize, u32> = BTreeMap::new();
         let agents = AgentFacts::all(registry, now, |entity| {
-            if is_live(entity)
+            if matches!(entity.lifecycle(), Lifecycle::Live | Lifecycle::Warming)
                 && let Some(node) = trust.node_of(entity)
             {
                 let is_container = entity.kind() == EntityKind::Container;
@@ -39,19 +37,12 @@ impl Facts {
             report: report.clone(),
             containers: containers.get(&index).copied(),
         });
-        let intake = telemetry.ingest_stats();
-        let not_allowed = intake.refused.get(SENDER_NOT_ALLOWED).copied();
         let facts = TelemetryFacts {
-            listened,
             settled_after: SETTLED,
-            datagrams: intake.datagrams - not_allowed.unwrap_or(0),
-            packet_samples: registry.health().flow_samples,
-            refused_senders: telemetry.refused_senders(now),
-            refuses_all: telemetry.refuses_all(now),
             nodes: nodes.collect(),
             agents,
             services,
-            ..TelemetryFacts::default()
+            ..TelemetryFacts::new(&telemetry, now, listened)
         };
         drop(telemetry);
         Self {

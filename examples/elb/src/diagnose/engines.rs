@@ -13,10 +13,10 @@ use super::facts::{EngineFacts, ManagerFacts, Program, Unreachable};
 use crate::config::{Config, ENABLED};
 use crate::docker::{self, About, Docker};
 use crate::hooks::Call;
-use crate::orchestrator::{NodeAddresses, Orchestrator as _};
+use crate::orchestrator::{NodeAddresses, Orchestrator as _, OrchestratorError};
 
 /// Queries every configured engine, and reads nodes and services from the managers.
-pub async fn ask_engines(config: &Config) -> EngineFacts {
+pub(super) async fn ask_engines(config: &Config) -> EngineFacts {
     let mut facts = EngineFacts {
         managers: ask_managers(&config.docker).await,
         programs: programs(config),
@@ -28,34 +28,33 @@ pub async fn ask_engines(config: &Config) -> EngineFacts {
     let Ok(mut docker) = Docker::connect(&config.docker) else {
         return facts;
     };
-    let members = docker.members().await;
-    let has_members = members.is_ok();
-    facts.members = Some(members.map_err(|error| error.to_string()));
-    if !has_members {
+    facts.members = Some(text(docker.members().await));
+    let Some(Ok(members)) = &facts.members else {
         return facts;
-    }
+    };
+    let unknown = members.iter().map(|member| NodeAddresses {
+        name: member.name.clone(),
+        addresses: Vec::new(),
+    });
+    let unknown = unknown.collect();
     if config.discovery.enabled {
-        let labelled = docker.labelled(ENABLED).await;
-        facts.labelled = Some(labelled.map_err(|error| error.to_string()));
+        facts.labelled = Some(text(docker.labelled(ENABLED).await));
     }
     let managed = facts.managed_services(config).into_iter();
     let names: Vec<String> = managed.map(|entry| entry.name).collect();
-    let services = docker.services(&names).await;
+    facts.services = Some(text(docker.services(&names).await));
     facts.addresses = docker.nodes();
     if facts.addresses.is_empty() {
-        let names = facts.members.iter().flatten().flatten();
-        let nodes = names.map(|member| NodeAddresses {
-            name: member.name.clone(),
-            addresses: Vec::new(),
-        });
-        facts.addresses = nodes.collect();
+        facts.addresses = unknown;
     }
-    facts.services = Some(services.map_err(|error| error.to_string()));
     if !config.pools.is_empty() {
-        let census = docker.census().await;
-        facts.census = Some(census.map_err(|error| error.to_string()));
+        facts.census = Some(text(docker.census().await));
     }
     facts
+}
+
+fn text<T>(read: Result<T, OrchestratorError>) -> Result<T, String> {
+    read.map_err(|error| error.to_string())
 }
 
 /// Checks whether the programs of hooks exist and can be executed.
@@ -91,37 +90,30 @@ fn is_executable(_: &std::fs::Metadata) -> bool {
 /// Queries all endpoints concurrently: an unreachable one takes the whole timeout.
 async fn ask_managers(settings: &docker::Settings) -> Vec<ManagerFacts> {
     let mut asked = JoinSet::new();
-    for (place, endpoint) in settings.endpoints.iter().enumerate() {
+    for (place, endpoint) in settings.endpoints.iter().cloned().enumerate() {
         let alone = docker::Settings {
             endpoints: vec![endpoint.clone()],
             ..settings.clone()
         };
-        asked.spawn(async move { (place, ask_manager(&alone).await) });
+        asked.spawn(async move {
+            let answer = about(&alone).await;
+            (place, ManagerFacts { endpoint, answer })
+        });
     }
-    let mut answers: Vec<(usize, ManagerFacts)> = Vec::new();
-    while let Some(answer) = asked.join_next().await {
-        answers.extend(answer);
-    }
+    let mut answers = asked.join_all().await;
     answers.sort_by_key(|(place, _)| *place);
     answers.into_iter().map(|(_, facts)| facts).collect()
 }
 
-async fn ask_manager(settings: &docker::Settings) -> ManagerFacts {
-    let endpoint = settings.endpoints.first().cloned().unwrap_or_default();
-    ManagerFacts {
-        answer: about(settings).await,
-        endpoint,
-    }
-}
-
 async fn about(settings: &docker::Settings) -> Result<About, Unreachable> {
-    let mut docker =
-        Docker::connect(settings).map_err(|error| Unreachable::Unusable(error.to_string()))?;
+    let docker = Docker::connect(settings);
+    let mut docker = docker.map_err(|error| Unreachable::Unusable(error.to_string()))?;
     match docker.about().await {
         Ok(about) => Ok(about),
-        Err(error) => Err(why(docker.endpoint(), settings.timeout)
-            .await
-            .unwrap_or_else(|| Unreachable::Other(error.to_string()))),
+        Err(error) => {
+            let why = why(docker.endpoint(), settings.timeout).await;
+            Err(why.unwrap_or_else(|| Unreachable::Other(error.to_string())))
+        }
     }
 }
 

@@ -1,19 +1,21 @@
 //! Facts about an installation, from which findings are derived.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sflow_metrics::entity::{Entity, Kind as EntityKind, Lifecycle};
-use sflow_metrics::{AgentKey, AgentStatus, Registry, Timestamp};
+use sflow_metrics::Timestamp;
 
 use crate::config::{Config, ConfigError, ServiceSettings};
 use crate::docker::{About, Member};
-use crate::orchestrator::{Census, Labelled, NodeAddresses, Service, Task};
+use crate::orchestrator::{Census, Labelled, NodeAddresses, Service};
 use crate::policy::Signal;
-use sflow_autoscale::observe::{MAX_NAME_LENGTH, NodeReport, RefusedSender, reporting_interval};
+use sflow_autoscale::observe::{
+    AgentFacts, ContainerFacts, NodeReport, RefusedSender, Reporter, SENDER_NOT_ALLOWED, Telemetry,
+};
+use sflow_v5::Address;
 
 /// All facts.
 #[derive(Clone, Debug)]
@@ -32,6 +34,30 @@ impl Facts {
     /// The received telemetry, if any could be received.
     pub fn received(&self) -> Option<&TelemetryFacts> {
         self.telemetry.as_ref()?.as_ref().ok()
+    }
+
+    /// Expected data that was not received: ready nodes without an agent, services of which a
+    /// running container lacks a value, and packet samples. `None` before the engines have listed a
+    /// ready node.
+    pub fn awaited(&self) -> Option<Vec<String>> {
+        let received = self.received()?;
+        let members = self.engines.members.as_ref()?.as_ref().ok()?;
+        let is_reported = |name: &str| {
+            let mut nodes = received.nodes.iter();
+            nodes.any(|node| node.report.name == name && node.containers.is_some())
+        };
+        let ready = members.iter().filter(|member| member.state == "ready");
+        ready.clone().next()?;
+        let nodes = ready.filter(|member| !is_reported(&member.name));
+        let nodes = nodes.map(|member| format!("node {}", member.name));
+        let services = received.services.iter().filter(|facts| {
+            let signals = facts.signals.iter().flatten();
+            let known = signals.map(|signal| signal.contributing).min();
+            known.unwrap_or(0) < facts.service.running()
+        });
+        let services = services.map(|facts| format!("service {}", facts.service.name));
+        let samples = (received.packet_samples == 0).then(|| "packet samples".to_owned());
+        Some(nodes.chain(services).chain(samples).collect())
     }
 }
 
@@ -153,6 +179,21 @@ pub struct TelemetryFacts {
 }
 
 impl TelemetryFacts {
+    /// What was received by now, without nodes, agents and services.
+    pub(super) fn new(telemetry: &Telemetry, now: Timestamp, listened: Duration) -> Self {
+        let mut intake = telemetry.ingest_stats();
+        let not_allowed = intake.refused.remove(SENDER_NOT_ALLOWED).unwrap_or(0);
+        Self {
+            listened,
+            datagrams: intake.datagrams - not_allowed,
+            packet_samples: telemetry.registry().health().flow_samples,
+            discarded: intake.refused,
+            refused_senders: telemetry.refused_senders(now),
+            refuses_all: telemetry.refuses_all(now),
+            ..Self::default()
+        }
+    }
+
     /// Whether agents have had enough time to report, so that missing data is a finding.
     pub fn is_settled(&self) -> bool {
         self.listened >= self.settled_after
@@ -174,6 +215,18 @@ pub struct NodeFacts {
     pub containers: Option<u32>,
 }
 
+impl NodeFacts {
+    /// Sender and address of the agent that reports for it.
+    pub(super) fn reporter(&self) -> Option<(IpAddr, Address)> {
+        match &self.report.reporter {
+            Reporter::Agent(agent) | Reporter::Probation(agent) => {
+                Some((agent.sender, agent.address))
+            }
+            Reporter::None | Reporter::Contested(_) => None,
+        }
+    }
+}
+
 /// Telemetry of one service.
 #[derive(Clone, Debug)]
 pub struct ServiceFacts {
@@ -181,129 +234,4 @@ pub struct ServiceFacts {
     pub service: Arc<Service>,
     /// Values of the metrics of its rule; `None` if its telemetry is not needed.
     pub signals: Option<Vec<Signal>>,
-}
-
-/// Facts about one agent.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AgentFacts {
-    /// State of its datagrams.
-    pub status: AgentStatus,
-    /// Names of the hosts that it reports; usually one.
-    pub hosts: Vec<String>,
-    /// Number of containers that it currently reports.
-    pub containers: u32,
-    /// The longest interval between two counter samples of a host or container; `None` before the
-    /// second sample.
-    pub interval: Option<Duration>,
-    /// Age of its last datagram.
-    pub age: Duration,
-    /// Contents of its datagrams; `None` if only decisions are made from them.
-    pub samples: Option<AgentSamples>,
-}
-
-impl AgentFacts {
-    /// The agents of a registry: silent ones first, then by host. `visit` is called with each
-    /// entity of an agent.
-    pub(super) fn all(
-        registry: &Registry,
-        now: Timestamp,
-        mut visit: impl FnMut(&Entity<'_>),
-    ) -> Vec<Self> {
-        let facts = registry.agents().map(|status| {
-            let agent = Self {
-                age: now - status.last_seen,
-                status,
-                hosts: Vec::new(),
-                containers: 0,
-                interval: None,
-                samples: None,
-            };
-            (status.key, agent)
-        });
-        let mut agents: HashMap<AgentKey, Self> = facts.collect();
-        for entity in registry.entities(now) {
-            let Some(agent) = agents.get_mut(&entity.agent()) else {
-                continue;
-            };
-            visit(&entity);
-            match entity.kind() {
-                EntityKind::Host if !entity.name().is_empty() => {
-                    agent.hosts.push(entity.name().to_owned());
-                }
-                EntityKind::Host => {}
-                EntityKind::Container => agent.containers += u32::from(is_live(&entity)),
-                _ => continue,
-            }
-            agent.interval = agent.interval.max(reporting_interval(&entity));
-        }
-        let mut agents: Vec<Self> = agents.into_values().collect();
-        for agent in &mut agents {
-            agent.hosts.sort_unstable();
-            agent.hosts.dedup();
-        }
-        // Agents of the same host are adjacent.
-        agents.sort_by(|a, b| {
-            let rank = |it: &Self| (!it.status.silent, it.hosts.first().cloned(), it.status.key);
-            rank(a).cmp(&rank(b))
-        });
-        agents
-    }
-
-    /// Whether another sender or a second sequence of datagrams has its identity.
-    pub const fn is_contested(&self) -> bool {
-        self.status.contested || self.status.doubtful
-    }
-}
-
-/// Whether an entity is reported at present.
-pub(super) fn is_live(entity: &Entity<'_>) -> bool {
-    matches!(entity.lifecycle(), Lifecycle::Live | Lifecycle::Warming)
-}
-
-/// Contents of the datagrams of one agent.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct AgentSamples {
-    /// Packet samples received.
-    pub packets: u64,
-    /// Packet samples without a sampling rate.
-    pub unscaled: u64,
-    /// Packet samples that name a container (`extended_entities`).
-    pub named: u64,
-    /// Containers whose MAC addresses are not reported.
-    pub without_adapter: u32,
-    /// Rate of the agent's uptime; `None` during the first seconds.
-    pub uptime: Option<ClockRate>,
-}
-
-/// Rate of a clock that counts milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ClockRate {
-    /// Seconds counted per elapsed second; 1 is correct.
-    pub rate: f64,
-    /// Whether it went back although the sequence numbers of datagrams increased.
-    pub is_backwards: bool,
-}
-
-/// Facts about one container that an agent reports.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContainerFacts {
-    /// Name of the container.
-    pub name: String,
-    /// UUID of the container: first half of its id.
-    pub uuid: Option<[u8; 16]>,
-    /// Host name according to its agent.
-    pub host: Option<String>,
-}
-
-impl ContainerFacts {
-    /// Whether it is the container of a task. A truncated name is not compared if the id is known.
-    pub fn is_of(&self, task: &Task) -> bool {
-        match (task.container.get(..MAX_NAME_LENGTH), task.uuid) {
-            (None, _) => self.name == task.container,
-            (Some(_), uuid @ Some(_)) if task.container.len() > MAX_NAME_LENGTH => {
-                self.uuid == uuid
-            }
-            (Some(cut), _) => self.name == cut,
-        }
-    }
 }

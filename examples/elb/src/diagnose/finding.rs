@@ -7,6 +7,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::kinds::{INCOMPLETE, MORE, OTHER, one_line};
 use untrusted::printable;
 
 /// Severity of a finding.
@@ -32,30 +33,6 @@ impl Level {
     }
 }
 
-/// Kind of the findings that count further ones of a kind.
-const MORE: &str = "more";
-
-/// Kinds whose `id` in the JSON of `elb check` is not the kind with hyphens.
-const IDS: [(&str, &str); 17] = [
-    ("agent_contested", "address-contested"),
-    ("agent_lossy", "loss"),
-    ("any_sender", "agents-unrestricted"),
-    ("host_without_containers", "no-containers"),
-    ("labels", "labels-wrong"),
-    ("metric_unknown", "metric-unreported"),
-    ("no_agent", "no-datagram"),
-    ("node_contested", "host-twice"),
-    ("node_without_agent", "node-silent"),
-    ("not_scalable", "service-not-scalable"),
-    ("other_protocol", "turned-away"),
-    ("pool_unreported", "pool-unheard"),
-    ("sender_refused", "turned-away"),
-    ("service_gone", "service-missing"),
-    ("service_unseen", "containers-unheard"),
-    ("shared_sender", "foreign-sender"),
-    ("unusable_datagrams", "strangers"),
-];
-
 /// One finding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
@@ -77,8 +54,26 @@ pub struct Finding {
 impl Finding {
     /// Name of the finding in the JSON of `elb check`, such as `service-missing`.
     pub fn id(&self) -> String {
-        let known = IDS.iter().find(|(kind, _)| *kind == self.kind);
-        known.map_or_else(|| self.kind.replace('_', "-"), |(_, id)| (*id).to_owned())
+        let mut kinds = [INCOMPLETE, OTHER].into_iter().flatten();
+        let own = kinds.find(|kind| kind.name == self.kind && !kind.id.is_empty());
+        own.map_or_else(|| self.kind.replace('_', "-"), |kind| kind.id.to_owned())
+    }
+
+    /// Sets the severity.
+    pub(super) fn level(self, level: Level) -> Self {
+        Self { level, ..self }
+    }
+
+    /// Sets the recommended action.
+    pub(super) fn advise(self, advice: impl AsRef<str>) -> Self {
+        let advice = Some(one_line(advice.as_ref())).filter(|advice| !advice.is_empty());
+        Self { advice, ..self }
+    }
+
+    /// Adds a value for programs.
+    pub(super) fn detail(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.details.insert(name, value.into());
+        self
     }
 
     /// Description and recommended action as sentences.
@@ -135,26 +130,9 @@ pub struct Findings(Vec<Finding>);
 impl Findings {
     /// Kinds of findings about missing or unusable data, which the API, the page and the metrics of a
     /// running loop contain.
-    pub const INCOMPLETE: [&str; 18] = [
-        "agent_contested",
-        "agent_lossy",
-        "agent_restarts",
-        "any_sender",
-        "foreign_sender",
-        "host_twice",
-        "host_without_containers",
-        "metric_partial",
-        "metric_unknown",
-        MORE,
-        "no_agent",
-        "no_packet_samples",
-        "node_contested",
-        "node_without_agent",
-        "sender_refused",
-        "service_unseen",
-        "shared_sender",
-        "silent_agent",
-    ];
+    pub fn incomplete_kinds() -> impl Iterator<Item = &'static str> {
+        INCOMPLETE.iter().map(|kind| kind.name)
+    }
 
     /// The findings.
     pub fn iter(&self) -> impl Iterator<Item = &Finding> {
@@ -180,21 +158,18 @@ impl Findings {
             }
         }
         listed.sort_by_key(|finding| Reverse(finding.level));
-        let mut more = Self(listed);
         for (kind, count) in counts {
             if let further @ 1.. = count.saturating_sub(LISTED) {
                 let what = format!("{further} more findings of the kind {kind}");
-                let mut subject = more.about("telemetry");
-                subject.note(MORE, what, "");
-                subject.with([("count", further.into())]);
+                listed.push(MORE.of("telemetry", what).detail("count", further));
             }
         }
-        more.0
+        listed
     }
 
     /// Number of findings about incomplete data by kind.
     pub fn counts(&self) -> BTreeMap<&'static str, usize> {
-        let mut counts = BTreeMap::from(Self::INCOMPLETE.map(|kind| (kind, 0)));
+        let mut counts: BTreeMap<_, _> = Self::incomplete_kinds().map(|kind| (kind, 0)).collect();
         for finding in self.of_incomplete_data() {
             *counts.entry(finding.kind).or_default() += 1;
         }
@@ -202,73 +177,17 @@ impl Findings {
     }
 
     fn of_incomplete_data(&self) -> impl Iterator<Item = &Finding> {
+        let is_incomplete = |kind| Self::incomplete_kinds().any(|it| it == kind);
         self.iter()
-            .filter(|it| it.level > Level::Ok && Self::INCOMPLETE.contains(&it.kind))
+            .filter(move |it| it.level > Level::Ok && is_incomplete(it.kind))
     }
 
-    /// Starts findings about one subject, such as `service apache`.
-    pub(super) fn about(&mut self, subject: impl Into<String>) -> Subject<'_> {
-        Subject {
-            findings: &mut self.0,
-            about: subject.into(),
-        }
-    }
-}
-
-/// Adds findings about one subject.
-#[derive(Debug)]
-pub(super) struct Subject<'f> {
-    findings: &'f mut Vec<Finding>,
-    about: String,
-}
-
-impl Subject<'_> {
-    pub(super) fn ok(&mut self, kind: &'static str, what: impl Into<String>) {
-        self.push(Level::Ok, kind, what, "");
+    pub(super) fn add(&mut self, finding: Finding) {
+        self.0.push(finding);
     }
 
-    pub(super) fn note(
-        &mut self,
-        kind: &'static str,
-        what: impl Into<String>,
-        advice: impl Into<String>,
-    ) {
-        self.push(Level::Note, kind, what, advice);
-    }
-
-    pub(super) fn wrong(
-        &mut self,
-        kind: &'static str,
-        what: impl Into<String>,
-        advice: impl Into<String>,
-    ) {
-        self.push(Level::Wrong, kind, what, advice);
-    }
-
-    pub(super) fn push(
-        &mut self,
-        level: Level,
-        kind: &'static str,
-        what: impl Into<String>,
-        advice: impl Into<String>,
-    ) {
-        // Parser errors have several lines; a finding has one.
-        let one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        self.findings.push(Finding {
-            level,
-            kind,
-            about: self.about.clone(),
-            what: one_line(what.into()),
-            advice: Some(one_line(advice.into())).filter(|advice| !advice.is_empty()),
-            details: BTreeMap::new(),
-        });
-    }
-
-    /// Adds values for programs to the last finding.
-    pub(super) fn with<const N: usize>(&mut self, details: [(&'static str, Value); N]) {
-        if let Some(last) = self.findings.last_mut() {
-            last.details.extend(details);
-        }
+    pub(super) fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        self.0.extend(findings);
     }
 }
 

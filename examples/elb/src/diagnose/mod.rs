@@ -27,17 +27,16 @@ mod control_loop;
 mod engines;
 mod facts;
 mod finding;
+mod kinds;
 mod listening;
 mod log;
-mod monitor;
 mod rules;
 
-pub use self::engines::ask_engines;
 pub use self::facts::{
-    AgentFacts, AgentSamples, ClockRate, ContainerFacts, EngineFacts, Facts, ManagerFacts,
-    NodeFacts, NotListening, Program, ServiceFacts, TelemetryFacts, Unreachable,
+    EngineFacts, Facts, ManagerFacts, NodeFacts, NotListening, Program, ServiceFacts,
+    TelemetryFacts, Unreachable,
 };
 pub use self::finding::{Finding, Findings, Level};
-pub use self::listening::{Progress, collect};
+pub use self::listening::{collect, progress};
 pub use self::log::FindingLog;
-pub use self::monitor::AgentMonitor;
+pub use sflow_autoscale::observe::{AgentFacts, AgentSamples, ClockRate, ContainerFacts};

@@ -4,7 +4,6 @@ mod agents;
 mod configuration;
 mod engines;
 mod findings;
-mod monitor;
 mod pools;
 mod services;
 mod telemetry;

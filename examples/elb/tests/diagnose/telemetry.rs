@@ -1,15 +1,17 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use sflow_metrics::Timestamp;
 use sflow_v5::{Encoder, Header};
 
 use elb::diagnose::Level::{Note, Wrong};
-use elb::diagnose::{AgentFacts, Facts, NotListening, TelemetryFacts};
+use elb::diagnose::{AgentFacts, EngineFacts, Facts, NotListening, TelemetryFacts, progress};
 use sflow_autoscale::observe::{Reporter, Telemetry};
 
 use super::{
-    Case, agent, agent_of, claimant, containers, key, members, node, received, signals, unreport,
+    Case, agent, agent_of, claimant, containers, healthy, key, members, node, received, signals,
+    unreport,
 };
 
 /// Refuses the datagrams of a proxy that sends for several agents: either all datagrams, or besides
@@ -248,3 +250,33 @@ pub(crate) const CASES: &[Case] = &[
         &["no agent reports on 0.0.0.0:6343", "900"],
     ),
 ];
+
+#[test]
+fn progress_is_one_short_line_with_what_is_missing() {
+    let time = Duration::from_secs;
+    let mut facts = healthy();
+    received(&mut facts).datagrams = 57;
+    let line = progress(&facts, time(12), time(30));
+    let expected = "[########------------] 18 s left: 3 agents, 57 datagrams; complete";
+    assert_eq!(line, expected);
+    unreport(&mut facts);
+    let line = progress(&facts, time(12), time(30));
+    assert!(line.ends_with("; no data of node node2"), "{line}");
+    signals(&mut facts)[0].contributing = 2;
+    received(&mut facts).packet_samples = 0;
+    let line = progress(&facts, time(12), time(30));
+    assert!(
+        line.ends_with("; no data of node node2 and 2 more"),
+        "{line}"
+    );
+    let names = ["node node2", "service apache", "packet samples"].map(str::to_owned);
+    assert_eq!(facts.awaited().as_deref(), Some(&names[..]));
+    facts.engines.members = None;
+    let line = progress(&facts, time(12), time(30));
+    assert!(line.ends_with("no manager lists the nodes"), "{line}");
+    facts.engines = EngineFacts::default();
+    let line = progress(&facts, time(60), time(30));
+    assert!(line.starts_with("[####################] 0 s"), "{line}");
+    assert!(line.ends_with("querying the managers"), "{line}");
+    assert!(line.chars().count() < 80, "{line}");
+}

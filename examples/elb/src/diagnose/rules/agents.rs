@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use super::some;
 use crate::config::Config;
-use crate::diagnose::facts::{AgentFacts, AgentSamples, ClockRate, TelemetryFacts};
-use crate::diagnose::finding::{Findings, Subject};
+use crate::diagnose::facts::TelemetryFacts;
+use crate::diagnose::finding::Findings;
+use crate::diagnose::kinds as kind;
 use crate::format::{counted, duration};
-use sflow_autoscale::observe::short_name;
+use sflow_autoscale::observe::{AgentFacts, AgentSamples, ClockRate, short_name};
 
 /// A longer polling interval makes decisions slow, regardless of the loop's interval.
 const SLOW: Duration = Duration::from_secs(20);
@@ -17,15 +18,39 @@ const RESTART_INTERVAL: Duration = Duration::from_secs(600);
 
 /// Checks each agent.
 pub(super) fn check(findings: &mut Findings, config: &Config, telemetry: &TelemetryFacts) {
+    let control = config.control.interval;
+    let listened = telemetry.listened;
+    let restart_limit = listened.div_duration_f64(RESTART_INTERVAL).max(1.0);
     for agent in &telemetry.agents {
-        let mut subject = findings.about(about(agent));
-        polling(&mut subject, config, agent);
-        loss(&mut subject, agent);
-        identity(&mut subject, agent);
-        restarts(&mut subject, agent, telemetry.listened);
-        if let Some(samples) = &agent.samples {
-            clock(&mut subject, samples);
-            packets(&mut subject, agent, samples);
+        let (about, key) = (about(agent), agent.status.key.to_string());
+        let key = key.as_str();
+        if let Some(interval) = agent.interval.filter(|it| *it > SLOW.max(control)) {
+            let what = format!(
+                "counters arrive every {:.0} s, decisions are made every {control:?}: most of them \
+                 use stale values",
+                interval.as_secs_f64()
+            );
+            findings.add(kind::POLLING_SLOW.of(&about, what));
+        }
+        if let Some(loss) = agent.status.loss().filter(|loss| *loss >= LOSSY) {
+            let (lost, all) = (agent.status.lost, agent.status.lost + agent.status.received);
+            let percent = loss * 100.0;
+            let what = format!("{lost} of {all} datagrams were lost ({percent:.0} %)");
+            let finding = kind::AGENT_LOSSY.of(&about, what).detail("loss", loss);
+            findings.add(finding.detail("agent", key));
+        }
+        if agent.is_contested() {
+            let what = "another sender or a second sequence of datagrams has the identity of this \
+                        agent: two agents have this identity, or its address is forged";
+            findings.add(kind::AGENT_CONTESTED.of(&about, what).detail("agent", key));
+        }
+        let restarts = agent.status.restarts;
+        if restarts as f64 > restart_limit {
+            let what = format!("restarted {restarts} times");
+            findings.add(kind::AGENT_RESTARTS.of(&about, what).detail("agent", key));
+        }
+        if let Some(contents) = &agent.samples {
+            samples(findings, &about, agent, contents);
         }
     }
     twins(findings, telemetry);
@@ -35,17 +60,10 @@ pub(super) fn check(findings: &mut Findings, config: &Config, telemetry: &Teleme
 pub(super) fn silent(findings: &mut Findings, telemetry: &TelemetryFacts) {
     for agent in telemetry.agents.iter().filter(|it| it.status.silent) {
         let age = agent.age.as_secs_f64();
-        let mut subject = findings.about(about(agent));
-        subject.wrong(
-            "silent_agent",
-            format!("no data for {}: its containers are unknown", duration(age)),
-            "check that it runs and sends to this host",
-        );
-        subject.with([
-            ("agent", agent.status.key.to_string().into()),
-            ("host", agent.hosts.first().cloned().into()),
-            ("age", age.into()),
-        ]);
+        let what = format!("no data for {}: its containers are unknown", duration(age));
+        let finding = kind::SILENT_AGENT.of(about(agent), what).detail("age", age);
+        let finding = finding.detail("agent", agent.status.key.to_string());
+        findings.add(finding.detail("host", agent.hosts.first().cloned()));
     }
 }
 
@@ -56,121 +74,39 @@ fn about(agent: &AgentFacts) -> String {
     }
 }
 
-fn polling(subject: &mut Subject<'_>, config: &Config, agent: &AgentFacts) {
-    let control = config.control.interval;
-    if let Some(interval) = agent.interval
-        && interval > SLOW.max(control)
-    {
-        subject.note(
-            "polling_slow",
-            format!(
-                "counters arrive every {:.0} s, decisions are made every {control:?}: most of them \
-                 use stale values",
-                interval.as_secs_f64()
-            ),
-            "set the agent's polling interval to 10 s (`polling = 10` in hsflowd.conf)",
-        );
+/// Checks the clock of an agent and its packet samples.
+fn samples(findings: &mut Findings, about: &str, agent: &AgentFacts, samples: &AgentSamples) {
+    match samples.uptime {
+        Some(ClockRate {
+            is_backwards: true, ..
+        }) => {
+            let what = "its uptime decreases although its sequence numbers increase";
+            findings.add(kind::UPTIME_BACKWARDS.of(about, what));
+        }
+        Some(ClockRate { rate, .. }) if !(0.5..2.0).contains(&rate) => {
+            let what = match rate {
+                0.0 => "does not advance".to_owned(),
+                0.0005..0.002 => "appears to be in seconds".to_owned(),
+                0.05..0.2 => "appears to be in hundredths of a second".to_owned(),
+                _ => format!("advances {rate:.2} times as fast as the clock of this machine"),
+            };
+            let what = format!("its uptime {what}; milliseconds are expected");
+            findings.add(kind::UPTIME_WRONG.of(about, what));
+        }
+        _ => {}
     }
-}
-
-fn loss(subject: &mut Subject<'_>, agent: &AgentFacts) {
-    let Some(loss) = agent.status.loss().filter(|loss| *loss >= LOSSY) else {
-        return;
-    };
-    let (lost, received) = (agent.status.lost, agent.status.received);
-    subject.note(
-        "agent_lossy",
-        format!(
-            "{lost} of {} datagrams were lost ({:.0} %)",
-            lost + received,
-            loss * 100.0
-        ),
-        "check the network path and the socket buffers of both ends (`nstat -az \
-         UdpRcvbufErrors UdpSndbufErrors`)",
-    );
-    subject.with([
-        ("agent", agent.status.key.to_string().into()),
-        ("loss", loss.into()),
-    ]);
-}
-
-fn clock(subject: &mut Subject<'_>, samples: &AgentSamples) {
-    let Some(ClockRate { rate, is_backwards }) = samples.uptime else {
-        return;
-    };
-    if is_backwards {
-        subject.note(
-            "uptime_backwards",
-            "its uptime decreases although its sequence numbers increase",
-            "upgrade the agent: uptime is the time since its start in milliseconds",
-        );
-    } else if !(0.5..2.0).contains(&rate) {
-        let what = if rate == 0.0 {
-            "does not advance".to_owned()
-        } else if (0.0005..0.002).contains(&rate) {
-            "appears to be in seconds".to_owned()
-        } else if (0.05..0.2).contains(&rate) {
-            "appears to be in hundredths of a second".to_owned()
-        } else {
-            format!("advances {rate:.2} times as fast as the clock of this machine")
-        };
-        subject.note(
-            "uptime_wrong",
-            format!("its uptime {what}; milliseconds are expected"),
-            "upgrade the agent; until then rates are computed from arrival times, which include \
-             network jitter",
-        );
-    }
-}
-
-fn identity(subject: &mut Subject<'_>, agent: &AgentFacts) {
-    if agent.is_contested() {
-        subject.wrong(
-            "agent_contested",
-            "another sender or a second sequence of datagrams has the identity of this agent: \
-             two agents have this identity, or its address is forged",
-            "give each agent a different address (`agent = eth0` or `agentIP` in \
-             hsflowd.conf). Readings of two sequences of one sender are not used; otherwise \
-             agents are distinguished by the address of the sender",
-        );
-        subject.with([("agent", agent.status.key.to_string().into())]);
-    }
-}
-
-fn restarts(subject: &mut Subject<'_>, agent: &AgentFacts, listened: Duration) {
-    let restarts = agent.status.restarts;
-    let limit = listened.div_duration_f64(RESTART_INTERVAL).max(1.0);
-    if restarts as f64 > limit {
-        subject.wrong(
-            "agent_restarts",
-            format!("restarted {restarts} times"),
-            "check its log for crashes; or two agents use the same identity: run one agent per \
-             node",
-        );
-        subject.with([("agent", agent.status.key.to_string().into())]);
-    }
-}
-
-fn packets(subject: &mut Subject<'_>, agent: &AgentFacts, samples: &AgentSamples) {
     if samples.unscaled > 0 {
-        subject.note(
-            "sampling_unscaled",
-            format!("{} packet samples have no sampling rate", samples.unscaled),
-            "set a sampling rate in the agent; samples without one may be ignored",
-        );
+        let what = format!("{} packet samples have no sampling rate", samples.unscaled);
+        findings.add(kind::SAMPLING_UNSCALED.of(about, what));
     }
     let without = samples.without_adapter;
     if samples.packets > 0 && samples.named == 0 && without > 0 {
-        subject.note(
-            "no_adapters",
-            format!(
-                "no MAC address reported for {without} of its {}, and packet samples name \
-                 no container; load of these containers is only known from counters",
-                counted(agent.containers as usize, "container")
-            ),
-            "Host sFlow: set `docker { markTraffic = on }` in hsflowd.conf (version 2.0.30 or \
-             newer); `elb agent`: it needs root and the host's PID namespace",
+        let what = format!(
+            "no MAC address reported for {without} of its {}, and packet samples name no container; \
+             load of these containers is only known from counters",
+            counted(agent.containers as usize, "container")
         );
+        findings.add(kind::NO_ADAPTERS.of(about, what));
     }
 }
 
@@ -188,17 +124,9 @@ fn twins(findings: &mut Findings, telemetry: &TelemetryFacts) {
     }
     agents.retain(|host, keys| keys.len() > 1 && !nodes.contains(host));
     for (host, keys) in agents {
-        let mut subject = findings.about(format!("host {host}"));
-        subject.wrong(
-            "host_twice",
-            format!(
-                "{} report this host name: {}",
-                counted(keys.len(), "agent"),
-                some(&keys)
-            ),
-            "run one agent on each node (Host sFlow or `elb agent`, not both), and give each \
-             machine a different host name",
-        );
-        subject.with([("host", host.as_str().into())]);
+        let (count, names) = (counted(keys.len(), "agent"), some(&keys));
+        let what = format!("{count} report this host name: {names}");
+        let finding = kind::HOST_TWICE.of(format!("host {host}"), what);
+        findings.add(finding.detail("host", host));
     }
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::config::{Collector, Config, ConfigError};
 use crate::diagnose::facts::Facts;
 use crate::diagnose::finding::Findings;
+use crate::diagnose::kinds as kind;
 use crate::format::counted;
 use sflow_autoscale::observe::Reporter;
 
@@ -11,11 +12,10 @@ const ABOUT: &str = "configuration";
 
 /// Checks the configuration; `None` if it is invalid.
 pub(super) fn check<'f>(findings: &mut Findings, facts: &'f Facts) -> Option<&'f Config> {
-    let path = &facts.path;
     let config = match &facts.configuration {
         Ok(config) => config,
         Err(error) => {
-            refused(findings, path, error);
+            refused(findings, &facts.path, error);
             return None;
         }
     };
@@ -24,11 +24,9 @@ pub(super) fn check<'f>(findings: &mut Findings, facts: &'f Facts) -> Option<&'f
         true => " and those with labels",
         false => "",
     };
-    let interval = config.control.interval;
-    findings.about(ABOUT).ok(
-        "configuration",
-        format!("{path}: {services}{labelled}, a decision every {interval:?}"),
-    );
+    let (path, interval) = (&facts.path, config.control.interval);
+    let what = format!("{path}: {services}{labelled}, a decision every {interval:?}");
+    findings.add(kind::CONFIGURATION.of(ABOUT, what));
     addresses(findings, config);
     if config.collector.agents.is_empty() {
         any_sender(findings, &config.collector, facts);
@@ -37,20 +35,16 @@ pub(super) fn check<'f>(findings: &mut Findings, facts: &'f Facts) -> Option<&'f
 }
 
 fn refused(findings: &mut Findings, path: &str, error: &ConfigError) {
+    let mut refuse = |what: String| findings.add(kind::CONFIGURATION_REFUSED.of(ABOUT, what));
     match error {
-        ConfigError::Unreadable { error, .. } => findings.about(ABOUT).wrong(
-            "configuration_unreadable",
-            format!("{path} cannot be read: {error}"),
-            "name the file with --config, or create one with `elb run --example > elb.toml`",
-        ),
+        ConfigError::Unreadable { error, .. } => {
+            let what = format!("{path} cannot be read: {error}");
+            findings.add(kind::CONFIGURATION_UNREADABLE.of(ABOUT, what));
+        }
         ConfigError::Invalid(errors) => {
             for error in errors {
                 let separator = if error.place.is_some() { "," } else { ":" };
-                findings.about(ABOUT).wrong(
-                    "configuration_refused",
-                    format!("{path}{separator} {error}"),
-                    "correct the error; an invalid configuration is not applied",
-                );
+                refuse(format!("{path}{separator} {error}"));
             }
         }
     }
@@ -77,49 +71,35 @@ fn any_sender(findings: &mut Findings, collector: &Collector, facts: &Facts) {
             restricted.agents_with(addresses)
         }
     };
-    let mut subject = findings.about(ABOUT);
-    subject.note(
-        "any_sender",
-        "collector.agents is empty: datagrams of every sender are accepted",
-        format!("set {line} under [collector]"),
-    );
-    subject.with([("line", line.into())]);
+    let what = "collector.agents is empty: datagrams of every sender are accepted";
+    let finding = kind::ANY_SENDER.of(ABOUT, what).detail("line", &*line);
+    findings.add(finding.advise(format!("set {line} under [collector]")));
 }
 
 fn addresses(findings: &mut Findings, config: &Config) {
     let listen = config.collector.listen;
     if listen.ip().is_loopback() {
-        findings.about(ABOUT).note(
-            "collector_loopback",
-            format!(
-                "telemetry is received on {listen}, which only agents on this machine can reach"
-            ),
-            "set collector.listen = \"0.0.0.0:6343\" to receive from other machines",
+        let what = format!(
+            "telemetry is received on {listen}, which only agents on this machine can reach"
         );
+        findings.add(kind::COLLECTOR_LOOPBACK.of(ABOUT, what));
     }
     let page = config.http.listen;
     if !page.ip().is_loopback() && config.http.token.is_none() {
-        findings.about(ABOUT).note(
-            "page_open",
-            format!(
-                "every client that can reach {page} can read everything; without a token only \
-                 clients on this machine can change modes"
-            ),
-            "restrict access with a firewall or a proxy, and set http.token_file",
+        let what = format!(
+            "every client that can reach {page} can read everything; without a token only clients \
+             on this machine can change modes"
         );
+        findings.add(kind::PAGE_OPEN.of(ABOUT, what));
     }
-    for endpoint in &config.docker.endpoints {
-        if config.docker.tls.is_none() && is_open(endpoint) {
-            findings.about(ABOUT).note(
-                "docker_unencrypted",
-                format!(
-                    "{endpoint} is not encrypted: every client that can reach it, or intercept the \
-                     connection, has root privileges"
-                ),
-                "use TLS with a client certificate ([docker.tls]), or the engine's socket on this \
-                 machine",
-            );
-        }
+    let has_tls = config.docker.tls.is_some();
+    let endpoints = config.docker.endpoints.iter();
+    for endpoint in endpoints.filter(|endpoint| !has_tls && is_open(endpoint)) {
+        let what = format!(
+            "{endpoint} is not encrypted: every client that can reach it, or intercept the \
+             connection, has root privileges"
+        );
+        findings.add(kind::DOCKER_UNENCRYPTED.of(ABOUT, what));
     }
 }
 
@@ -130,9 +110,8 @@ fn is_open(endpoint: &str) -> bool {
         .or(endpoint.strip_prefix("http://"));
     host.is_some_and(|host| {
         let host = host.trim_end_matches('/');
-        let is_loopback = host
-            .parse::<SocketAddr>()
-            .is_ok_and(|address| address.ip().is_loopback());
+        let address = host.parse::<SocketAddr>();
+        let is_loopback = address.is_ok_and(|address| address.ip().is_loopback());
         !is_loopback && !host.starts_with("localhost:")
     })
 }

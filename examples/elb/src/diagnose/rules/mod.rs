@@ -38,8 +38,6 @@ impl Findings {
 const HOST_NETWORK: &str = "a proxy (docker-proxy), NAT or a relay replaces the addresses of the \
                             agents: run elb in the host's network (networks: [host] in \
                             compose.yaml); if that is not possible";
-/// Advice for datagrams that are ignored anyway.
-const FIREWALL: &str = "restrict the port to the agents with a firewall";
 
 /// The first few names and the number of further ones.
 fn some<T: AsRef<str>>(names: &[T]) -> String {

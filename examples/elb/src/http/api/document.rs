@@ -78,7 +78,7 @@ pub(super) fn text(routes: &openapi::OpenApi) -> String {
     require_nullable(&mut document["components"]["schemas"]);
     let missing = &mut document["components"]["schemas"]["Missing"];
     missing["required"] = json!(["what", "words"]);
-    missing["properties"]["what"]["enum"] = json!(Findings::INCOMPLETE);
+    missing["properties"]["what"]["enum"] = json!(Vec::from_iter(Findings::incomplete_kinds()));
     for (status, description) in ERRORS {
         let headers = match status {
             "401" => json!({"WWW-Authenticate": {"required": true, "schema": {"type": "string"}}}),

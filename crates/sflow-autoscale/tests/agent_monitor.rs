@@ -1,29 +1,37 @@
 //! Rate of an agent's clock, by its datagrams.
 
-use elb::diagnose::{AgentMonitor, ClockRate};
-use sflow_metrics::Timestamp;
+use std::net::{IpAddr, Ipv4Addr};
+
+use sflow_autoscale::observe::{AgentMonitor, ClockRate};
+use sflow_metrics::{AgentKey, Timestamp};
 use sflow_v5::{Datagram, Encoder, Header};
 
-use super::key;
+const SENDER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Arrival in seconds, sequence number and uptime of a datagram.
 type Stamp = (u64, u32, u32);
 
 fn uptime(datagrams: &[Stamp]) -> Option<(f64, bool)> {
     let mut monitor = AgentMonitor::default();
+    let key = AgentKey {
+        sender: SENDER,
+        address: SENDER.into(),
+        sub_agent: 100_000,
+        instance: 0,
+    };
     for (second, sequence_number, uptime) in datagrams {
         let header = Header {
-            agent_address: key(1).address,
-            sub_agent_id: key(1).sub_agent,
+            agent_address: key.address,
+            sub_agent_id: key.sub_agent,
             sequence_number: *sequence_number,
             uptime: *uptime,
         };
         let mut buffer = [0; 64];
         let datagram = Encoder::new(&mut buffer, &header).unwrap().finish();
         let datagram = Datagram::parse(datagram).unwrap();
-        monitor.observe(Timestamp::from_secs(*second), key(1).sender, &datagram);
+        monitor.observe(Timestamp::from_secs(*second), SENDER, &datagram);
     }
-    let uptime = monitor.samples(key(1)).uptime;
+    let uptime = monitor.samples(key).uptime;
     uptime.map(|ClockRate { rate, is_backwards }| (rate, is_backwards))
 }
 
