@@ -15,6 +15,7 @@
 
 mod accept;
 mod address;
+mod browser;
 mod connections;
 pub mod exposition;
 mod host;
@@ -28,7 +29,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 
-pub use accept::preference;
+pub use accept::{preference, preferred};
 pub use address::listen_address;
 pub use connections::{serve, serve_in_thread};
 pub use host::{HostCheck, host, is_localhost};
@@ -43,6 +44,12 @@ pub fn limit_requests<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Ro
     router
         .layer(DefaultBodyLimit::max(request::BODY_BYTES))
         .layer(from_fn(request::limit_request))
+}
+
+/// Restricts browsers to the style and script of this server: they load nothing from other servers,
+/// embed a page nowhere, send no referrer, and store nothing.
+pub fn restrict_browsers<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router.layer(from_fn(browser::restrict))
 }
 
 /// Rejects requests with a foreign `Host` header.

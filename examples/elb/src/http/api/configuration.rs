@@ -12,15 +12,14 @@ use serve::{Json, Work};
 use tokio::sync::{Mutex, Semaphore};
 use utoipa::ToSchema;
 
-use super::accept::{JSON, TOML, preferred};
-use super::input::{Nothing, Params, Toml};
+use super::input::{JSON, Nothing, Params, TOML, Toml};
 use super::secret;
 use super::subjects::send;
 use crate::config::{Config, ConfigError};
 use crate::handle;
 use crate::http::Site;
 use crate::http::access::{CostlyRead, Permit};
-use serve::{Problem, quoted};
+use serve::{Problem, preferred, quoted};
 use sflow_autoscale::observe::MetricQuery;
 
 /// Coordinates concurrent changes of the configuration.

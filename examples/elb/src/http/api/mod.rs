@@ -1,6 +1,5 @@
 //! The HTTP API under `/api/v1`. The OpenAPI document follows from the handlers and their types.
 
-mod accept;
 mod agents;
 mod configuration;
 mod document;
@@ -25,7 +24,7 @@ use utoipa_axum::routes;
 
 use serve::{Json, Problem, Work};
 
-use self::input::{Nothing, Params};
+use self::input::{Nothing, Params, accepts_json};
 use super::Site;
 use crate::view::Snapshot;
 
@@ -63,14 +62,14 @@ fn json_routes() -> OpenApiRouter<Site> {
         .routes(routes!(subjects::service))
         .routes(routes!(subjects::service_mode, subjects::set_service_mode))
         .routes(routes!(subjects::services))
-        .layer(middleware::from_fn(accept::json))
+        .layer(middleware::from_fn(accepts_json))
 }
 
 /// Responses that may be delayed.
 fn patient_routes() -> OpenApiRouter<Site> {
     OpenApiRouter::default()
         .routes(routes!(history::decisions))
-        .layer(middleware::from_fn(accept::json))
+        .layer(middleware::from_fn(accepts_json))
 }
 
 /// Routes with their own content negotiation.
