@@ -343,10 +343,9 @@ impl LoopStatus {
             words: current.message.clone(),
         };
         let problems: Vec<ProblemView> = self.problems().map(problem).collect();
-        let messages: Vec<String> = problems.iter().map(|it| it.words.clone()).collect();
-        decisions.extend(messages.iter().map(|message| DecisionView {
+        decisions.extend(problems.iter().map(|problem| DecisionView {
             at: self.seconds(self.now),
-            reasons: vec![message.clone()],
+            reasons: vec![problem.words.clone()],
             ..DecisionView::default()
         }));
         Snapshot {
@@ -364,7 +363,6 @@ impl LoopStatus {
                 .collect(),
             pools: self.pool_views(points),
             decisions,
-            troubles: messages,
             problems,
             intake,
         }
