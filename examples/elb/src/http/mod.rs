@@ -58,7 +58,7 @@ pub struct Site {
     refused: Shared<Option<Instant>>,
     /// Number of responses by status.
     answers: Shared<BTreeMap<u16, u64>>,
-    api: Arc<api::Own>,
+    api: Arc<api::ApiState>,
     diagnosis: Shared<Option<diagnosis::Newest>>,
 }
 

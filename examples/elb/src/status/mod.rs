@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
 use sflow_metrics::Timestamp;
 
 use self::points::Points;
@@ -71,7 +70,7 @@ pub struct About {
 }
 
 /// Counters since the start of the loop.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Decisions made.
     pub decisions: u64,
@@ -81,8 +80,6 @@ pub struct Tally {
     pub shrunk: u64,
     /// Recommended changes in mode `advise`; each is counted once.
     pub advised: u64,
-    /// Requests that the orchestrator refused or did not answer.
-    pub failed: u64,
     /// Decisions repeated because the service had changed in the meantime.
     pub conflicts: u64,
     /// Rounds in which the orchestrator could not be read.
@@ -215,8 +212,7 @@ impl LoopStatus {
             Outcome::Done if decision.result > decision.replicas => self.tally.grown += 1,
             Outcome::Done => self.tally.shrunk += 1,
             Outcome::Advised if is_news => self.tally.advised += 1,
-            Outcome::Failed { .. } => self.tally.failed += 1,
-            Outcome::Kept | Outcome::Advised => {}
+            Outcome::Kept | Outcome::Advised | Outcome::Failed { .. } => {}
         }
     }
 
