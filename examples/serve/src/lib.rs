@@ -6,9 +6,11 @@
 //!   after its response for the time that it took, so that costly ones count as several.
 //! * Requests ([`limit_requests`]): the size of the body, and the time until the response begins.
 //! * Long work ([`Work`]): two jobs at a time.
+//! * Browsers ([`restrict_browsers`]): what they load, embed and store.
 //!
 //! A rejected request is answered with a [`Problem`]: 429 above the rate and 503 while the server is
-//! busy, both with `Retry-After`. [`exposition`] chooses the format of metrics.
+//! busy, both with `Retry-After`. [`preferred`] chooses the media type of a response,
+//! [`exposition`] the format of metrics.
 //!
 //! tower limits requests and not connections, and rate limiters such as governor charge a request
 //! before its cost is known. Both limits are therefore implemented here.

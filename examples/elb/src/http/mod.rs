@@ -183,8 +183,7 @@ async fn show_page(
 ) -> Response {
     // An invalid query string is ignored.
     let find = find.map_or_else(|_| String::new(), |Query(it)| it.find);
-    let sought = pages::Sought(shortened(&find, 80));
-    pages::overview(&site, &sought)
+    pages::overview(&site, &shortened(&find, 80))
 }
 
 async fn show_service(State(site): State<Site>, Path(name): Path<String>) -> Response {

@@ -379,17 +379,15 @@ impl LoopStatus {
 
     /// The last decision about each service, if it is still in the history.
     pub fn last_decisions(&self) -> HashMap<String, DecisionView> {
-        let mut last = HashMap::new();
-        for entry in self.history.after(0).rev() {
-            let decision = &entry.decision;
-            if decision.subject.kind == SubjectKind::Service
-                && !last.contains_key(&decision.subject.name)
-            {
-                let view = DecisionView::of(entry, self.started);
-                last.insert(decision.subject.name.clone(), view);
-            }
-        }
-        last
+        let entries = self.history.after(0);
+        let entries = entries.map(|entry| (&entry.decision.subject, entry));
+        let last: BTreeMap<_, _> = entries
+            .filter(|(subject, _)| subject.kind == SubjectKind::Service)
+            .collect();
+        let view = |entry| DecisionView::of(entry, self.started);
+        last.into_iter()
+            .map(|(subject, entry)| (subject.name.clone(), view(entry)))
+            .collect()
     }
 
     /// Start of the loop in Unix seconds; `None` if the loop does not run by the wall clock.

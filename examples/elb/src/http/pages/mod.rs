@@ -47,10 +47,6 @@ const ROWS: usize = 100;
 /// Maximum number of agents in a table; silent ones come first.
 const AGENTS: usize = 50;
 
-/// Search text of the overview.
-#[derive(Debug, Default)]
-pub(super) struct Sought(pub(super) String);
-
 /// Header and footer of a page.
 struct Frame<'a> {
     snapshot: &'a Snapshot,
@@ -120,7 +116,7 @@ struct Subject<'a> {
 }
 
 /// The overview, with the services whose names contain the search text.
-pub(super) fn overview(site: &Site, sought: &Sought) -> Response {
+pub(super) fn overview(site: &Site, sought: &str) -> Response {
     let mut snapshot = site.handle.snapshot(GLANCE);
     let is_many = snapshot.services.len() > CARDS;
     if !is_many {
@@ -149,7 +145,7 @@ pub(super) fn overview(site: &Site, sought: &Sought) -> Response {
             ..Frame::new(site, &snapshot, &diagnosis, title, data)
         },
         when,
-        table: is_many.then(|| Table::new(&snapshot.services, &last, &sought.0)),
+        table: is_many.then(|| Table::new(&snapshot.services, &last, sought)),
         changes: changes.take(CHANGES).collect(),
         cards: services.chain(pools).collect(),
         telemetry: &diagnosis.telemetry,
