@@ -2,7 +2,6 @@
 
 use sflow_autoscale::observe::ContainerView;
 
-use super::signal::Signal;
 use crate::charts;
 use crate::client::segment;
 use crate::format::shortened;
@@ -65,10 +64,6 @@ impl<'a> Card<'a> {
     /// The last decisions, newest first.
     pub(super) fn newest(&self) -> impl Iterator<Item = &DecisionView> {
         self.decisions.iter().rev().take(FEW)
-    }
-
-    pub(super) fn signals(&self) -> impl Iterator<Item = Signal<'_>> {
-        self.view.signals.iter().map(Signal::new)
     }
 
     /// Label, value, and whether the value is unusual.
