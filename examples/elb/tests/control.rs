@@ -581,8 +581,8 @@ async fn d24_gone_services_foreign_changes_and_nodes_that_are_down_are_problems_
             foreign.clone(),
         ]
     );
-    let shown = snapshot(&balancer).troubles;
-    assert!(shown[2].contains("from 3 to 7"), "{shown:?}");
+    let shown = snapshot(&balancer).problems;
+    assert!(shown[2].words.contains("from 3 to 7"), "{shown:?}");
     let cluster = balancer.orchestrator_mut();
     cluster.down.clear();
     cluster.services.insert("nginx".to_owned(), gone);

@@ -1,6 +1,46 @@
 //! Preferences of clients among media types (RFC 9110, section 12.5.1).
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
+
+use crate::Problem;
+
+/// The offered media type with the highest quality in the `Accept` header; the first of equal ones,
+/// or without such a header.
+///
+/// ```
+/// use axum::http::{HeaderMap, HeaderValue, header::ACCEPT};
+///
+/// let accept = HeaderValue::from_static("application/json, */*;q=0.1");
+/// let headers = HeaderMap::from_iter([(ACCEPT, accept)]);
+/// let offered = ["application/toml", "application/json"];
+/// assert_eq!(serve::preferred(&headers, &offered).ok(), Some("application/json"));
+/// ```
+///
+/// # Errors
+///
+/// If the client accepts none of them (406).
+pub fn preferred(headers: &HeaderMap, offered: &[&'static str]) -> Result<&'static str, Problem> {
+    let lines = headers.get_all(header::ACCEPT).iter();
+    let mut lines = lines.filter_map(|it| it.to_str().ok());
+    let is_any = lines.all(|line| line.trim().is_empty());
+    let quality = |offer: &'static str| {
+        let (kind, subtype) = offer.split_once('/').unwrap_or_default();
+        match is_any {
+            true => (1.0, offer),
+            false => (preference(headers, kind, subtype).1, offer),
+        }
+    };
+    let qualities = offered.iter().map(|offer| quality(offer));
+    let best = qualities.reduce(|best, next| if next.0 > best.0 { next } else { best });
+    let best = best.filter(|(quality, _)| *quality > 0.0);
+    best.map(|(_, offer)| offer).ok_or_else(|| {
+        Problem::new(
+            StatusCode::NOT_ACCEPTABLE,
+            "No available media type matches Accept.",
+            &format!("Accept {}, or omit the header.", offered.join(" or ")),
+        )
+    })
+}
 
 /// Specificity and quality of the most specific range of the `Accept` header that contains a media
 /// type, of several the one with the highest quality. The specificity is 2 for the media type itself,
@@ -64,5 +104,39 @@ impl<'h> MediaRange<'h> {
         } else {
             (self.kind == "*").then_some(0)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JSON: &str = "application/json";
+    const TOML: &str = "application/toml";
+
+    #[test]
+    fn most_specific_media_range_applies() {
+        let cases = [
+            ("", Some(TOML)),
+            ("*/*", Some(TOML)),
+            ("application/json", Some(JSON)),
+            ("Application/JSON; charset=utf-8", Some(JSON)),
+            ("application/*", Some(TOML)),
+            ("application/json, */*;q=0.1", Some(JSON)),
+            ("application/toml;q=0.2, application/json;q=0.3", Some(JSON)),
+            ("*/*, application/toml;q=0", Some(JSON)),
+            ("text/html", None),
+            ("text/html, application/xml;q=0.9", None),
+            ("application/json;q=0", None),
+            ("application/json;q=nonsense", None),
+            (",,;;/*,json", None),
+        ];
+        for (accept, expected) in cases {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, accept.parse().unwrap());
+            let found = preferred(&headers, &[TOML, JSON]).ok();
+            assert_eq!(found, expected, "{accept:?}");
+        }
+        assert_eq!(preferred(&HeaderMap::new(), &[JSON]).ok(), Some(JSON));
     }
 }

@@ -6,15 +6,18 @@
 //!   after its response for the time that it took, so that costly ones count as several.
 //! * Requests ([`limit_requests`]): the size of the body, and the time until the response begins.
 //! * Long work ([`Work`]): two jobs at a time.
+//! * Browsers ([`restrict_browsers`]): what they load, embed and store.
 //!
 //! A rejected request is answered with a [`Problem`]: 429 above the rate and 503 while the server is
-//! busy, both with `Retry-After`. [`exposition`] chooses the format of metrics.
+//! busy, both with `Retry-After`. [`preferred`] chooses the media type of a response,
+//! [`exposition`] the format of metrics.
 //!
 //! tower limits requests and not connections, and rate limiters such as governor charge a request
 //! before its cost is known. Both limits are therefore implemented here.
 
 mod accept;
 mod address;
+mod browser;
 mod connections;
 pub mod exposition;
 mod host;
@@ -28,7 +31,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 
-pub use accept::preference;
+pub use accept::{preference, preferred};
 pub use address::listen_address;
 pub use connections::{serve, serve_in_thread};
 pub use host::{HostCheck, host, is_localhost};
@@ -43,6 +46,12 @@ pub fn limit_requests<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Ro
     router
         .layer(DefaultBodyLimit::max(request::BODY_BYTES))
         .layer(from_fn(request::limit_request))
+}
+
+/// Restricts browsers to the style and script of this server: they load nothing from other servers,
+/// embed a page nowhere, send no referrer, and store nothing.
+pub fn restrict_browsers<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router.layer(from_fn(browser::restrict))
 }
 
 /// Rejects requests with a foreign `Host` header.

@@ -28,11 +28,8 @@ use std::time::Instant;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
-    X_CONTENT_TYPE_OPTIONS,
-};
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
+use axum::http::header::{CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -61,7 +58,7 @@ pub struct Site {
     refused: Shared<Option<Instant>>,
     /// Number of responses by status.
     answers: Shared<BTreeMap<u16, u64>>,
-    api: Arc<api::Own>,
+    api: Arc<api::ApiState>,
     diagnosis: Shared<Option<diagnosis::Newest>>,
 }
 
@@ -166,9 +163,9 @@ pub fn router(site: Site) -> Router {
     );
     let routes = in_time.merge(api::patient_router());
     let liveness = serve::limit_requests(api::liveness_router());
-    serve::limit_clients(routes, site.hosts.clone(), site.limiter.clone())
-        .merge(serve::check_hosts(liveness, site.hosts.clone()))
-        .layer(middleware::from_fn(restrict))
+    let routes = serve::limit_clients(routes, site.hosts.clone(), site.limiter.clone())
+        .merge(serve::check_hosts(liveness, site.hosts.clone()));
+    serve::restrict_browsers(routes)
         .layer(middleware::from_fn_with_state(site.clone(), count))
         .with_state(site)
 }
@@ -186,27 +183,23 @@ async fn show_page(
 ) -> Response {
     // An invalid query string is ignored.
     let find = find.map_or_else(|_| String::new(), |Query(it)| it.find);
-    let sought = pages::Sought(shortened(&find, 80));
-    pages::overview(&site, &sought)
+    pages::overview(&site, &shortened(&find, 80))
 }
 
 async fn show_service(State(site): State<Site>, Path(name): Path<String>) -> Response {
-    page_or_unknown(pages::of_service(&site, &name), "service", &name)
+    show_subject(&site, &Subject::service(name))
 }
 
 async fn show_pool(State(site): State<Site>, Path(name): Path<String>) -> Response {
-    page_or_unknown(pages::of_pool(&site, &name), "pool", &name)
+    show_subject(&site, &Subject::pool(name))
 }
 
-fn page_or_unknown(page: Option<Response>, kind: &str, name: &str) -> Response {
-    match page {
-        Some(page) => page,
-        None => {
-            let name = shortened(name, 80);
-            let message = format!("Unknown {kind} {name}; / lists the {kind}s.\n");
-            (StatusCode::NOT_FOUND, message).into_response()
-        }
-    }
+fn show_subject(site: &Site, subject: &Subject) -> Response {
+    pages::of_subject(site, subject).unwrap_or_else(|| {
+        let (kind, name) = (subject.kind.name(), shortened(&subject.name, 80));
+        let message = format!("Unknown {kind} {name}; / lists the {kind}s.\n");
+        (StatusCode::NOT_FOUND, message).into_response()
+    })
 }
 
 async fn show_script() -> Response {
@@ -292,20 +285,4 @@ async fn count(State(site): State<Site>, request: Request, next: Next) -> Respon
     let status = response.status().as_u16();
     *site.answers.lock().entry(status).or_default() += 1;
     response
-}
-
-/// Restricts what browsers load and embed: the page needs only its own style and script.
-async fn restrict(request: Request, next: Next) -> Response {
-    const HEADERS: [(HeaderName, &str); 4] = [
-        (
-            CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; \
-             base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-        ),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (REFERRER_POLICY, "no-referrer"),
-        (CACHE_CONTROL, "no-store"),
-    ];
-    let response = next.run(request).await;
-    (HEADERS, response).into_response()
 }

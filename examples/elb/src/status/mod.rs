@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
 use sflow_metrics::Timestamp;
 
 use self::points::Points;
@@ -71,7 +70,7 @@ pub struct About {
 }
 
 /// Counters since the start of the loop.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Decisions made.
     pub decisions: u64,
@@ -81,8 +80,6 @@ pub struct Tally {
     pub shrunk: u64,
     /// Recommended changes in mode `advise`; each is counted once.
     pub advised: u64,
-    /// Requests that the orchestrator refused or did not answer.
-    pub failed: u64,
     /// Decisions repeated because the service had changed in the meantime.
     pub conflicts: u64,
     /// Rounds in which the orchestrator could not be read.
@@ -215,8 +212,7 @@ impl LoopStatus {
             Outcome::Done if decision.result > decision.replicas => self.tally.grown += 1,
             Outcome::Done => self.tally.shrunk += 1,
             Outcome::Advised if is_news => self.tally.advised += 1,
-            Outcome::Failed { .. } => self.tally.failed += 1,
-            Outcome::Kept | Outcome::Advised => {}
+            Outcome::Kept | Outcome::Advised | Outcome::Failed { .. } => {}
         }
     }
 
@@ -343,10 +339,9 @@ impl LoopStatus {
             words: current.message.clone(),
         };
         let problems: Vec<ProblemView> = self.problems().map(problem).collect();
-        let messages: Vec<String> = problems.iter().map(|it| it.words.clone()).collect();
-        decisions.extend(messages.iter().map(|message| DecisionView {
+        decisions.extend(problems.iter().map(|problem| DecisionView {
             at: self.seconds(self.now),
-            reasons: vec![message.clone()],
+            reasons: vec![problem.words.clone()],
             ..DecisionView::default()
         }));
         Snapshot {
@@ -364,7 +359,6 @@ impl LoopStatus {
                 .collect(),
             pools: self.pool_views(points),
             decisions,
-            troubles: messages,
             problems,
             intake,
         }
@@ -385,17 +379,15 @@ impl LoopStatus {
 
     /// The last decision about each service, if it is still in the history.
     pub fn last_decisions(&self) -> HashMap<String, DecisionView> {
-        let mut last = HashMap::new();
-        for entry in self.history.after(0).rev() {
-            let decision = &entry.decision;
-            if decision.subject.kind == SubjectKind::Service
-                && !last.contains_key(&decision.subject.name)
-            {
-                let view = DecisionView::of(entry, self.started);
-                last.insert(decision.subject.name.clone(), view);
-            }
-        }
-        last
+        let entries = self.history.after(0);
+        let entries = entries.map(|entry| (&entry.decision.subject, entry));
+        let last: BTreeMap<_, _> = entries
+            .filter(|(subject, _)| subject.kind == SubjectKind::Service)
+            .collect();
+        let view = |entry| DecisionView::of(entry, self.started);
+        last.into_iter()
+            .map(|(subject, entry)| (subject.name.clone(), view(entry)))
+            .collect()
     }
 
     /// Start of the loop in Unix seconds; `None` if the loop does not run by the wall clock.

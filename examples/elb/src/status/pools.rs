@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use serde::Serialize;
 use sflow_metrics::Timestamp;
 
 use super::view::{Point, PoolView};
@@ -11,7 +10,7 @@ use crate::policy::{Mode, Subject, SubjectKind};
 use sflow_autoscale::node_pools::{MachineStep, PoolEvent, PoolRound, PoolStatus, Reconciler};
 
 /// Counters of machine operations.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MachineTally {
     /// Machines ordered.
     pub ordered: u64,

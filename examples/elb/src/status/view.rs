@@ -33,8 +33,6 @@ pub struct Snapshot {
     pub pools: Vec<PoolView>,
     /// The last decisions, oldest first.
     pub decisions: Vec<DecisionView>,
-    /// Messages of the current problems; `problems` also contains their kind and subject.
-    pub troubles: Vec<String>,
     /// Current problems.
     pub problems: Vec<ProblemView>,
     /// Statistics of received datagrams.

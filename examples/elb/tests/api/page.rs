@@ -42,6 +42,24 @@ async fn page_shows_the_current_status() {
     }
 }
 
+/// `/readyz` gives the same reason.
+#[tokio::test]
+async fn missing_telemetry_is_a_current_problem_on_each_page() {
+    const REASON: &str = "Telemetry: no datagram received on";
+    let world = World::new().await;
+    world.pass_without_datagrams(Duration::from_secs(10)).await;
+    assert!(world.get("/readyz").await.body.contains(REASON));
+    for path in ["/", "/service/apache"] {
+        let page = world.get(path).await.body;
+        let (_, problems) = page.split_once("Current problems").unwrap();
+        let (problems, _) = problems.split_once("</section>").unwrap();
+        assert!(problems.contains(REASON), "{path}: {problems}");
+    }
+    world.pass(Duration::from_secs(120)).await;
+    let page = world.get("/service/apache").await.body;
+    assert!(!page.contains("Current problems"), "{page}");
+}
+
 #[tokio::test]
 async fn unknown_paths_and_methods_are_refused() {
     let world = World::new().await;

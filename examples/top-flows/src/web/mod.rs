@@ -24,11 +24,8 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
-use axum::http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
-    X_CONTENT_TYPE_OPTIONS,
-};
-use axum::http::{HeaderName, StatusCode};
+use axum::http::StatusCode;
+use axum::http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
@@ -131,7 +128,7 @@ fn router(site: Site) -> Router {
         .route("/api/presets", get(get_presets))
         .fallback(not_found)
         .with_state(site);
-    serve::protect(router).layer(middleware::from_fn(restrict))
+    serve::restrict_browsers(serve::protect(router)).layer(middleware::from_fn(close))
 }
 
 type Asking = Result<Query<Params>, QueryRejection>;
@@ -272,21 +269,10 @@ async fn not_found() -> Response {
     (StatusCode::NOT_FOUND, message).into_response()
 }
 
-/// Adds headers that restrict browsers to the own style and script, and closes idle connections.
-async fn restrict(request: Request, next: Next) -> Response {
-    const HEADERS: [(HeaderName, &str); 5] = [
-        (
-            CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; \
-             base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-        ),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (REFERRER_POLICY, "no-referrer"),
-        (CACHE_CONTROL, "no-store"),
-        (CONNECTION, "close"),
-    ];
+/// Closes the connection after each response.
+async fn close(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
-    (HEADERS, response).into_response()
+    ([(CONNECTION, "close")], response).into_response()
 }
 
 #[cfg(test)]

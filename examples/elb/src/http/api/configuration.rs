@@ -1,6 +1,6 @@
 //! The configuration: reading, validating and replacing.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::BuildHasher as _;
 
 use axum::Extension;
 use axum::extract::{FromRequest as _, Request, State};
@@ -9,44 +9,17 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serve::{Json, Work};
-use tokio::sync::{Mutex, Semaphore};
 use utoipa::ToSchema;
 
-use super::accept::{JSON, TOML, preferred};
-use super::input::{Nothing, Params, Toml};
+use super::input::{JSON, Nothing, Params, TOML, Toml};
 use super::secret;
 use super::subjects::send;
 use crate::config::{Config, ConfigError};
 use crate::handle;
 use crate::http::Site;
 use crate::http::access::{CostlyRead, Permit};
-use serve::{Problem, quoted};
+use serve::{Problem, preferred, quoted};
 use sflow_autoscale::observe::MetricQuery;
-
-/// Coordinates concurrent changes of the configuration.
-#[derive(Debug)]
-pub(super) struct Own {
-    /// Held from the comparison of versions until the change was applied.
-    turn: Mutex<()>,
-    /// Hashes configurations to versions that do not reveal their content.
-    versions: RandomState,
-    /// Limits the configurations that are received or validated concurrently, because each needs
-    /// memory.
-    validating: Semaphore,
-}
-
-/// Maximum number of configurations that are validated concurrently.
-const MOST_VALIDATING: usize = 8;
-
-impl Default for Own {
-    fn default() -> Self {
-        Self {
-            turn: Mutex::default(),
-            versions: RandomState::default(),
-            validating: Semaphore::new(MOST_VALIDATING),
-        }
-    }
-}
 
 /// The current configuration
 ///
@@ -120,7 +93,7 @@ pub(super) async fn replace(
     _: Params<Nothing>,
     Toml(text): Toml,
 ) -> Result<Response, Problem> {
-    let turn = site.api.configuration.turn.lock().await;
+    let turn = site.api.configuring.lock().await;
     is_expected(&site, &headers)?;
     let config = parse(&site, work, text).await?;
     send(&site, handle::Request::Configure(Box::new(config))).await?;
@@ -149,7 +122,7 @@ pub(super) async fn validate(
     _: Params<Nothing>,
     request: Request,
 ) -> Result<Json<Validated>, Problem> {
-    let Ok(_permit) = site.api.configuration.validating.try_acquire() else {
+    let Ok(_permit) = site.api.validating.try_acquire() else {
         return Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "Too many configurations are being validated.",
@@ -252,8 +225,7 @@ fn is_expected(site: &Site, headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 fn version(site: &Site, config: &Config) -> HeaderValue {
-    let versions = &site.api.configuration.versions;
-    let version = versions.hash_one(&config.text);
+    let version = site.api.versions.hash_one(&config.text);
     HeaderValue::from_str(&format!("\"{version:016x}\""))
         .expect("quotes and hexadecimal digits may stand in a header")
 }

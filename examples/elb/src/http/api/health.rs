@@ -113,6 +113,8 @@ fn status(is_well: bool) -> StatusCode {
 }
 
 impl Health {
+    /// Reads single facts instead of the findings, whose derivation reads all entities: the probe
+    /// must be answered under load.
     fn of(site: &Site) -> Self {
         let interval = site.handle.config().lock().control.interval;
         // A round may wait for several managers that do not answer.
@@ -145,13 +147,8 @@ impl Health {
 impl Readiness {
     fn of(site: &Site) -> Self {
         let health = Health::of(site);
-        let alive = Condition {
-            name: "loop",
-            met: health.alive,
-            words: health.words,
-        };
         let conditions = vec![
-            alive,
+            Condition::new("loop", health.alive, health.words),
             first_round(site),
             orchestrator(site),
             telemetry(site),
@@ -163,17 +160,20 @@ impl Readiness {
     }
 }
 
+impl Condition {
+    fn new(name: &'static str, met: bool, words: impl Into<String>) -> Self {
+        let words = words.into();
+        Self { name, met, words }
+    }
+}
+
 fn first_round(site: &Site) -> Condition {
     let is_done = site.handle.status().lock().reached().is_some();
     let words = match is_done {
         true => "The services were read.",
         false => "The services were not read yet.",
     };
-    Condition {
-        name: "first_round",
-        met: is_done,
-        words: words.to_owned(),
-    }
+    Condition::new("first_round", is_done, words)
 }
 
 fn orchestrator(site: &Site) -> Condition {
@@ -201,11 +201,7 @@ fn orchestrator(site: &Site) -> Condition {
         (false, Some(problem)) => format!("{words}: {problem}"),
         (false, None) => format!("{words}."),
     };
-    Condition {
-        name: "orchestrator",
-        met,
-        words,
-    }
+    Condition::new("orchestrator", met, words)
 }
 
 fn telemetry(site: &Site) -> Condition {
@@ -216,10 +212,7 @@ fn telemetry(site: &Site) -> Condition {
     let (reporting, all) = (received.reporting(), received.agents.len());
     let refuses_all = received.refuses_all;
     let reasons = |is_reason: fn(&Finding) -> bool| {
-        let reasons = diagnosis
-            .incomplete
-            .iter()
-            .filter(|finding| is_reason(finding));
+        let reasons = diagnosis.incomplete.iter().filter(|it| is_reason(it));
         let reasons: Vec<String> = reasons.take(LISTED).map(Finding::sentences).collect();
         reasons.join(" ")
     };
@@ -233,11 +226,7 @@ fn telemetry(site: &Site) -> Condition {
             format!("{reporting} agents report, {silent} are silent.")
         }
     };
-    Condition {
-        name: "telemetry",
-        met: reporting > 0 && !refuses_all,
-        words,
-    }
+    Condition::new("telemetry", reporting > 0 && !refuses_all, words)
 }
 
 fn count_of(number: usize) -> String {

@@ -1,17 +1,17 @@
 //! Numbered histories: decisions with their inputs and reasons, and changes of agents and entities.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serve::{Json, Problem};
 use sflow_metrics::event::{self, Event};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
-use utoipa::openapi::schema::{AdditionalProperties, Schema};
-use utoipa::openapi::{Array, ArrayBuilder, Object, ObjectBuilder, Type};
-use utoipa::{PartialSchema as _, ToSchema};
+use utoipa::ToSchema;
 
 use super::input::{Params, limit, time};
 use super::subjects::unknown;
@@ -21,19 +21,6 @@ use crate::status::Entry;
 
 /// Maximum time to wait for the next decision.
 const LONGEST: Duration = Duration::from_secs(30);
-/// Maximum number of waiting clients; further ones are answered immediately.
-const MOST_WAITING: usize = 64;
-
-/// Limits the waiting clients.
-#[derive(Debug)]
-pub(super) struct Waiting(Semaphore);
-
-impl Default for Waiting {
-    fn default() -> Self {
-        Self(Semaphore::new(MOST_WAITING))
-    }
-}
-
 /// A section of a history.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Section {
@@ -126,7 +113,7 @@ pub(super) async fn decisions(
     let limit = limit(wanted.limit, 100, 1_000)?;
     let wait = wanted.wait.as_deref().unwrap_or("0");
     let until = Instant::now() + time("wait", wait, LONGEST)?;
-    let waiting = site.api.waiting.0.try_acquire();
+    let waiting = site.api.waiting.try_acquire();
     loop {
         let (found, mut news) = wanted.read(&site, limit)?;
         let is_over = Instant::now() >= until || waiting.is_err() || !site.handle.is_open();
@@ -184,8 +171,22 @@ pub(super) struct Events {
     #[serde(flatten)]
     section: Section,
     /// Oldest first.
-    #[schema(schema_with = event_schemas)]
+    #[schema(value_type = Vec<EventMembers>)]
     events: Vec<Event>,
+}
+
+/// A change; further members depend on its kind.
+#[derive(ToSchema)]
+#[schema(as = Event)]
+#[expect(dead_code, reason = "describes the members of Event")]
+struct EventMembers {
+    id: u64,
+    /// Time of detection in nanoseconds since 1970.
+    at: u64,
+    /// Kind of the change.
+    event: String,
+    #[serde(flatten)]
+    further: BTreeMap<String, Value>,
 }
 
 /// Changes of agents and entities
@@ -214,30 +215,4 @@ pub(super) async fn events(
         |event| event.id.number(),
     );
     Ok(Json(Events { section, events }))
-}
-
-fn event_schemas() -> Array {
-    let event: Object = ObjectBuilder::new()
-        .description(Some("A change; further members depend on its kind."))
-        .property("id", u64::schema())
-        .property(
-            "at",
-            described(
-                "Time of detection in nanoseconds since 1970.",
-                Type::Integer,
-            ),
-        )
-        .property("event", described("Kind of the change.", Type::String))
-        .required("id")
-        .required("at")
-        .required("event")
-        .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(true)))
-        .build();
-    let events = ArrayBuilder::new().items(event);
-    events.description(Some("Oldest first.")).build()
-}
-
-fn described(description: &str, kind: Type) -> Object {
-    let object = ObjectBuilder::new().schema_type(kind);
-    object.description(Some(description)).build()
 }

@@ -8,12 +8,22 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::Response;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::accept::TOML;
 use crate::http::Site;
-use serve::{Problem, quoted};
+use serve::{Problem, preferred, quoted};
+
+pub(super) const JSON: &str = "application/json";
+pub(super) const TOML: &str = "application/toml";
+
+/// Rejects requests that do not accept JSON.
+pub(super) async fn accepts_json(request: Request, next: Next) -> Result<Response, Problem> {
+    preferred(request.headers(), &[JSON])?;
+    Ok(next.run(request).await)
+}
 
 /// Query parameters. Unknown parameters are rejected.
 #[derive(Debug)]

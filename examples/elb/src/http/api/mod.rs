@@ -1,6 +1,5 @@
 //! The HTTP API under `/api/v1`. The OpenAPI document follows from the handlers and their types.
 
-mod accept;
 mod agents;
 mod configuration;
 mod document;
@@ -12,6 +11,7 @@ mod query;
 mod secret;
 mod subjects;
 
+use std::hash::RandomState;
 use std::sync::LazyLock;
 
 use axum::extract::State;
@@ -19,21 +19,40 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router, middleware};
+use tokio::sync::{Mutex, Semaphore};
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use serve::{Json, Problem, Work};
 
-use self::input::{Nothing, Params};
+use self::input::{Nothing, Params, accepts_json};
 use super::Site;
 use crate::view::Snapshot;
 
-/// State of the API in addition to the loop.
-#[derive(Debug, Default)]
-pub(super) struct Own {
-    configuration: configuration::Own,
-    waiting: history::Waiting,
+/// State of the API in addition to that of the loop.
+#[derive(Debug)]
+pub(super) struct ApiState {
+    /// Held from the comparison of versions of the configuration until a change was applied.
+    configuring: Mutex<()>,
+    /// Hashes configurations to versions that do not reveal their content.
+    versions: RandomState,
+    /// Limits the configurations that are received or validated concurrently, because each needs
+    /// memory.
+    validating: Semaphore,
+    /// Limits the clients that wait for a decision; further ones are answered immediately.
+    waiting: Semaphore,
+}
+
+impl Default for ApiState {
+    fn default() -> Self {
+        Self {
+            configuring: Mutex::default(),
+            versions: RandomState::default(),
+            validating: Semaphore::new(8),
+            waiting: Semaphore::new(64),
+        }
+    }
 }
 
 /// The OpenAPI document, as JSON.
@@ -63,14 +82,14 @@ fn json_routes() -> OpenApiRouter<Site> {
         .routes(routes!(subjects::service))
         .routes(routes!(subjects::service_mode, subjects::set_service_mode))
         .routes(routes!(subjects::services))
-        .layer(middleware::from_fn(accept::json))
+        .layer(middleware::from_fn(accepts_json))
 }
 
 /// Responses that may be delayed.
 fn patient_routes() -> OpenApiRouter<Site> {
     OpenApiRouter::default()
         .routes(routes!(history::decisions))
-        .layer(middleware::from_fn(accept::json))
+        .layer(middleware::from_fn(accepts_json))
 }
 
 /// Routes with their own content negotiation.

@@ -1,6 +1,5 @@
 //! Secrets of a configuration, which responses never contain.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use serde_json::Value;
@@ -63,12 +62,9 @@ fn blank_at(value: &mut Value, path: &[&str]) {
 
 /// The text with the secrets of another text instead of replacements.
 pub(super) fn filled(text: &str, from: &str) -> String {
-    let known = found(from).into_iter();
-    let known: HashMap<Vec<String>, Secret> =
-        known.map(|secret| (secret.path.clone(), secret)).collect();
-    let found = found(text);
+    let (known, found) = (found(from), found(text));
     let changes = found.iter().filter_map(|secret| {
-        let known = known.get(&secret.path)?;
+        let known = known.iter().find(|known| known.path == secret.path)?;
         let is_unchanged = secret.value.as_ref() == Some(&known.blank);
         let value = from.get(known.place.clone())?;
         is_unchanged.then_some((&secret.place, value))
@@ -99,64 +95,47 @@ fn found(text: &str) -> Vec<Secret> {
     };
     let mut secrets = Vec::new();
     for path in TOKENS {
-        search(
-            document.get_ref(),
-            path,
-            Vec::new(),
-            &mut |place, path, value| {
-                secrets.push(Secret {
-                    place,
-                    path,
-                    value: value.map(str::to_owned),
-                    blank: BLANK.to_owned(),
-                });
-            },
-        );
+        search(document.get_ref(), path, &[], &mut secrets, |_| {
+            Some(BLANK.to_owned())
+        });
     }
-    search(
-        document.get_ref(),
-        URL,
-        Vec::new(),
-        &mut |place, path, value| {
-            if let Some(url) = value
-                && url
-                    .split_once('?')
-                    .is_some_and(|(_, query)| !query.is_empty())
-            {
-                secrets.push(Secret {
-                    place,
-                    path,
-                    value: Some(url.to_owned()),
-                    blank: without_query(url),
-                });
-            }
-        },
-    );
+    search(document.get_ref(), URL, &[], &mut secrets, |url| {
+        let url = url.filter(|url| {
+            url.split_once('?')
+                .is_some_and(|(_, query)| !query.is_empty())
+        });
+        url.map(without_query)
+    });
     secrets.sort_by_key(|secret| secret.place.start);
     secrets
 }
 
+/// Adds the secrets at a path; `blank` returns the replacement of a value, if it contains a secret.
 fn search(
     table: &DeTable<'_>,
     path: &[&str],
-    before: Vec<String>,
-    found: &mut impl FnMut(Range<usize>, Vec<String>, Option<&str>),
+    before: &[String],
+    found: &mut Vec<Secret>,
+    blank: fn(Option<&str>) -> Option<String>,
 ) {
     let [key, rest @ ..] = path else { return };
     let Some(value) = table.get(*key) else { return };
-    let mut names = before;
-    names.push((*key).to_owned());
+    let path = [before, &[(*key).to_owned()]].concat();
     match value.get_ref() {
-        scalar if rest.is_empty() => found(value.span(), names, scalar.as_str()),
-        DeValue::Table(table) => search(table, rest, names, found),
+        scalar if rest.is_empty() => found.extend(blank(scalar.as_str()).map(|blank| Secret {
+            place: value.span(),
+            path,
+            value: scalar.as_str().map(str::to_owned),
+            blank,
+        })),
+        DeValue::Table(table) => search(table, rest, &path, found, blank),
         DeValue::Array(members) => {
             for (place, member) in members.iter().enumerate() {
                 if let DeValue::Table(table) = member.get_ref() {
                     // By name, so that a secret is found if the order of tables changes.
                     let name = table.get("name").and_then(|name| name.get_ref().as_str());
                     let name = name.map_or_else(|| place.to_string(), str::to_owned);
-                    let names = names.iter().cloned().chain([name]).collect();
-                    search(table, rest, names, found);
+                    search(table, rest, &[&path[..], &[name]].concat(), found, blank);
                 }
             }
         }

@@ -2,12 +2,11 @@
 
 use sflow_autoscale::observe::ContainerView;
 
-use super::signal::Signal;
 use crate::charts;
 use crate::client::segment;
 use crate::format::shortened;
 use crate::policy::SubjectKind;
-use crate::view::{DecisionView, Point, PoolView, ServiceView, Snapshot};
+use crate::view::{DecisionView, PoolView, ServiceView, Snapshot};
 
 /// Number of decisions beside a chart.
 const FEW: usize = 8;
@@ -22,7 +21,8 @@ pub(super) struct Card<'a> {
     pub(super) further: Vec<ServiceView>,
     /// Decisions, oldest first.
     pub(super) decisions: Vec<DecisionView>,
-    began: Option<i64>,
+    /// Start of the loop in Unix seconds, if it runs by the wall clock.
+    pub(super) began: Option<i64>,
 }
 
 impl<'a> Card<'a> {
@@ -38,26 +38,19 @@ impl<'a> Card<'a> {
         }
     }
 
-    /// A card of a service on the overview.
-    pub(super) fn of_service(service: &ServiceView, snapshot: &Snapshot) -> Self {
-        Self::new(snapshot, service.clone(), None).on_overview(snapshot)
-    }
-
-    /// A card of a pool on the overview.
-    pub(super) fn of_pool(pool: &'a PoolView, snapshot: &Snapshot) -> Self {
-        Self::new(snapshot, pool.as_service(), Some(pool)).on_overview(snapshot)
-    }
-
-    fn on_overview(self, snapshot: &Snapshot) -> Self {
-        let is_own = |it: &&DecisionView| it.kind == self.kind() && it.service == self.view.name;
+    /// A card on the overview, with the decisions of the snapshot.
+    pub(super) fn on_overview(
+        snapshot: &Snapshot,
+        view: ServiceView,
+        pool: Option<&'a PoolView>,
+    ) -> Self {
+        let card = Self::new(snapshot, view, pool);
+        let (kind, name) = (card.kind(), &card.view.name);
+        let is_own = |it: &&DecisionView| it.kind == kind && it.service == *name;
         Self {
             decisions: snapshot.decisions.iter().filter(is_own).cloned().collect(),
-            page: Some(format!(
-                "/{}/{}",
-                self.kind().name(),
-                segment(&self.view.name)
-            )),
-            ..self
+            page: Some(format!("/{}/{}", kind.name(), segment(name))),
+            ..card
         }
     }
 
@@ -71,19 +64,6 @@ impl<'a> Card<'a> {
     /// The last decisions, newest first.
     pub(super) fn newest(&self) -> impl Iterator<Item = &DecisionView> {
         self.decisions.iter().rev().take(FEW)
-    }
-
-    /// The service with only its metric number `place` and the history of this metric.
-    pub(super) fn further(&self, place: usize, past: Vec<Point>) -> ServiceView {
-        ServiceView {
-            signals: self.view.signals.get(place).cloned().into_iter().collect(),
-            past,
-            ..self.view.clone()
-        }
-    }
-
-    pub(super) fn signals(&self) -> impl Iterator<Item = Signal<'_>> {
-        self.view.signals.iter().map(Signal::new)
     }
 
     /// Label, value, and whether the value is unusual.

@@ -21,12 +21,13 @@ use self::text::{
     refused, task_state,
 };
 use super::Site;
+use super::diagnosis::Diagnosis;
 use crate::client::segment;
 use crate::diagnose::{Finding, Level, TelemetryFacts};
 use crate::format::{Scale, clock, date, duration, unix};
 use crate::policy::{self, SubjectKind};
 use crate::status::Entry;
-use crate::view::{DecisionView, Snapshot};
+use crate::view::{DecisionView, ServiceView, Snapshot};
 
 /// Script: pauses updates and changes modes.
 pub(super) const SCRIPT: &str = include_str!("../../../templates/script.js");
@@ -46,10 +47,6 @@ const ROWS: usize = 100;
 /// Maximum number of agents in a table; silent ones come first.
 const AGENTS: usize = 50;
 
-/// Search text of the overview.
-#[derive(Debug, Default)]
-pub(super) struct Sought(pub(super) String);
-
 /// Header and footer of a page.
 struct Frame<'a> {
     snapshot: &'a Snapshot,
@@ -59,9 +56,31 @@ struct Frame<'a> {
     /// Path of the same content in the API.
     data: String,
     has_token: bool,
+    /// Messages of the problems of the loop, and of data without which it cannot decide.
+    problems: Vec<String>,
 }
 
-impl Frame<'_> {
+impl<'a> Frame<'a> {
+    fn new(
+        site: &Site,
+        snapshot: &'a Snapshot,
+        diagnosis: &Diagnosis,
+        title: &'a str,
+        data: String,
+    ) -> Self {
+        let problems = snapshot.problems.iter().map(|it| it.words.clone());
+        let wrong = diagnosis.incomplete.iter();
+        let wrong = wrong.filter(|it| it.level == Level::Wrong);
+        Self {
+            snapshot,
+            title,
+            class: "",
+            data,
+            has_token: site.access.token.is_some(),
+            problems: problems.chain(wrong.map(Finding::sentences)).collect(),
+        }
+    }
+
     /// The speed, unless it is real time.
     fn speed(&self) -> Option<String> {
         let speed = self.snapshot.speed;
@@ -97,7 +116,7 @@ struct Subject<'a> {
 }
 
 /// The overview, with the services whose names contain the search text.
-pub(super) fn overview(site: &Site, sought: &Sought) -> Response {
+pub(super) fn overview(site: &Site, sought: &str) -> Response {
     let mut snapshot = site.handle.snapshot(GLANCE);
     let is_many = snapshot.services.len() > CARDS;
     if !is_many {
@@ -115,22 +134,18 @@ pub(super) fn overview(site: &Site, sought: &Sought) -> Response {
     };
     let changes = snapshot.decisions.iter().rev().filter(is_change);
     let services = snapshot.services.iter().filter(|_| !is_many);
-    let services = services.map(|service| Card::of_service(service, &snapshot));
-    let pools = snapshot
-        .pools
-        .iter()
-        .map(|pool| Card::of_pool(pool, &snapshot));
+    let services = services.map(|it| Card::on_overview(&snapshot, it.clone(), None));
+    let pools = snapshot.pools.iter();
+    let pools = pools.map(|it| Card::on_overview(&snapshot, it.as_service(), Some(it)));
     let diagnosis = site.diagnosis();
+    let (title, data) = (&snapshot.title, "/api/v1/snapshot".to_owned());
     let page = Overview {
         frame: Frame {
-            snapshot: &snapshot,
-            title: &snapshot.title,
             class: if is_many { "many" } else { "" },
-            data: "/api/v1/snapshot".to_owned(),
-            has_token: site.access.token.is_some(),
+            ..Frame::new(site, &snapshot, &diagnosis, title, data)
         },
         when,
-        table: is_many.then(|| Table::new(&snapshot.services, &last, &sought.0)),
+        table: is_many.then(|| Table::new(&snapshot.services, &last, sought)),
         changes: changes.take(CHANGES).collect(),
         cards: services.chain(pools).collect(),
         telemetry: &diagnosis.telemetry,
@@ -139,62 +154,46 @@ pub(super) fn overview(site: &Site, sought: &Sought) -> Response {
     rendered(&page)
 }
 
-/// The page of a service; `None` if it is unknown.
-pub(super) fn of_service(site: &Site, name: &str) -> Option<Response> {
+/// The page of a service or pool; `None` if it is unknown.
+pub(super) fn of_subject(site: &Site, subject: &policy::Subject) -> Option<Response> {
+    let (kind, name) = (subject.kind, &subject.name);
     let snapshot = site.handle.snapshot(0);
-    let mut service = snapshot.services.iter().find(|it| it.name == name)?.clone();
-    let status = site.handle.status().lock();
-    service.past = status.points(&policy::Subject::service(name));
-    let mut card = Card::new(&snapshot, service, None);
-    card.further = (1..card.view.signals.len())
-        .map(|place| {
-            card.further(
-                place,
-                status.points_of_metric(&policy::Subject::service(name), place),
-            )
-        })
-        .collect();
-    drop(status);
-    Some(subject(site, &snapshot, card))
-}
-
-/// The page of a node pool; `None` if it is unknown.
-pub(super) fn of_pool(site: &Site, name: &str) -> Option<Response> {
-    let snapshot = site.handle.snapshot(0);
-    let status = site.handle.status().lock();
-    let pool = status.pool_view(status.pool(name)?, usize::MAX, EVENTS);
-    drop(status);
-    let card = Card::new(&snapshot, pool.as_service(), Some(&pool));
-    Some(subject(site, &snapshot, card))
-}
-
-fn subject<'a>(site: &Site, snapshot: &'a Snapshot, mut card: Card<'a>) -> Response {
-    let (kind, name) = (card.kind(), card.view.name.clone());
+    let diagnosis = site.diagnosis();
     let containers = match kind {
-        SubjectKind::Service => site.handle.containers(&name),
+        SubjectKind::Service => site.handle.containers(name),
         SubjectKind::Pool => Vec::new(),
     };
+    let data = format!("/api/v1/{}s/{}", kind.name(), segment(name));
     let status = site.handle.status().lock();
-    let about = policy::Subject {
-        kind,
-        name: name.clone(),
+    let pool = match kind {
+        SubjectKind::Service => None,
+        SubjectKind::Pool => Some(status.pool_view(status.pool(name)?, usize::MAX, EVENTS)),
     };
-    card.decisions = status.decisions(&about);
+    let view = match &pool {
+        Some(pool) => pool.as_service(),
+        None => status.view(name)?,
+    };
+    let further = view.signals.iter().enumerate().skip(1);
+    let further = further.filter(|_| kind == SubjectKind::Service);
+    let further = further.map(|(place, signal)| ServiceView {
+        signals: vec![signal.clone()],
+        past: status.points_of_metric(subject, place),
+        ..view.clone()
+    });
+    let further = further.collect();
     let page = Subject {
-        frame: Frame {
-            snapshot,
-            title: &name,
-            class: "",
-            data: format!("/api/v1/{}s/{}", kind.name(), segment(&name)),
-            has_token: site.access.token.is_some(),
-        },
-        when: When::new(snapshot, status.started()),
-        entries: status.history().about(&about).cloned().collect(),
+        frame: Frame::new(site, &snapshot, &diagnosis, name, data),
+        when: When::new(&snapshot, status.started()),
+        entries: status.history().about(subject).cloned().collect(),
         containers,
-        card,
+        card: Card {
+            further,
+            decisions: status.decisions(subject),
+            ..Card::new(&snapshot, view, pool.as_ref())
+        },
     };
     drop(status);
-    rendered(&page)
+    Some(rendered(&page))
 }
 
 fn rendered(page: &impl Template) -> Response {

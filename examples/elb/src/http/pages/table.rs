@@ -4,10 +4,10 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::signal::{Signal, State};
+use super::signal::State;
 use crate::charts::series::Series;
 use crate::format::shortened;
-use crate::view::{DecisionView, ServiceView};
+use crate::view::{DecisionView, ServiceView, SignalView};
 
 /// Maximum number of rows; services with problems come first.
 const ROWS: usize = 200;
@@ -49,7 +49,7 @@ pub(super) struct Sparkline {
 
 impl Need {
     fn of(service: &ServiceView) -> Self {
-        let states = service.signals.iter().map(|it| Signal::new(it).state());
+        let states = service.signals.iter().map(SignalView::state);
         match states.max() {
             _ if service.mode == "off" => Self::Off,
             None | Some(State::Unknown) => Self::Unknown,
@@ -149,12 +149,12 @@ impl Row<'_> {
     }
 
     /// The signal closest to its upper threshold, or an unknown signal.
-    pub(super) fn busiest(&self) -> Option<Signal<'_>> {
-        let rank = |signal: &Signal<'_>| match signal.view.value {
-            Some(value) if signal.view.upper > 0.0 => value / signal.view.upper,
+    pub(super) fn busiest(&self) -> Option<&SignalView> {
+        let rank = |signal: &SignalView| match signal.value {
+            Some(value) if signal.upper > 0.0 => value / signal.upper,
             _ => f64::INFINITY,
         };
-        let signals = self.service.signals.iter().map(Signal::new);
+        let signals = self.service.signals.iter();
         signals.max_by(|a, b| rank(a).total_cmp(&rank(b)))
     }
 
