@@ -32,9 +32,12 @@
 mod election;
 mod permit;
 mod settings;
+mod standing;
 mod store;
 
 pub use election::{Election, Write};
+pub(crate) use permit::NOT_RENEWED;
 pub use permit::{Alone, Leadership, Permit};
 pub use settings::{LeaseSettings, NoRoom};
+pub(crate) use standing::Standing;
 pub use store::{LeaseError, LeaseStore, Record, StoredRecord};

@@ -54,6 +54,10 @@ pub trait Permit {
     fn may_write(&self) -> bool;
 }
 
+/// Why a leader does not write.
+pub(crate) const NOT_RENEWED: &str = "the lease of this leader was not renewed in time: nothing is \
+     changed until the store of the lease answers";
+
 /// The permit of a process without an election: it always leads.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Alone;

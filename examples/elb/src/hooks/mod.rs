@@ -13,6 +13,7 @@ use std::fmt;
 use std::time::Duration;
 
 use sflow_autoscale::controller::ManagedService;
+use sflow_autoscale::leader::Permit;
 use sflow_autoscale::node_pools::{Answer, NodePools, Order, PoolRound, PoolSettings};
 use sflow_autoscale::node_pools::{Provider, Reconciler};
 use sflow_autoscale::observe::TelemetryAccess;
@@ -80,14 +81,14 @@ impl Pools {
     pub async fn round<O: Orchestrator>(
         &mut self,
         now: Timestamp,
-        most: Mode,
+        (most, permit): (Mode, &impl Permit),
         orchestrator: &mut O,
         managed: &[ManagedService],
         telemetry: &mut impl TelemetryAccess,
     ) -> Option<PoolRound> {
         let pools = &mut self.0;
         pools
-            .round(now, most, orchestrator, managed, telemetry)
+            .round(now, (most, permit), orchestrator, managed, telemetry)
             .await
     }
 
