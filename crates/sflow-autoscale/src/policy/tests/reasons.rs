@@ -337,7 +337,7 @@ fn every_reason_reads_as_one_clause() {
             assert_eq!(fault(&words), None, "{words:?} of {reason:?}");
         }
     }
-    let all = 29;
+    let all = 31;
     assert_eq!(rendered.len(), all, "{rendered:?}");
 }
 
