@@ -42,7 +42,7 @@ fn faults() -> impl Strategy<Value = Vec<Fault>> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 1_000,
+        cases: 400,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

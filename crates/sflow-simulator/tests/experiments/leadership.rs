@@ -15,7 +15,7 @@ use sflow_autoscale::node_pools::{
 };
 use sflow_autoscale::observe::Telemetry;
 use sflow_autoscale::orchestrator::{Availability, Node, Orchestrator};
-use sflow_autoscale::policy::{Mode, Rule, Settings};
+use sflow_autoscale::policy::{Mode, Rule, Select, Settings};
 use sflow_autoscale::problem::ProblemReason;
 use sflow_metrics::Timestamp;
 use sflow_simulator::Workload;
@@ -423,12 +423,13 @@ fn standby_follows_drains_of_the_leader_and_drains_nothing_again() {
 /// A drain that the leader has ended is not continued by its successor.
 #[test]
 fn machine_that_the_leader_activated_again_is_not_drained_after_a_takeover() {
-    let mut scenario = idle();
-    let machines = scenario.machines.as_mut().unwrap();
-    (machines.min, machines.max) = (5, 5);
-    let pool = scenario.pool().unwrap().name;
+    let scenario = idle();
+    let mut pool = scenario.pool().unwrap();
+    // The policy itself removes no machine.
+    pool.settings.down.select = Select::None;
     let mut world = World::new(&scenario);
     let mut b = Process::new("b", &scenario, &policy(30), &world.cloud);
+    b.pools.configure(std::slice::from_ref(&pool)).unwrap();
     b.stand_by("a");
     let worker = |node: &&Node| !node.is_manager && node.availability == Availability::Active;
     let mut machine = None;
@@ -438,7 +439,7 @@ fn machine_that_the_leader_activated_again_is_not_drained_after_a_takeover() {
         if round == 5 {
             let node = census.nodes.iter().find(worker).unwrap();
             machine = Some(node.name.clone());
-            ready(cluster.set_availability(node, Availability::Drain, Some(&pool))).unwrap();
+            ready(cluster.set_availability(node, Availability::Drain, Some(&pool.name))).unwrap();
         } else if round == 15 {
             let mut nodes = census.nodes.iter();
             let node = nodes.find(|node| Some(&node.name) == machine.as_ref());
