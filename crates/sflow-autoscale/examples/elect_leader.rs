@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use sflow_autoscale::leader::{
-    Election, LeaseError, LeaseSettings, LeaseStore, NoRoom, Record, StoredRecord,
+    Election, InvalidLease, LeaseError, LeaseSettings, LeaseStore, Record, StoredRecord,
 };
 
 /// All versions of the record; its version is the number of them.
@@ -43,7 +43,7 @@ fn ready<F: Future>(future: F) -> Option<F::Output> {
     }
 }
 
-fn main() -> Result<(), NoRoom> {
+fn main() -> Result<(), InvalidLease> {
     let mut store = Versions::default();
     let candidate = |host: &str| {
         let instance = format!("{host}-1795730400");
@@ -54,7 +54,7 @@ fn main() -> Result<(), NoRoom> {
         )
     };
     let (mut first, mut second) = (candidate("host1")?, candidate("host2")?);
-    let mut holder = None;
+    let mut leader = None;
     for tick in 0..400 {
         let now = Duration::from_millis(50 * tick);
         // The first process dies after 10 s.
@@ -65,10 +65,10 @@ fn main() -> Result<(), NoRoom> {
             }
         }
         let view = second.leadership();
-        if view.holder != holder {
+        if view.holder != leader {
             let name = view.holder.as_deref().unwrap_or("nobody");
             println!("{now:?}: {name} leads in term {}", view.term);
-            holder = view.holder;
+            leader = view.holder;
         }
     }
     Ok(())

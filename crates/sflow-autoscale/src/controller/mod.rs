@@ -28,7 +28,7 @@ pub use self::managed::{ManagedService, Origin};
 use self::observe::{observe_again, observe_all};
 pub use self::problems::problems;
 pub use self::settings::{ControlSettings, Discovery, LabelReader, Ownership, ServiceSettings};
-use crate::leader::{NOT_RENEWED, Permit, Standing};
+use crate::leader::{NOT_RENEWED, Permit, Role};
 use crate::observe::TelemetryAccess;
 use crate::orchestrator::{Orchestrator, OrchestratorError, Service};
 use crate::policy::{BudgetRequest, Decision, Mode, Observation, Reason, share_budget};
@@ -315,8 +315,8 @@ impl<O: Orchestrator> Controller<O> {
         });
         round.stages.observe = lap();
 
-        let standing = Standing::new(&permit.leadership(), &mut self.led);
-        let mut decisions = self.decide(now, &standing, observations, &mut round);
+        let role = Role::new(&permit.leadership(), &mut self.led);
+        let mut decisions = self.decide(now, &role, observations, &mut round);
         if let Some(per_minute) = self.control.changes_per_minute {
             let priority = |place: usize| self.managed.get(place).map_or(0, |it| it.priority);
             self.quota.apply(now, per_minute, &mut decisions, priority);
@@ -329,7 +329,7 @@ impl<O: Orchestrator> Controller<O> {
 
         for (place, decision) in decisions {
             let decision = (place, decision);
-            self.act(decision, now, (permit, &standing), telemetry, &mut round)
+            self.act(decision, now, (permit, &role), telemetry, &mut round)
                 .await;
         }
         round.stages.act = lap();
@@ -351,7 +351,7 @@ impl<O: Orchestrator> Controller<O> {
     fn decide(
         &mut self,
         now: Timestamp,
-        standing: &Standing,
+        role: &Role,
         observations: Vec<Option<Observation>>,
         round: &mut Round,
     ) -> Vec<(usize, Decision)> {
@@ -365,8 +365,8 @@ impl<O: Orchestrator> Controller<O> {
             match observation {
                 Some(observation) => {
                     let mut decision = managed.policy.step(now, &observation);
-                    decision.mode = standing.mode(mode);
-                    standing.apply(&mut decision);
+                    decision.mode = role.mode(mode);
+                    role.apply(&mut decision);
                     decisions.push((place, decision));
                 }
                 None => {
@@ -386,7 +386,7 @@ impl<O: Orchestrator> Controller<O> {
         &mut self,
         (place, decision): (usize, Decision),
         now: Timestamp,
-        (permit, standing): (&impl Permit, &Standing),
+        (permit, role): (&impl Permit, &Role),
         telemetry: &mut impl TelemetryAccess,
         round: &mut Round,
     ) {
@@ -443,7 +443,7 @@ impl<O: Orchestrator> Controller<O> {
                     let mode = decision.mode;
                     decision = managed.policy.step(now, &observation);
                     decision.mode = mode;
-                    standing.apply(&mut decision);
+                    role.apply(&mut decision);
                 }
                 Err(problem) => {
                     managed.unconfirmed = Some(decision.result);

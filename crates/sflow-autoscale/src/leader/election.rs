@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::permit::Leadership;
-use super::settings::{LeaseSettings, NoRoom};
+use super::settings::{InvalidLease, LeaseSettings};
 use super::store::{LeaseError, LeaseStore, Record, StoredRecord};
 
 /// The part of one process in the election of a leader.
@@ -71,7 +71,7 @@ impl Write {
     ///
     /// # Errors
     ///
-    /// Those of the store.
+    /// [`LeaseError::Conflict`] and [`LeaseError::Unreachable`].
     pub async fn send(&self, store: &mut impl LeaseStore) -> Result<(), LeaseError> {
         match self {
             Self::Create(record) => store.create(record).await,
@@ -89,12 +89,12 @@ impl Election {
     ///
     /// # Errors
     ///
-    /// If the settings leave no room: [`LeaseSettings::validate`].
+    /// Invalid settings: [`LeaseSettings::validate`].
     pub fn new(
         settings: LeaseSettings,
         instance: impl Into<String>,
         address: impl Into<String>,
-    ) -> Result<Self, NoRoom> {
+    ) -> Result<Self, InvalidLease> {
         settings.validate()?;
         Ok(Self {
             settings,
@@ -267,7 +267,8 @@ impl Election {
     ///
     /// # Errors
     ///
-    /// Those of the store. The standby then takes over when the lease has expired.
+    /// If the store is unreachable or another process writes the record. A standby then takes over when the
+    /// lease has expired.
     pub async fn release(&mut self, store: &mut impl LeaseStore) -> Result<(), LeaseError> {
         self.is_released = true;
         self.led = None;
@@ -284,7 +285,7 @@ impl Election {
         }
     }
 
-    /// Who leads, for the rounds of the program and for its users.
+    /// The leadership, for the rounds of the program and for its users.
     pub fn leadership(&self) -> Leadership {
         let error = self.error.clone();
         if let Some(led) = &self.led {

@@ -22,22 +22,22 @@
 //!   compare-and-swap.
 //! * **Terms.** Each takeover increases the term by one. A term has one holder, because the store accepts
 //!   one replacement of each version.
-//! * **An outage of the store is not a failure of the leader.** While the store does not answer, nobody
-//!   can renew: the leader keeps its name and writes nothing. After an outage the standby waits for at least
-//!   one renewal interval and a second before it takes over.
+//! * **An outage of the store is not a failure of the leader.** No process can renew the lease during an
+//!   outage: the leader keeps its role and writes nothing. After an outage a standby waits for at least one
+//!   renewal interval and a second before it takes over.
 //!
 //! The record must not be deleted while processes use it. If it is, the leader steps down, and the
 //! processes that have seen the record wait for the length of the lease before they create it again.
 
 mod election;
 mod permit;
+mod role;
 mod settings;
-mod standing;
 mod store;
 
 pub use election::{Election, Write};
 pub(crate) use permit::NOT_RENEWED;
 pub use permit::{Alone, Leadership, Permit};
-pub use settings::{LeaseSettings, NoRoom};
-pub(crate) use standing::Standing;
+pub(crate) use role::Role;
+pub use settings::{InvalidLease, LeaseSettings};
 pub use store::{LeaseError, LeaseStore, Record, StoredRecord};

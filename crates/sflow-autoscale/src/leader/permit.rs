@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-/// Who leads, as one process knows it. Times are readings of the clock of the
+/// The leadership as known to one process. Times are readings of the clock of the
 /// [`Election`](super::Election).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Leadership {
     /// Whether this process is the leader. A leader that cannot renew its lease stays leader until another
     /// process takes over, and writes nothing meanwhile.
     pub is_leader: bool,
-    /// The instance that leads; `None` if there is no leader or none is known yet.
+    /// The instance that leads; `None` while it is unknown and after a release.
     pub holder: Option<String>,
     /// Where clients reach the leader. It was read from the store: a secret of a client must not be
     /// forwarded to it.
@@ -47,7 +47,7 @@ impl Leadership {
 /// A program with an election implements it by the last [`Leadership`] of the election and its clock, and
 /// a program without one passes [`Alone`].
 pub trait Permit {
-    /// Who leads.
+    /// The leadership at this moment.
     fn leadership(&self) -> Leadership;
 
     /// Whether a write may start now. It is called immediately before each write.

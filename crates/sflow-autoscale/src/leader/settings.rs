@@ -28,9 +28,9 @@ impl Default for LeaseSettings {
     }
 }
 
-/// The durations of a lease leave no room for renewals or writes.
+/// Invalid durations of a lease.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum NoRoom {
+pub enum InvalidLease {
     /// A duration is zero.
     #[error("the {0} of the lease is zero: set it to at least 100 ms")]
     Zero(&'static str),
@@ -45,7 +45,7 @@ pub enum NoRoom {
         *renew + *timeout,
         *renew + *timeout
     )]
-    Deadline {
+    DeadlineTooShort {
         /// The renewal interval.
         renew: Duration,
         /// The request timeout.
@@ -60,7 +60,7 @@ pub enum NoRoom {
          shorten the deadline or the request timeout",
         *deadline + *timeout
     )]
-    Lease {
+    LeaseTooShort {
         /// The deadline.
         deadline: Duration,
         /// The request timeout.
@@ -79,8 +79,8 @@ impl LeaseSettings {
     ///
     /// # Errors
     ///
-    /// The durations that leave no room, and what to change.
-    pub fn validate(&self) -> Result<(), NoRoom> {
+    /// Names the durations and what to change.
+    pub fn validate(&self) -> Result<(), InvalidLease> {
         for (name, duration) in [
             ("length", self.lease),
             ("renewal interval", self.renew),
@@ -88,10 +88,10 @@ impl LeaseSettings {
             ("request timeout", self.timeout),
         ] {
             if duration.is_zero() {
-                return Err(NoRoom::Zero(name));
+                return Err(InvalidLease::Zero(name));
             }
             if duration > MAX {
-                return Err(NoRoom::TooLong(name, duration));
+                return Err(InvalidLease::TooLong(name, duration));
             }
         }
         let Self {
@@ -101,14 +101,14 @@ impl LeaseSettings {
             timeout,
         } = *self;
         if renew + timeout >= deadline {
-            return Err(NoRoom::Deadline {
+            return Err(InvalidLease::DeadlineTooShort {
                 renew,
                 timeout,
                 deadline,
             });
         }
         if deadline + timeout > lease {
-            return Err(NoRoom::Lease {
+            return Err(InvalidLease::LeaseTooShort {
                 deadline,
                 timeout,
                 lease,
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_without_room_are_refused_with_numbers_and_remedy() {
+    fn invalid_settings_are_refused_with_numbers_and_remedy() {
         assert_eq!(LeaseSettings::default().validate(), Ok(()));
         assert_eq!(LeaseSettings::default(), seconds([8, 2, 5, 2]));
         for (settings, expected) in [
@@ -171,8 +171,8 @@ mod tests {
             let error = seconds(settings).validate().unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
-        for room in [[7, 2, 5, 2], [60, 10, 30, 8]] {
-            assert_eq!(seconds(room).validate(), Ok(()), "{room:?}");
+        for valid in [[7, 2, 5, 2], [60, 10, 30, 8]] {
+            assert_eq!(seconds(valid).validate(), Ok(()), "{valid:?}");
         }
     }
 }

@@ -12,7 +12,7 @@ use super::settings::PoolSettings;
 use super::status::PoolEventKind;
 use super::step::MachineStep;
 use crate::controller::{Decided, ManagedService, Outcome, problems};
-use crate::leader::{Leadership, NOT_RENEWED, Permit, Standing};
+use crate::leader::{Leadership, NOT_RENEWED, Permit, Role};
 use crate::observe::{MetricQuery, Telemetry, TelemetryAccess, work_per_cpu, work_query};
 use crate::orchestrator::{Availability, Census, Demand, Node, Orchestrator, OrchestratorError};
 use crate::policy::Mode;
@@ -176,11 +176,11 @@ impl<P: Provider> NodePools<P> {
         };
         telemetry.with(|telemetry| telemetry.set_nodes(now, orchestrator.nodes()));
         let had_led = self.led.is_some();
-        let standing = Standing::new(&leadership, &mut self.led);
-        if had_led && !matches!(standing, Standing::Leads) {
-            self.stand_down();
+        let role = Role::new(&leadership, &mut self.led);
+        if had_led && !matches!(role, Role::Leads) {
+            self.drop_orders();
         }
-        if matches!(standing, Standing::TakesOver) {
+        if matches!(role, Role::TakesOver) {
             self.adopt(now, &leadership.journal);
         }
         self.record_answers(now);
@@ -195,13 +195,13 @@ impl<P: Provider> NodePools<P> {
             }
             let readings = telemetry
                 .with(|telemetry| read(now, reconciler, &self.work, &census, managed, telemetry));
-            let mode = match standing {
-                Standing::Leads => mode,
-                Standing::TakesOver | Standing::Standby { .. } => mode.least(Mode::Advise),
+            let mode = match role {
+                Role::Leads => mode,
+                Role::TakesOver | Role::Standby { .. } => mode.least(Mode::Advise),
             };
             let decided = reconciler.step(now, &self.instance, mode, &census, &readings, least);
             let (mut decision, steps) = (decided.decision, decided.steps);
-            standing.apply(&mut decision);
+            role.apply(&mut decision);
             let outcome = if mode == Mode::Act {
                 let done = self
                     .carry_out(now, place, &steps, &mut census, (orchestrator, permit))
@@ -352,7 +352,7 @@ impl<P: Provider> NodePools<P> {
     }
 
     /// Forgets the orders in progress: they belong to the next leader.
-    fn stand_down(&mut self) {
+    fn drop_orders(&mut self) {
         self.waiting.clear();
         self.reconcilers
             .iter_mut()

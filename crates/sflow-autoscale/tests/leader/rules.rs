@@ -111,7 +111,7 @@ fn write_starts_only_if_it_ends_within_the_deadline_of_the_last_renewal() {
 }
 
 #[test]
-fn leader_that_reads_another_holder_or_term_steps_down_at_once() {
+fn leader_steps_down_at_once_when_it_reads_another_leader_or_term() {
     for (holder, term) in [("b", 2), ("a", 2), ("b", 1), ("", 1)] {
         let (mut store, mut leader, _) = pair();
         let stored = ready(store.read()).unwrap().unwrap();

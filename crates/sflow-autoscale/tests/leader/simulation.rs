@@ -102,7 +102,7 @@ proptest! {
         prop_assert_eq!(world.leader(), Some((1 - leader, term + 1)));
     }
 
-    /// Swarm's own election takes 10 to 17 s, in which nobody can renew a lease.
+    /// The election of a leader of swarm itself takes 10 to 17 s, without any renewal of the lease.
     #[test]
     fn outage_of_the_store_is_no_failure_of_the_leader(
         seed: u64,

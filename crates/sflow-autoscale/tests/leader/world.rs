@@ -17,9 +17,9 @@ pub(crate) enum Fault {
         from: Duration,
         to: Duration,
     },
-    /// The store answers nobody. Requests are lost or wait until its end.
+    /// The store is unreachable. Requests are lost or wait until its end.
     Outage { from: Duration, to: Duration },
-    /// The store does not answer one process.
+    /// The store is unreachable for one process.
     CutOff {
         process: usize,
         from: Duration,

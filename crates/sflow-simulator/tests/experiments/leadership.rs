@@ -106,7 +106,7 @@ impl Process {
         };
     }
 
-    fn stand_by(&mut self, leader: &str) {
+    fn follow(&mut self, leader: &str) {
         self.set = Set {
             leadership: Leadership {
                 holder: Some(leader.to_owned()),
@@ -229,8 +229,8 @@ fn standby_advises_names_the_leader_and_takes_over_without_warm_up() {
     let mut a = Process::new("a", &scenario, &policy(30), &world.cloud);
     let mut b = Process::new("b", &scenario, &policy(30), &world.cloud);
     a.lead(1, "");
-    b.stand_by("a");
-    // The leader cannot renew its lease: it changes nothing, and says why.
+    b.follow("a");
+    // The leader cannot renew its lease. It changes nothing and reports the reason.
     a.set.may_write = false;
     let mut failed = 0;
     for _ in 0..60 {
@@ -312,7 +312,7 @@ fn changes_of_the_leader_are_no_foreign_changes_for_the_standby() {
     let mut a = Process::new("a", &scenario, &policy(30), &world.cloud);
     let mut b = Process::new("b", &scenario, &policy(30), &world.cloud);
     a.lead(1, "");
-    b.stand_by("a");
+    b.follow("a");
     for _ in 0..120 {
         let now = world.advance(&mut [&mut a, &mut b]);
         a.round(now);
@@ -333,7 +333,7 @@ fn order_is_submitted_when_it_is_stored_and_repeated_with_its_key_after_a_takeov
     let mut a = Process::new("a", &scenario, &policy(30), &world.cloud);
     let mut b = Process::new("b", &scenario, &policy(30), &world.cloud);
     a.lead(1, "");
-    b.stand_by("a");
+    b.follow("a");
     let both = |world: &mut World, a: &mut Process, b: &mut Process| {
         let now = world.advance(&mut [a, b]);
         a.round(now);
@@ -382,7 +382,7 @@ fn standby_follows_drains_of_the_leader_and_drains_nothing_again() {
     let mut a = Process::new("a", &idle(), &policy(30), &world.cloud);
     let mut b = Process::new("b", &idle(), &policy(30), &world.cloud);
     a.lead(1, "");
-    b.stand_by("a");
+    b.follow("a");
     let mut journal = String::new();
     let mut rounds = 0;
     while !world.orders().iter().any(|it| it.action == Action::Remove) {
@@ -430,7 +430,7 @@ fn machine_that_the_leader_activated_again_is_not_drained_after_a_takeover() {
     let mut world = World::new(&scenario);
     let mut b = Process::new("b", &scenario, &policy(30), &world.cloud);
     b.pools.configure(std::slice::from_ref(&pool)).unwrap();
-    b.stand_by("a");
+    b.follow("a");
     let worker = |node: &&Node| !node.is_manager && node.availability == Availability::Active;
     let mut machine = None;
     for round in 0..40 {

@@ -1,9 +1,9 @@
 use super::permit::Leadership;
 use crate::policy::{Decision, Mode, Reason, Stage};
 
-/// The part of this process in a round.
+/// The role of this process in a round.
 #[derive(Clone, Debug)]
-pub(crate) enum Standing {
+pub(crate) enum Role {
     /// It leads, as in the round before, or without an election.
     Leads,
     /// It leads since this round.
@@ -15,8 +15,8 @@ pub(crate) enum Standing {
     },
 }
 
-impl Standing {
-    /// The part at the start of a round; `led` is the term of the round before if it led then, and is
+impl Role {
+    /// The role at the start of a round; `led` is the term of the round before if it led then, and is
     /// updated.
     pub(crate) fn new(leadership: &Leadership, led: &mut Option<u64>) -> Self {
         if !leadership.is_leader {
