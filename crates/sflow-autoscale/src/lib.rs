@@ -3,6 +3,7 @@
 
 pub mod controller;
 pub mod format;
+pub mod leader;
 pub mod node_pools;
 pub mod observe;
 pub mod orchestrator;

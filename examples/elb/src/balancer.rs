@@ -17,6 +17,7 @@ use crate::policy::{Mode, Subject, SubjectKind};
 use crate::shared::Shared;
 use crate::status::LoopStatus;
 use sflow_autoscale::controller::{Controller, Discovered, Ownership, Round};
+use sflow_autoscale::leader::Alone;
 use sflow_autoscale::node_pools::{PoolRound, Reconciler};
 use sflow_autoscale::observe::Telemetry;
 use sflow_autoscale::problem::{Changed, Problem, ProblemReason};
@@ -95,7 +96,7 @@ impl<O: Orchestrator> Balancer<O> {
             last - before
         };
         let telemetry = &mut self.telemetry;
-        let mut round = self.controller.round(now, telemetry, lap).await;
+        let mut round = self.controller.round(now, &Alone, telemetry, lap).await;
         log_discovered(&round.discovered);
         self.use_policies();
         let machines = self.keep_machines(now, round.reached).await;
@@ -178,7 +179,7 @@ impl<O: Orchestrator> Balancer<O> {
         let (orchestrator, managed) = self.controller.parts();
         let telemetry = &mut self.telemetry;
         pools
-            .round(now, mode, orchestrator, managed, telemetry)
+            .round(now, (mode, &Alone), orchestrator, managed, telemetry)
             .await
     }
 

@@ -10,9 +10,10 @@ use std::net::TcpStream;
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
-use elb::docker::{Docker, Settings};
+use elb::docker::{Docker, Lease, Settings};
 use elb::orchestrator::{Orchestrator, OrchestratorError, Rollout, Scaling, Service, TaskState};
 use serde_json::{Value, json};
+use sflow_autoscale::leader::{Election, LeaseError, LeaseSettings, LeaseStore, Record};
 
 #[tokio::test]
 async fn scaling_changes_only_replicas_of_service_with_every_field() {
@@ -362,6 +363,100 @@ fn containers(service: &Service) -> Vec<&str> {
         .collect()
 }
 
+/// Eight writers at once: one creates the lease, and one replaces each version.
+#[tokio::test]
+async fn lease_has_one_winner_of_concurrent_writers() {
+    let Some(engine) = Engine::of_the_environment() else {
+        return;
+    };
+    let _removed = RemovedConfig(&engine, engine.name("race"));
+    let lease = || engine.lease("race", Duration::from_secs(2));
+    let record = |holder: usize| Record {
+        holder: format!("elb{holder}"),
+        ..Record::default()
+    };
+    let mut winners = Vec::new();
+    for race in 0..10 {
+        let version = lease().read().await.unwrap().map(|stored| stored.version);
+        let writers = (0..8).map(|writer| {
+            let (mut lease, record) = (lease(), record(writer));
+            async move {
+                match version {
+                    None => lease.create(&record).await,
+                    Some(version) => lease.replace(version, &record).await,
+                }
+            }
+        });
+        let mut running = tokio::task::JoinSet::new();
+        writers.for_each(|writer| drop(running.spawn(writer)));
+        let written = running.join_all().await;
+        let won = written.iter().filter(|written| written.is_ok()).count();
+        let lost = written.iter();
+        let lost = lost.filter(|written| **written == Err(LeaseError::Conflict));
+        assert_eq!((won, lost.count()), (1, 7), "race {race}: {written:?}");
+        winners.push(lease().read().await.unwrap().unwrap().record.holder);
+    }
+    assert_eq!(winners.len(), 10);
+}
+
+#[tokio::test]
+async fn leader_is_replaced_when_it_ends_and_at_once_when_it_releases_the_lease() {
+    let Some(engine) = Engine::of_the_environment() else {
+        return;
+    };
+    let _removed = RemovedConfig(&engine, engine.name("lease"));
+    let settings = LeaseSettings {
+        lease: Duration::from_millis(2_000),
+        renew: Duration::from_millis(400),
+        deadline: Duration::from_millis(1_300),
+        timeout: Duration::from_millis(600),
+    };
+    let begun = Instant::now();
+    let clock = || begun.elapsed();
+    let candidate = |instance: &str| {
+        let election = Election::new(settings, instance, "http://127.0.0.1:1").unwrap();
+        (election, engine.lease("lease", settings.timeout))
+    };
+    let [mut a, mut b, mut c] = ["a", "b", "c"].map(candidate);
+    for (election, lease) in [&mut a, &mut b, &mut c] {
+        election.attend(lease, clock).await;
+    }
+    // The first renews for 3 s, and then ends without a word.
+    let mut ended = None;
+    let taken = loop {
+        let now = clock();
+        if now > Duration::from_secs(3) && ended.is_none() {
+            ended = Some(now);
+        }
+        for (place, (election, lease)) in [&mut a, &mut b, &mut c].into_iter().enumerate() {
+            let is_ended = place == 0 && ended.is_some();
+            if !is_ended && election.due() <= now {
+                election.attend(lease, clock).await;
+            }
+        }
+        let leaders = [&b, &c].map(|(election, _)| election.leadership().is_leader);
+        match (ended, leaders) {
+            (Some(ended), [true, false] | [false, true]) => break clock() - ended,
+            (None, [false, false]) => assert!(a.0.leadership().may_write(clock())),
+            (Some(ended), [false, false]) => {
+                assert!(clock() < ended + Duration::from_secs(4), "no takeover");
+            }
+            _ => panic!("{leaders:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert!(taken < Duration::from_millis(2_600), "{taken:?}");
+    assert!(!a.0.leadership().may_write(clock()));
+    let (mut leader, mut standby) = match b.0.leadership().is_leader {
+        true => (b, c),
+        false => (c, b),
+    };
+    leader.0.release(&mut leader.1).await.unwrap();
+    standby.0.attend(&mut standby.1, clock).await;
+    let view = standby.0.leadership();
+    assert_eq!((view.is_leader, view.term), (true, 3));
+}
+
 /// A client of the engine that does not use the code under test.
 struct Engine {
     endpoint: String,
@@ -380,6 +475,16 @@ impl Drop for Created<'_> {
     fn drop(&mut self) {
         self.engine
             .request("DELETE", &format!("/{}/{}", self.kind, self.id), None);
+    }
+}
+
+/// Removes the config of this name when it is dropped.
+struct RemovedConfig<'e>(&'e Engine, String);
+
+impl Drop for RemovedConfig<'_> {
+    fn drop(&mut self) {
+        let path = format!("/configs/{}", self.1);
+        self.0.request("DELETE", &path, None);
     }
 }
 
@@ -407,6 +512,15 @@ impl Engine {
             ..Settings::default()
         })
         .unwrap()
+    }
+
+    /// The lease in a config of this name.
+    fn lease(&self, name: &str, timeout: Duration) -> Lease {
+        let settings = Settings {
+            endpoints: vec![self.endpoint.clone()],
+            ..Settings::default()
+        };
+        Lease::connect(&settings, self.name(name), timeout).unwrap()
     }
 
     /// A name unique to this run, because several runs may share the swarm.

@@ -1,8 +1,9 @@
 //! The control loop: observe, decide, act.
 //!
 //! [`Controller::round`] reads the services from the orchestrator, decides for each and carries the
-//! decisions out. It returns when it is to be called again and never sleeps. Whether this process is the
-//! leader is the caller's knowledge: a standby does not call `round`, or sets [`Mode::Advise`].
+//! decisions out. It returns when it is to be called again and never sleeps. Whether this process may
+//! change the cluster is an input, its [`Permit`]: a standby observes and decides like the leader, in mode
+//! [`Mode::Advise`].
 
 mod change_quota;
 mod discovery;
@@ -12,6 +13,7 @@ mod problems;
 mod settings;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +28,7 @@ pub use self::managed::{ManagedService, Origin};
 use self::observe::{observe_again, observe_all};
 pub use self::problems::problems;
 pub use self::settings::{ControlSettings, Discovery, LabelReader, Ownership, ServiceSettings};
+use crate::leader::{NOT_RENEWED, Permit, Role};
 use crate::observe::TelemetryAccess;
 use crate::orchestrator::{Orchestrator, OrchestratorError, Service};
 use crate::policy::{BudgetRequest, Decision, Mode, Observation, Reason, share_budget};
@@ -46,6 +49,8 @@ pub struct Controller<O> {
     ownership: Option<Ownership>,
     found: Found,
     quota: ChangeQuota,
+    /// The term of the last round, if this process led then.
+    led: Option<u64>,
 }
 
 /// The result of one round.
@@ -139,6 +144,7 @@ impl<O: Orchestrator> Controller<O> {
             found: Found::default(),
             ownership: None,
             quota: ChangeQuota::default(),
+            led: None,
         })
     }
 
@@ -258,11 +264,16 @@ impl<O: Orchestrator> Controller<O> {
 
     /// One round: reads all services, decides for each, and carries the decisions out.
     ///
+    /// `permit` states who leads and is asked immediately before each write; without an election it is
+    /// [`Alone`](crate::leader::Alone). A standby changes nothing and reads the same data, so that its
+    /// windows are complete when it takes over. In the first round of a leader nothing shrinks.
+    ///
     /// `lap` returns the time since its last call, for [`Round::stages`]; a caller without interest
     /// passes `|| Duration::ZERO`.
     pub async fn round(
         &mut self,
         now: Timestamp,
+        permit: &impl Permit,
         telemetry: &mut impl TelemetryAccess,
         mut lap: impl FnMut() -> Duration,
     ) -> Round {
@@ -304,7 +315,8 @@ impl<O: Orchestrator> Controller<O> {
         });
         round.stages.observe = lap();
 
-        let mut decisions = self.decide(now, observations, &mut round);
+        let role = Role::new(&permit.leadership(), &mut self.led);
+        let mut decisions = self.decide(now, &role, observations, &mut round);
         if let Some(per_minute) = self.control.changes_per_minute {
             let priority = |place: usize| self.managed.get(place).map_or(0, |it| it.priority);
             self.quota.apply(now, per_minute, &mut decisions, priority);
@@ -316,7 +328,9 @@ impl<O: Orchestrator> Controller<O> {
         round.stages.decide = lap();
 
         for (place, decision) in decisions {
-            self.act(place, decision, now, telemetry, &mut round).await;
+            let decision = (place, decision);
+            self.act(decision, now, (permit, &role), telemetry, &mut round)
+                .await;
         }
         round.stages.act = lap();
         round
@@ -337,6 +351,7 @@ impl<O: Orchestrator> Controller<O> {
     fn decide(
         &mut self,
         now: Timestamp,
+        role: &Role,
         observations: Vec<Option<Observation>>,
         round: &mut Round,
     ) -> Vec<(usize, Decision)> {
@@ -350,7 +365,8 @@ impl<O: Orchestrator> Controller<O> {
             match observation {
                 Some(observation) => {
                     let mut decision = managed.policy.step(now, &observation);
-                    decision.mode = mode;
+                    decision.mode = role.mode(mode);
+                    role.apply(&mut decision);
                     decisions.push((place, decision));
                 }
                 None => {
@@ -368,9 +384,9 @@ impl<O: Orchestrator> Controller<O> {
     /// conflict the next round is due soon.
     async fn act(
         &mut self,
-        place: usize,
-        decision: Decision,
+        (place, decision): (usize, Decision),
         now: Timestamp,
+        (permit, role): (&impl Permit, &Role),
         telemetry: &mut impl TelemetryAccess,
         round: &mut Round,
     ) {
@@ -389,6 +405,9 @@ impl<O: Orchestrator> Controller<O> {
             let Some(service) = &managed.state else {
                 break Outcome::Kept;
             };
+            if !permit.may_write() {
+                break failed(managed, NOT_RENEWED, round);
+            }
             match self.orchestrator.scale(service, decision.result).await {
                 Ok(()) => {
                     managed.conflicts = 0;
@@ -406,13 +425,13 @@ impl<O: Orchestrator> Controller<O> {
                         if managed.conflicts < MAX_CONFLICTS {
                             round.again = round.again.min(now + jitter(managed.conflicts));
                         }
-                        break failed(managed, &OrchestratorError::Conflict, round);
+                        break failed(managed, OrchestratorError::Conflict, round);
                     }
                     is_second = true;
                     let name = [managed.name.clone()];
                     match self.orchestrator.services(&name).await {
                         Ok(found) => managed.update(now, found.into_iter().next()),
-                        Err(problem) => break failed(managed, &problem, round),
+                        Err(problem) => break failed(managed, problem, round),
                     }
                     let (ownership, ceiling) = (self.ownership.as_ref(), ceiling(&decision));
                     let observation = telemetry.with(|telemetry| {
@@ -424,10 +443,11 @@ impl<O: Orchestrator> Controller<O> {
                     let mode = decision.mode;
                     decision = managed.policy.step(now, &observation);
                     decision.mode = mode;
+                    role.apply(&mut decision);
                 }
                 Err(problem) => {
                     managed.unconfirmed = Some(decision.result);
-                    break failed(managed, &problem, round);
+                    break failed(managed, problem, round);
                 }
             }
         };
@@ -477,7 +497,7 @@ fn unreadable(error: &OrchestratorError) -> Problem {
     Problem::new(ProblemReason::Orchestrator, "", error.to_string())
 }
 
-fn failed(managed: &ManagedService, problem: &OrchestratorError, round: &mut Round) -> Outcome {
+fn failed(managed: &ManagedService, problem: impl fmt::Display, round: &mut Round) -> Outcome {
     let message = format!("{}: {problem}", managed.name);
     let name = managed.name.as_str();
     let reason = ProblemReason::ChangeFailed;

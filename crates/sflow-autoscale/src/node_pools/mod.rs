@@ -8,6 +8,7 @@
 
 mod backoff;
 mod capacity;
+mod journal;
 mod machines;
 mod order;
 mod outliers;

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use sflow_metrics::{Timestamp, query};
 
+use super::journal;
 use super::order::{Action, Order, Provider};
 use super::reconciler::{PoolReadings, Reconciler};
 use super::settings::PoolSettings;
 use super::status::PoolEventKind;
 use super::step::MachineStep;
 use crate::controller::{Decided, ManagedService, Outcome, problems};
+use crate::leader::{Leadership, NOT_RENEWED, Permit, Role};
 use crate::observe::{MetricQuery, Telemetry, TelemetryAccess, work_per_cpu, work_query};
 use crate::orchestrator::{Availability, Census, Demand, Node, Orchestrator, OrchestratorError};
 use crate::policy::Mode;
@@ -28,6 +30,10 @@ pub struct NodePools<P> {
     instance: String,
     work: MetricQuery,
     next: Option<Timestamp>,
+    /// The term of the last round, if this process led then.
+    led: Option<u64>,
+    /// Orders that are submitted as soon as the journal of the lease contains them.
+    waiting: Vec<Order>,
 }
 
 /// The result of a round of all pools.
@@ -63,6 +69,8 @@ impl<P: Provider> NodePools<P> {
             instance,
             work: work_query()?,
             next: None,
+            led: None,
+            waiting: Vec::new(),
         })
     }
 
@@ -120,16 +128,37 @@ impl<P: Provider> NodePools<P> {
         Ok(())
     }
 
+    /// The orders in progress, for the journal of the lease
+    /// ([`Election::set_journal`](crate::leader::Election::set_journal)); `None` before the first round in
+    /// this term, which reads the orders of the last leader. With an election, an order is submitted only
+    /// when the journal contains it, and the next leader repeats it with the same key.
+    pub fn journal(&self, term: u64) -> Option<String> {
+        if self.led != Some(term) {
+            return None;
+        }
+        let orders = self.reconcilers.iter().flat_map(|reconciler| {
+            let pool = &reconciler.pool().name;
+            reconciler.orders().map(|order| journal::line(order, pool))
+        });
+        Some(orders.collect())
+    }
+
     /// One round, if it is due: reads the cluster, decides for each pool, and carries the steps out.
-    /// `most` is the mode of the controller, `managed` are the services under control.
+    /// `most` is the mode of the controller, `managed` are the services under control. `permit` states who
+    /// leads and is asked before each change and each order; a standby only advises, and so does the first
+    /// round of a leader.
     pub async fn round<O: Orchestrator>(
         &mut self,
         now: Timestamp,
-        most: Mode,
+        (most, permit): (Mode, &impl Permit),
         orchestrator: &mut O,
         managed: &[ManagedService],
         telemetry: &mut impl TelemetryAccess,
     ) -> Option<PoolRound> {
+        let leadership = permit.leadership();
+        if leadership.is_leader && self.led == Some(leadership.term) {
+            self.submit_waiting(&leadership, permit);
+        }
         let is_on = |reconciler: &Reconciler| reconciler.mode().least(most) != Mode::Off;
         if !self.reconcilers.iter().any(is_on) || self.next.is_some_and(|next| now < next) {
             return None;
@@ -146,6 +175,14 @@ impl<P: Provider> NodePools<P> {
             }
         };
         telemetry.with(|telemetry| telemetry.set_nodes(now, orchestrator.nodes()));
+        let had_led = self.led.is_some();
+        let role = Role::new(&leadership, &mut self.led);
+        if had_led && !matches!(role, Role::Leads) {
+            self.drop_orders();
+        }
+        if matches!(role, Role::TakesOver) {
+            self.adopt(now, &leadership.journal);
+        }
         self.record_answers(now);
         let least = |demand: &Demand| least(now, most, managed, demand);
         for place in 0..self.reconcilers.len() {
@@ -158,11 +195,16 @@ impl<P: Provider> NodePools<P> {
             }
             let readings = telemetry
                 .with(|telemetry| read(now, reconciler, &self.work, &census, managed, telemetry));
+            let mode = match role {
+                Role::Leads => mode,
+                Role::TakesOver | Role::Standby { .. } => mode.least(Mode::Advise),
+            };
             let decided = reconciler.step(now, &self.instance, mode, &census, &readings, least);
-            let (decision, steps) = (decided.decision, decided.steps);
+            let (mut decision, steps) = (decided.decision, decided.steps);
+            role.apply(&mut decision);
             let outcome = if mode == Mode::Act {
                 let done = self
-                    .carry_out(now, place, &steps, &mut census, orchestrator)
+                    .carry_out(now, place, &steps, &mut census, (orchestrator, permit))
                     .await;
                 match done {
                     Ok(()) if decision.is_change() => Outcome::Done,
@@ -212,7 +254,7 @@ impl<P: Provider> NodePools<P> {
         place: usize,
         steps: &[MachineStep],
         census: &mut Census,
-        orchestrator: &mut O,
+        (orchestrator, permit): (&mut O, &impl Permit),
     ) -> Result<(), String> {
         let mut done = Ok(());
         for step in steps {
@@ -235,11 +277,16 @@ impl<P: Provider> NodePools<P> {
                 }
                 MachineStep::Activate { machine } => (machine, Availability::Active, None),
             };
+            if !permit.may_write() {
+                done = Err(NOT_RENEWED.to_owned());
+                continue;
+            }
             let set = set(machine, availability, drained_for, census, orchestrator).await;
             if let Err(trouble) = set {
                 done = Err(format!("machine {machine}: {trouble}"));
             }
         }
+        self.submit_waiting(&permit.leadership(), permit);
         done
     }
 
@@ -263,13 +310,53 @@ impl<P: Provider> NodePools<P> {
             pool: reconciler.pool().name.clone(),
             machine,
         };
-        let machines = reconciler.pool().machines;
-        let within = match action {
-            Action::Add => machines.join,
-            Action::Remove => machines.leave,
-        };
         reconciler.record_order(now, &order);
-        self.provider.submit(order, within);
+        self.waiting.push(order);
+    }
+
+    /// Submits the waiting orders that the journal contains: the next leader knows them.
+    fn submit_waiting(&mut self, leadership: &Leadership, permit: &impl Permit) {
+        let is_alone = leadership.term == 0;
+        for order in std::mem::take(&mut self.waiting) {
+            let mut reconcilers = self.reconcilers.iter();
+            let pool = reconcilers.find(|reconciler| reconciler.pool().name == order.pool);
+            // An order that has expired or is not needed any more is dropped.
+            let is_open = |it: &&Reconciler| it.orders().any(|open| open.order == order.order);
+            let Some(machines) = pool.filter(is_open).map(|it| it.pool().machines) else {
+                continue;
+            };
+            let is_known = is_alone || journal::contains(&leadership.journal, &order.order);
+            if !is_known || !permit.may_write() {
+                self.waiting.push(order);
+                continue;
+            }
+            let within = match order.action {
+                Action::Add => machines.join,
+                Action::Remove => machines.leave,
+            };
+            self.provider.submit(order, within);
+        }
+    }
+
+    /// Continues with the orders of the last leader: it repeats them with their keys.
+    fn adopt(&mut self, now: Timestamp, journal: &str) {
+        for (order, promised) in journal::read(journal) {
+            let mut reconcilers = self.reconcilers.iter_mut();
+            let pool = reconcilers.find(|reconciler| reconciler.pool().name == order.pool);
+            if let Some(reconciler) = pool.filter(|it| it.pool().has_provider)
+                && reconciler.adopt(now, &order, promised)
+            {
+                self.waiting.push(order);
+            }
+        }
+    }
+
+    /// Forgets the orders in progress: they belong to the next leader.
+    fn drop_orders(&mut self) {
+        self.waiting.clear();
+        self.reconcilers
+            .iter_mut()
+            .for_each(Reconciler::forget_orders);
     }
 }
 

@@ -189,7 +189,7 @@ impl Reconciler {
         readings: &PoolReadings,
         least: impl Fn(&Demand) -> u32,
     ) -> PoolDecision {
-        let due = self.resume(now, census);
+        let due = self.resume(now, mode, census);
         self.minimum_size = self.minimum_of(census, least);
         let mut machines = self.machines_of(census);
         let back = activate(&mut machines, &due);
@@ -287,6 +287,34 @@ impl Reconciler {
         self.orders.insert(order.order.clone(), given);
     }
 
+    /// Continues with an order of the last leader. Returns whether it is to be repeated: not if the
+    /// promised machine has joined, or if the order is known.
+    pub(super) fn adopt(
+        &mut self,
+        now: Timestamp,
+        order: &Order,
+        promised: Option<String>,
+    ) -> bool {
+        let key = order.order.clone();
+        let is_open = match &order.machine {
+            None => self.machines.adopt_arrival(now, key, promised),
+            Some(machine) => self.machines.adopt_return(now, key, machine),
+        };
+        if is_open {
+            self.record_order(now, order);
+        }
+        is_open
+    }
+
+    /// Forgets all orders and machines that leave. Those that are drained for the pool are found again in
+    /// the cluster.
+    pub(super) fn forget_orders(&mut self) {
+        self.machines.forget_orders();
+        self.orders.clear();
+        self.due.clear();
+        self.activated.clear();
+    }
+
     /// Records a decision and whether it was carried out.
     pub fn record_decision(&mut self, now: Timestamp, decision: &Arc<Decision>, is_done: bool) {
         if is_done && decision.is_change() {
@@ -326,8 +354,9 @@ impl Reconciler {
     }
 
     /// Continues with machines that were drained for this pool by an earlier process, and activates
-    /// machines again whose activation has had no effect.
-    fn resume(&mut self, now: Timestamp, census: &Census) -> Vec<MachineStep> {
+    /// machines again whose activation has had no effect. In a mode other than `act`, machines that take
+    /// tasks again, by another process, do not leave any more.
+    fn resume(&mut self, now: Timestamp, mode: Mode, census: &Census) -> Vec<MachineStep> {
         let mut due = std::mem::take(&mut self.due);
         self.record_steps(&due);
         let is_drained = |node: &&Node| {
@@ -343,6 +372,12 @@ impl Reconciler {
             .map(|node| node.name.clone())
             .collect();
         self.activated.retain(|name| drained.contains(name));
+        if mode != Mode::Act {
+            let is_back = |node: &&Node| node.is_ready && !drained.contains(&node.name);
+            for node in census.nodes.iter().filter(is_back) {
+                self.machines.stays(&node.name);
+            }
+        }
         for machine in drained {
             if self.activated.contains(&machine) {
                 let again = MachineStep::Activate { machine };

@@ -83,7 +83,7 @@ pub enum MachineNote {
         /// The machine.
         machine: String,
     },
-    /// A machine was being drained when this process started; the drain continues.
+    /// A machine is drained for the pool by an earlier process, or by the leader; the drain continues.
     Resumed {
         /// The machine.
         machine: String,
@@ -154,7 +154,7 @@ impl fmt::Display for MachineNote {
             ),
             Self::Resumed { machine } => write!(
                 f,
-                "machine {machine} was being drained for this pool before the autoscaler started; \
+                "machine {machine} is drained for this pool by another process or an earlier one; \
                  the drain continues"
             ),
             Self::Left { machine } => write!(f, "machine {machine} has left"),

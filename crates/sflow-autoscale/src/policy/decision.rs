@@ -177,6 +177,8 @@ pub enum Stage {
     Floor,
     /// Orders, drains and returns of machines.
     Machines,
+    /// Whether this process leads.
+    Leadership,
 }
 
 impl Stage {
@@ -196,6 +198,7 @@ impl Stage {
             Self::Turn => "turn",
             Self::Floor => "floor",
             Self::Machines => "machines",
+            Self::Leadership => "leadership",
         }
     }
 }

@@ -231,6 +231,19 @@ impl fmt::Display for Described<'_> {
             Reason::Machines(held) => held.fmt(f),
             Reason::TakesTasksAgain => f.write_str("a machine that was to leave takes tasks again"),
             Reason::StepByStep => f.write_str("machines leave one at a time"),
+            Reason::Standby { leader, address } => {
+                f.write_str("standby: ")?;
+                match (leader, address) {
+                    (Some(leader), Some(address)) => {
+                        write!(f, "the leader is {leader} ({address})")
+                    }
+                    (Some(leader), None) => write!(f, "the leader is {leader}"),
+                    (None, _) => f.write_str("no leader is known"),
+                }
+            }
+            Reason::TakesOver => {
+                f.write_str("leader since this round: not shrinking before the next one")
+            }
         }
     }
 }

@@ -193,6 +193,15 @@ pub enum Reason {
     StepByStep,
     /// A machine that was to leave takes tasks again.
     TakesTasksAgain,
+    /// Another process leads and carries decisions out; this one is ready to take over.
+    Standby {
+        /// The instance that leads, if it is known.
+        leader: Option<String>,
+        /// Where clients reach it.
+        address: Option<String>,
+    },
+    /// This process has become the leader since the last round: nothing shrinks yet.
+    TakesOver,
 }
 
 /// A metric beyond a threshold or target.

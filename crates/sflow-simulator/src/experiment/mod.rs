@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use sflow_autoscale::controller::{ControlSettings, Controller, ManagedService, ServiceSettings};
 use sflow_autoscale::format::counted;
+use sflow_autoscale::leader::Alone;
 use sflow_autoscale::node_pools::{NodePools, PoolEvent, PoolSettings, PoolStatus};
 use sflow_autoscale::observe::Telemetry;
 use sflow_autoscale::policy::{Decision, Mode, Signal, SubjectKind};
@@ -186,12 +187,13 @@ impl Experiment {
             }
             if now >= due {
                 telemetry.expire(now);
-                let round = ready(controller.round(now, &mut telemetry, || Duration::ZERO));
+                let round = ready(controller.round(now, &Alone, &mut telemetry, || Duration::ZERO));
                 for decided in &round.decisions {
                     outcome.record(&decided.decision, controller.managed());
                 }
                 let (mode, managed) = (controller.mode(), controller.managed());
-                let pools_round = pools.round(now, mode, &mut cluster, managed, &mut telemetry);
+                let pools_round =
+                    pools.round(now, (mode, &Alone), &mut cluster, managed, &mut telemetry);
                 if ready(pools_round).is_some()
                     && let Some(reconciler) = pools.reconcilers().first()
                 {

@@ -50,9 +50,11 @@ impl Failure {
         matches!(self, Self::Refusal { status: 404, .. })
     }
 
-    /// Whether the service was changed by another client; the engine has no separate status for it.
-    fn is_conflict(&self) -> bool {
-        matches!(self, Self::Refusal { message, .. } if message.contains("update out of sequence"))
+    /// Whether the object was changed or created by another client. For a change the engine has no
+    /// separate status.
+    pub(super) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Refusal { status: 409, message, .. } if message.contains("already exists"))
+            || matches!(self, Self::Refusal { message, .. } if message.contains("update out of sequence"))
     }
 }
 

@@ -11,6 +11,7 @@ mod engine;
 mod events;
 mod failures;
 mod labels;
+mod lease;
 mod nodes;
 mod pools;
 mod tls;

@@ -104,6 +104,8 @@ pub struct PendingMachine {
     pub instead_of: Option<String>,
     /// The name that the hook promised.
     pub name: Option<String>,
+    /// Whether the last leader has ordered it.
+    pub is_adopted: bool,
 }
 
 /// The state of a machine that leaves.
@@ -194,6 +196,56 @@ impl Machines {
         Some(MachineNote::Resumed { machine })
     }
 
+    /// Continues with an order of a machine that the last leader has submitted. Returns false if the
+    /// order is known or the promised machine has joined.
+    pub fn adopt_arrival(&mut self, now: Timestamp, order: String, name: Option<String>) -> bool {
+        let has_joined = name.as_deref().is_some_and(|name| self.has_joined(name));
+        if has_joined || self.coming.iter().any(|coming| coming.order == order) {
+            return false;
+        }
+        self.coming.push(PendingMachine {
+            order,
+            since: now,
+            instead_of: None,
+            name,
+            is_adopted: true,
+        });
+        true
+    }
+
+    /// Continues with the return of a machine that the last leader has submitted. Returns false if the
+    /// machine has left.
+    pub fn adopt_return(&mut self, now: Timestamp, order: String, machine: &str) -> bool {
+        if !self.known.contains_key(machine) {
+            return false;
+        }
+        let given = Leaving::Given {
+            order,
+            since: now,
+            is_late: false,
+        };
+        self.leaving.insert(machine.to_owned(), given);
+        true
+    }
+
+    /// Forgets orders and machines that leave: another process continues with them.
+    pub fn forget_orders(&mut self) {
+        self.coming.clear();
+        self.leaving.clear();
+        self.replaced.clear();
+        self.withdrawn = 0;
+    }
+
+    /// Whether a machine has joined since this process started.
+    fn has_joined(&self, machine: &str) -> bool {
+        matches!(self.known.get(machine), Some(Some(_)))
+    }
+
+    /// Records that a machine does not leave.
+    pub fn stays(&mut self, machine: &str) {
+        self.leaving.remove(machine);
+    }
+
     /// The number of machines for the policy: those that take tasks and stay, and those ordered.
     pub fn count(&self, machines: &[Machine]) -> u32 {
         let coming = self.coming.iter();
@@ -233,6 +285,11 @@ impl Machines {
 
     /// Records the promise of a hook.
     pub fn promised(&mut self, order: &str, machine: Option<String>) {
+        // The machine of an adopted order may have joined before the takeover.
+        if machine.as_deref().is_some_and(|name| self.has_joined(name)) {
+            self.coming
+                .retain(|coming| !coming.is_adopted || coming.order != order);
+        }
         let mut coming = self.coming.iter_mut();
         if let Some(coming) = coming.find(|coming| coming.order == order) {
             coming.name = machine;

@@ -183,6 +183,7 @@ impl Machines {
             since: now,
             instead_of,
             name: None,
+            is_adopted: false,
         });
         plan.steps.push(MachineStep::Add { order });
     }

@@ -367,7 +367,7 @@ fn drain_of_an_earlier_process_continues() {
         (machine.is_active, machine.tasks) = (false, 0);
     });
     let note = world.machines.resume(at(0), "w2").unwrap();
-    assert!(note.to_string().starts_with("machine w2 was being drained"));
+    assert!(note.to_string().starts_with("machine w2 is drained"));
     assert_eq!(world.machines.resume(at(0), "w2"), None);
     let remove = MachineStep::Remove {
         order: "run1-1-remove".to_owned(),

@@ -247,6 +247,15 @@ fn reasons() -> Vec<Reason> {
             },
             Reason::StepByStep,
             Reason::TakesTasksAgain,
+            Reason::Standby {
+                leader: Some("manager2-1795730400-1a2b3c4d".to_owned()),
+                address: (number > 1).then(|| "http://10.0.0.2:8080".to_owned()),
+            },
+            Reason::Standby {
+                leader: None,
+                address: None,
+            },
+            Reason::TakesOver,
         ]);
     }
     reasons
@@ -268,7 +277,7 @@ fn name(reason: &Reason) -> &'static str {
         ContainersMissing TooFewKnown FastSignal Stabilised WatchingFirst TasksPending
         HostsSaturated HostsSaturatedHere DirectionOff SilentAboveMax Scheduled WaitsItsTurn
         Cooldown RateLimited Budget Bounds ServicesNeed ServicesShort Machines StepByStep
-        TakesTasksAgain
+        TakesTasksAgain Standby TakesOver
     )
 }
 
@@ -328,7 +337,7 @@ fn every_reason_reads_as_one_clause() {
             assert_eq!(fault(&words), None, "{words:?} of {reason:?}");
         }
     }
-    let all = 29;
+    let all = 31;
     assert_eq!(rendered.len(), all, "{rendered:?}");
 }
 
