@@ -18,6 +18,7 @@ mod wait;
 
 mod budget;
 mod growth;
+mod lease;
 mod managers;
 mod pools;
 mod reaction;

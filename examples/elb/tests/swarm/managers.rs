@@ -12,10 +12,10 @@ use crate::load::Load;
 use crate::wait::{seconds, throughout, until};
 
 /// Three managers; two of them are demoted when dropped.
-struct Managers<'a>(&'a Lab);
+pub(crate) struct Managers<'a>(&'a Lab);
 
 impl<'a> Managers<'a> {
-    fn promoted(lab: &'a Lab) -> Self {
+    pub(crate) fn promoted(lab: &'a Lab) -> Self {
         assert!(lab.nodes().len() >= 3, "three nodes are needed");
         let managers = Self(lab);
         for node in [2, 3] {
