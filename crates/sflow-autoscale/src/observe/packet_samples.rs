@@ -182,15 +182,19 @@ impl SampleFlows {
                         sub_agent: u32::try_from(*sub_agent).unwrap_or(u32::MAX),
                         instance: u32::try_from(*instance).unwrap_or(u32::MAX),
                     };
-                    let mut reported = trust.sampled_by(&agent).into_iter();
-                    if !trust.is_open() && !reported.any(|node| nodes.contains(&node)) {
+                    if !trust.is_open() && !trust.samples_any(&agent, nodes) {
                         continue;
                     }
                     // The difference from the stated sampling rate is systematic, and corrected by
                     // the counters.
                     let error = (row.sampling_error - row.rate_error) / 1.96;
                     let of_each = estimates.entry(*measure).or_default();
-                    let sum = of_each.entry(service.to_string()).or_default();
+                    if !of_each.contains_key(service.as_ref()) {
+                        of_each.insert(service.to_string(), Estimate::default());
+                    }
+                    let Some(sum) = of_each.get_mut(service.as_ref()) else {
+                        continue;
+                    };
                     // The lower bound: without what may belong to an evicted flow.
                     sum.value += row.value - row.error;
                     sum.variance += error * error;
