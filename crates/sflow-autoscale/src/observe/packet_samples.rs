@@ -145,16 +145,20 @@ impl SampleFlows {
         })
     }
 
-    /// The present rates, by samples of agents that report for a node where the service runs.
-    pub(super) fn rates(
+    /// The present rates of these metrics, by samples of agents that report for a node where the
+    /// service runs.
+    pub(super) fn rates<'m>(
         &self,
         registry: &Registry,
         trust: &Trust,
         nodes: &SampledNodes,
+        metrics: impl IntoIterator<Item = &'m Metric>,
         now: Timestamp,
     ) -> Samples {
+        let used: BTreeSet<Measure> = metrics.into_iter().filter_map(Measure::of).collect();
         let mut samples = Samples::default();
-        for (measure, short, long) in &self.flows {
+        let flows = self.flows.iter();
+        for (measure, short, long) in flows.filter(|(measure, ..)| used.contains(measure)) {
             for (id, estimates) in [(short, &mut samples.short), (long, &mut samples.long)] {
                 let Some(answer) = registry.flows(now, *id) else {
                     continue;
