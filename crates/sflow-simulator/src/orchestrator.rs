@@ -134,6 +134,24 @@ impl Simulation {
         tasks.map(|task| self.task_status(task))
     }
 
+    /// All services with their tasks, in the order of [`services`](Self::services).
+    pub(crate) fn services_with_tasks(&self) -> Vec<(ServiceStatus, Vec<TaskStatus>)> {
+        let services = self.services().map(|service| (service, Vec::new()));
+        let mut services: Vec<_> = services.collect();
+        for task in self.cluster.all_desired() {
+            if let Some((_, tasks)) = services.get_mut(task.service) {
+                tasks.push(self.task_status(task));
+            }
+        }
+        services
+    }
+
+    /// The names and addresses of [`hosts`](Self::hosts).
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = (&str, Ipv4Addr)> {
+        let present = self.cluster.hosts.iter().filter(|host| !host.has_left);
+        present.map(|host| (host.spec.name.as_str(), host.spec.address))
+    }
+
     /// The hosts in the cluster, in the order in which they joined.
     pub fn hosts(&self) -> impl Iterator<Item = HostStatus> {
         let hosts = self.cluster.hosts.iter().enumerate();

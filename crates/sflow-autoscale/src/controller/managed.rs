@@ -93,16 +93,15 @@ impl ManagedService {
     /// Makes a running task at least as old as it has been observed running: its timestamp may be missing
     /// or from a clock that is ahead, and then its load would never count.
     fn correct_ages(&mut self, now: Timestamp, found: &mut Service) {
-        let mut running_since = HashMap::new();
+        let mut known = std::mem::take(&mut self.running_since);
         for task in &mut found.tasks {
             if task.state == TaskState::Running {
-                let known = self.running_since.get(&task.container);
-                let since = known.copied().unwrap_or(now);
+                let known = known.remove_entry(&task.container);
+                let (container, since) = known.unwrap_or_else(|| (task.container.clone(), now));
+                let since = *self.running_since.entry(container).or_insert(since);
                 task.age = task.age.max(now - since);
-                running_since.insert(task.container.clone(), since);
             }
         }
-        self.running_since = running_since;
     }
 
     pub(super) fn budget_request(&self, now: Timestamp) -> BudgetRequest {

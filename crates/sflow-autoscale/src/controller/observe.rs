@@ -37,7 +37,10 @@ pub(super) fn observe_all(
     let mut observations: Vec<Option<Observation>> = pairs.map(&mut observe).collect();
     drop(snapshot);
     if !sampled.is_empty() {
-        telemetry.read_samples(now, &sampled);
+        let fast = managed.iter();
+        let fast = fast.filter(|managed| managed.policy.settings().fast);
+        let metrics = fast.flat_map(|managed| managed.query.all_parts());
+        telemetry.read_samples(now, &sampled, metrics);
     }
     for (managed, observation) in managed.iter().zip(&mut observations) {
         if let (Some(service), Some(observation)) = (&managed.state, observation) {
@@ -200,4 +203,51 @@ fn is_late(task: &Task) -> bool {
 
 fn is_crashing(task: &Task) -> bool {
     task.failures >= CRASHES && (task.state != TaskState::Running || task.age < STEADY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::managed::Origin;
+    use crate::controller::settings::ServiceSettings;
+    use crate::observe::readings_of_node;
+    use crate::orchestrator::ServiceId;
+    use crate::policy::tests::target;
+
+    #[test]
+    fn repeated_observation_includes_saturated_hosts() {
+        let settings = ServiceSettings {
+            name: "apache".to_owned(),
+            priority: 0,
+            settings: target("vir_cpu_cores", 0.5),
+        };
+        for (bytes_per_second, hosts) in [(122_500_000, 1), (1_000_000, 0)] {
+            let (mut telemetry, now) = readings_of_node(1_000_000_000, bytes_per_second);
+            let mut managed = ManagedService::new(&settings, Origin::Configuration).unwrap();
+            managed.update(
+                now,
+                Some(Service {
+                    id: ServiceId("id".to_owned()),
+                    name: "apache".to_owned(),
+                    scaling: Scaling::Replicated { replicas: 1 },
+                    version: 2,
+                    rollout: Rollout::Settled,
+                    labels: std::collections::BTreeMap::new(),
+                    cpu_limit: None,
+                    tasks: vec![Task {
+                        container: "apache.1.a".to_owned(),
+                        node: Some("node1".to_owned()),
+                        state: TaskState::Running,
+                        ..Task::default()
+                    }],
+                }),
+            );
+            let observation = observe_again(now, &managed, None, None, &mut telemetry).unwrap();
+            let limits = &managed.policy.settings().saturation;
+            let saturated = observation.hosts.iter();
+            let saturated = saturated.filter(|host| host.saturated(limits).is_some());
+            assert_eq!(saturated.count(), hosts, "{bytes_per_second}");
+            assert_eq!(observation.elsewhere, 0);
+        }
+    }
 }

@@ -10,7 +10,9 @@ use super::machines::{Goal, Leaving, Machine, Machines};
 use super::order::{Order, Promise};
 use super::outliers::{Outliers, PeerReading, PeerState};
 use super::settings::PoolSettings;
-use super::status::{ActiveOrder, MachineState, MachineStatus, PoolEvent, PoolEventKind};
+use super::status::{
+    ActiveOrder, MachineState, MachineStatus, PoolEvent, PoolEventKind, PoolStatus,
+};
 use super::step::MachineStep;
 use crate::observe::MetricQuery;
 use crate::orchestrator::{Availability, Census, Demand, Node};
@@ -573,4 +575,33 @@ fn count_after(after: &Machines, machines: &[Machine], steps: &[MachineStep]) ->
     let mut machines = machines.to_vec();
     activate(&mut machines, steps);
     after.count(&machines)
+}
+
+impl PoolStatus {
+    /// The status of a pool, where `mode` is the mode of the controller.
+    pub fn new(now: Timestamp, reconciler: &Reconciler, mode: Mode) -> Self {
+        let pool = reconciler.pool();
+        let machines = reconciler.statuses().to_vec();
+        let serving = machines.iter();
+        let serving = serving.filter(|machine| machine.state == MachineState::Serving);
+        let (min, max, _) = pool.settings.bounds(now);
+        Self {
+            name: pool.name.clone(),
+            mode: reconciler.mode().least(mode),
+            own_mode: reconciler.mode(),
+            has_hook: pool.has_provider,
+            min,
+            max,
+            minimum_size: reconciler.minimum_size().clone(),
+            known: reconciler.last().is_some(),
+            serving: u32::try_from(serving.count()).unwrap_or(u32::MAX),
+            machines,
+            orders: reconciler.orders().cloned().collect(),
+            advised: reconciler.advised().to_vec(),
+            replace: pool.replace,
+            replacements_left: reconciler.replacements_left(now),
+            signals: reconciler.query().bands(&pool.settings.rule),
+            last: reconciler.last().cloned(),
+        }
+    }
 }

@@ -6,7 +6,6 @@ use sflow_metrics::Timestamp;
 use super::capacity::MinimumSize;
 use super::order::Action;
 use super::outliers::{PeerEvent, PeerState};
-use super::reconciler::Reconciler;
 use super::step::{MachineNote, MachineStep};
 use crate::policy::{Band, Decision, HostLoad, Mode, StayReason};
 
@@ -147,33 +146,6 @@ pub struct PoolStatus {
 }
 
 impl PoolStatus {
-    /// The status of a pool, where `mode` is the mode of the controller.
-    pub fn new(now: Timestamp, reconciler: &Reconciler, mode: Mode) -> Self {
-        let pool = reconciler.pool();
-        let machines = reconciler.statuses().to_vec();
-        let serving = machines.iter();
-        let serving = serving.filter(|machine| machine.state == MachineState::Serving);
-        let (min, max, _) = pool.settings.bounds(now);
-        Self {
-            name: pool.name.clone(),
-            mode: reconciler.mode().least(mode),
-            own_mode: reconciler.mode(),
-            has_hook: pool.has_provider,
-            min,
-            max,
-            minimum_size: reconciler.minimum_size().clone(),
-            known: reconciler.last().is_some(),
-            serving: u32::try_from(serving.count()).unwrap_or(u32::MAX),
-            machines,
-            orders: reconciler.orders().cloned().collect(),
-            advised: reconciler.advised().to_vec(),
-            replace: pool.replace,
-            replacements_left: reconciler.replacements_left(now),
-            signals: reconciler.query().bands(&pool.settings.rule),
-            last: reconciler.last().cloned(),
-        }
-    }
-
     /// The desired number of machines.
     pub fn desired(&self) -> u32 {
         match &self.last {

@@ -121,7 +121,7 @@ pub fn short_name(host: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::net::{IpAddr, Ipv4Addr};
     use std::time::Duration;
 
@@ -140,9 +140,9 @@ mod tests {
     const START: Timestamp = Timestamp::from_secs(1_700_000_000);
     const NODE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
-    /// The load of a node whose agent reports one interface of this speed, with so many bytes per
-    /// second in.
-    fn load(speed: u64, bytes_per_second: u64) -> HostLoad {
+    /// The readings of the node `node1`, whose agent reports one interface of this speed with so many
+    /// bytes per second in, and the time of the last one.
+    pub(crate) fn readings_of_node(speed: u64, bytes_per_second: u64) -> (Telemetry, Timestamp) {
         let mut telemetry = Telemetry::default();
         let mut now = START;
         for sequence in 1..=6_u32 {
@@ -195,6 +195,11 @@ mod tests {
             addresses: vec![IpAddr::V4(NODE)],
         };
         telemetry.set_nodes(now, vec![node]);
+        (telemetry, now)
+    }
+
+    fn load(speed: u64, bytes_per_second: u64) -> HostLoad {
+        let (telemetry, now) = readings_of_node(speed, bytes_per_second);
         telemetry.hosts(now).load("node1").unwrap()
     }
 

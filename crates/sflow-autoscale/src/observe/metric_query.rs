@@ -47,6 +47,12 @@ impl MetricQuery {
         expression.map_or(&[], Expression::metrics)
     }
 
+    /// The summands of all metrics.
+    pub(crate) fn all_parts(&self) -> impl Iterator<Item = &Metric> {
+        let expressions = self.query.expressions().iter();
+        expressions.flat_map(Expression::metrics)
+    }
+
     /// The unit of the metric at `index`, as text: `B/s`, `%`, `cores`.
     pub fn unit(&self, index: usize) -> String {
         match self.parts(index).first().map_or("", Metric::unit) {

@@ -31,3 +31,6 @@ pub use trust::{Claimant, EVERY_NODE, NodeReport, NodeSenders, Reporter, Trust};
 pub use views::{ContainerView, IngestStats};
 pub(crate) use work_rate::median_of;
 pub use work_rate::{work_per_cpu, work_query};
+
+#[cfg(test)]
+pub(crate) use hosts::tests::readings_of_node;

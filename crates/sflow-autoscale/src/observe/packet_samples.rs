@@ -145,16 +145,20 @@ impl SampleFlows {
         })
     }
 
-    /// The present rates, by samples of agents that report for a node where the service runs.
-    pub(super) fn rates(
+    /// The present rates of these metrics, by samples of agents that report for a node where the
+    /// service runs.
+    pub(super) fn rates<'m>(
         &self,
         registry: &Registry,
         trust: &Trust,
         nodes: &SampledNodes,
+        metrics: impl IntoIterator<Item = &'m Metric>,
         now: Timestamp,
     ) -> Samples {
+        let used: BTreeSet<Measure> = metrics.into_iter().filter_map(Measure::of).collect();
         let mut samples = Samples::default();
-        for (measure, short, long) in &self.flows {
+        let flows = self.flows.iter();
+        for (measure, short, long) in flows.filter(|(measure, ..)| used.contains(measure)) {
             for (id, estimates) in [(short, &mut samples.short), (long, &mut samples.long)] {
                 let Some(answer) = registry.flows(now, *id) else {
                     continue;
@@ -182,15 +186,19 @@ impl SampleFlows {
                         sub_agent: u32::try_from(*sub_agent).unwrap_or(u32::MAX),
                         instance: u32::try_from(*instance).unwrap_or(u32::MAX),
                     };
-                    let mut reported = trust.sampled_by(&agent).into_iter();
-                    if !trust.is_open() && !reported.any(|node| nodes.contains(&node)) {
+                    if !trust.is_open() && !trust.samples_any(&agent, nodes) {
                         continue;
                     }
                     // The difference from the stated sampling rate is systematic, and corrected by
                     // the counters.
                     let error = (row.sampling_error - row.rate_error) / 1.96;
                     let of_each = estimates.entry(*measure).or_default();
-                    let sum = of_each.entry(service.to_string()).or_default();
+                    if !of_each.contains_key(service.as_ref()) {
+                        of_each.insert(service.to_string(), Estimate::default());
+                    }
+                    let Some(sum) = of_each.get_mut(service.as_ref()) else {
+                        continue;
+                    };
                     // The lower bound: without what may belong to an evicted flow.
                     sum.value += row.value - row.error;
                     sum.variance += error * error;

@@ -1,7 +1,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use sflow_metrics::{Registry, Timestamp, query::Query};
+use sflow_metrics::{Metric, Registry, Timestamp, query::Query};
 
 use super::hosts::has_nominal_speed;
 use super::metric_query::MetricQuery;
@@ -24,18 +24,31 @@ pub struct Snapshot<'t> {
 /// The readings of all entities for one query.
 #[derive(Debug, Default)]
 struct Readings<'t> {
-    entities: Vec<Reading>,
-    by_name: HashMap<&'t str, Vec<usize>>,
+    entities: Vec<Entry>,
+    /// For each entity the value of each metric, and when it was read.
+    values: Vec<Option<(f64, Timestamp)>>,
+    /// Number of metrics.
+    metrics: usize,
+    /// Indices of entities, of several with the same name the last.
+    by_name: HashMap<&'t str, usize>,
     by_uuid: HashMap<[u8; 16], Vec<usize>>,
 }
 
-/// The reading of one entity.
+/// An entity that has readings.
 #[derive(Debug)]
-struct Reading {
+struct Entry {
     /// The index of the node that it is or is on; `None` if all agents are trusted.
     node: Option<usize>,
-    /// The value of each metric, and when it was read.
-    values: Vec<Option<(f64, Timestamp)>>,
+    /// The index of the entity before it that has the same name.
+    previous: Option<usize>,
+}
+
+/// The reading of one entity.
+#[derive(Clone, Copy, Debug)]
+struct Reading<'r> {
+    node: Option<usize>,
+    /// One per metric.
+    values: &'r [Option<(f64, Timestamp)>],
 }
 
 /// The longest host name that agents report, in bytes.
@@ -88,12 +101,12 @@ impl<'t> Snapshot<'t> {
         let mut tasks: u32 = 0;
         for task in running(service) {
             tasks += 1;
-            let found: Vec<&Reading> = readings.of_task(task, self.trust).collect();
-            if found.is_empty() {
+            let found = readings.of_task(task, self.trust);
+            if found.clone().next().is_none() {
                 continue;
             }
             for (index, sum) in sums.iter_mut().enumerate() {
-                let value = found.iter().find_map(|reading| reading.values[index]);
+                let value = found.clone().find_map(|reading| reading.values[index]);
                 sum.add_member(value, task.age < warm_up);
             }
         }
@@ -121,13 +134,14 @@ impl<'t> Snapshot<'t> {
             return Vec::new();
         };
         let values = running(service).filter_map(|task| {
-            let found: Vec<&Reading> = readings.of_task(task, self.trust).collect();
+            let found = readings.of_task(task, self.trust);
+            found.clone().next()?;
             let value = |index: usize| {
-                let value = found.iter().find_map(|reading| reading.values[index]);
+                let value = found.clone().find_map(|reading| reading.values[index]);
                 value.map(|(value, _)| value)
             };
             let indices = 0..query.metrics().len();
-            (!found.is_empty()).then(|| (task, indices.map(value).collect()))
+            Some((task, indices.map(value).collect()))
         });
         values.collect()
     }
@@ -144,8 +158,8 @@ impl<'t> Snapshot<'t> {
         let Some(readings) = self.readings(query) else {
             return self.to_signals(sums, query);
         };
-        let mut by_node: HashMap<usize, Vec<&Reading>> = HashMap::new();
-        for reading in &readings.entities {
+        let mut by_node: HashMap<usize, Vec<Reading<'_>>> = HashMap::new();
+        for reading in readings.iter() {
             if let Some(node) = reading.node {
                 by_node.entry(node).or_default().push(reading);
             }
@@ -200,7 +214,15 @@ fn running(service: &Service) -> impl Iterator<Item = &Task> {
 
 impl<'t> Readings<'t> {
     fn new(registry: &'t Registry, trust: &Trust, now: Timestamp, query: &'t Query) -> Self {
-        let mut readings = Self::default();
+        let mut readings = Self {
+            metrics: query.expressions().len(),
+            ..Self::default()
+        };
+        let is_share = |metric: &Metric| metric.unit() == "%";
+        let expressions = query.expressions().iter();
+        let are_shares: Vec<bool> = expressions
+            .map(|expression| expression.metrics().iter().any(is_share))
+            .collect();
         for answer in registry.per_entity(now, query) {
             let entity = answer.entity();
             let node = trust.node_of(&entity);
@@ -209,9 +231,10 @@ impl<'t> Readings<'t> {
             }
             let index = readings.entities.len();
             let name = entity.name();
-            if !name.is_empty() {
-                readings.by_name.entry(name).or_default().push(index);
-            }
+            let previous = match name {
+                "" => None,
+                name => readings.by_name.insert(name, index),
+            };
             // Two containers can have the same name after it was cut.
             if name.len() >= MAX_NAME_LENGTH
                 && let Some(uuid) = entity.uuid()
@@ -219,52 +242,59 @@ impl<'t> Readings<'t> {
                 readings.by_uuid.entry(uuid.0).or_default().push(index);
             }
             let is_nominal = has_nominal_speed(&entity);
-            let values = query.expressions().iter().enumerate();
-            let values = values.map(|(index, expression)| {
+            let values = are_shares.iter().enumerate().map(|(index, is_share)| {
                 // Without the true speed the utilisation is unknown.
-                let is_share = expression
-                    .metrics()
-                    .iter()
-                    .any(|metric| metric.unit() == "%");
                 let value = answer.value(index);
-                value.filter(|_| !(is_nominal && is_share))
+                value.filter(|_| !(is_nominal && *is_share))
             });
-            readings.entities.push(Reading {
-                node,
-                values: values.collect(),
-            });
+            readings.values.extend(values);
+            readings.entities.push(Entry { node, previous });
         }
         readings
     }
 
+    fn get(&self, index: usize) -> Option<Reading<'_>> {
+        let values = index * self.metrics..(index + 1) * self.metrics;
+        Some(Reading {
+            node: self.entities.get(index)?.node,
+            values: self.values.get(values)?,
+        })
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Reading<'_>> {
+        (0..self.entities.len()).filter_map(|index| self.get(index))
+    }
+
     /// The readings of a task, from the agent of its own node.
-    fn of_task(&self, task: &Task, trust: &Trust) -> impl Iterator<Item = &Reading> {
+    fn of_task<'r>(
+        &'r self,
+        task: &'r Task,
+        trust: &'r Trust,
+    ) -> impl Iterator<Item = Reading<'r>> + Clone {
         let name = task.container.as_str();
         let is_cut = name.len() > MAX_NAME_LENGTH;
         let by_uuid = task.uuid.filter(|_| is_cut);
         let by_uuid = by_uuid.and_then(|uuid| self.by_uuid.get(&uuid));
         let by_uuid = by_uuid.into_iter().flatten();
-        let by_uuid = by_uuid.filter_map(|index| self.entities.get(*index));
+        let by_uuid = by_uuid.filter_map(|index| self.get(*index));
         let by_name = match is_cut {
             true => name.get(..MAX_NAME_LENGTH).filter(|_| task.uuid.is_none()),
             false => Some(name),
         };
         let by_name = by_name.into_iter().flat_map(|name| self.named(name));
-        let nodes = match &task.node {
-            Some(node) if !trust.is_open() => Some(trust.named(node).to_vec()),
-            _ => None,
-        };
-        let is_there = move |reading: &&Reading| match (&nodes, reading.node) {
-            (Some(nodes), Some(node)) => nodes.contains(&node),
+        let node = task.node.as_deref().filter(|_| !trust.is_open());
+        let is_there = move |reading: &Reading<'_>| match (node, reading.node) {
+            (Some(name), Some(node)) => trust.is_named(node, name),
             (Some(_), None) => false,
             (None, _) => true,
         };
         by_uuid.chain(by_name).filter(is_there)
     }
 
-    fn named(&self, name: &str) -> impl Iterator<Item = &Reading> {
-        let indices = self.by_name.get(name).into_iter().flatten();
-        indices.filter_map(|index| self.entities.get(*index))
+    fn named(&self, name: &str) -> impl Iterator<Item = Reading<'_>> + Clone {
+        let last = self.by_name.get(name).copied();
+        let indices = std::iter::successors(last, |index| self.entities.get(*index)?.previous);
+        indices.filter_map(|index| self.get(index))
     }
 }
 

@@ -296,17 +296,23 @@ impl Telemetry {
         Snapshot::new(&self.registry, &self.trust, now, queries)
     }
 
-    /// Reads the rates of packet samples for [`sampled_rate`](Self::sampled_rate). Samples of a
+    /// Reads the rates of these metrics by packet samples for [`sampled_rate`](Self::sampled_rate);
+    /// metrics that packets do not show are ignored. Samples of a
     /// service count on the nodes where [`Snapshot::nodes_with_tasks`] finds a task of it. Samples
     /// are collected from the first call on.
-    pub fn read_samples(&mut self, now: Timestamp, nodes: &SampledNodes) {
+    pub fn read_samples<'m>(
+        &mut self,
+        now: Timestamp,
+        nodes: &SampledNodes,
+        metrics: impl IntoIterator<Item = &'m Metric>,
+    ) {
         if self.sample_flows.is_none() {
             let only_reserved = !self.trust.is_open();
             self.sample_flows =
                 SampleFlows::begin(&mut self.registry, self.service_of, only_reserved);
         }
         if let Some(flows) = &self.sample_flows {
-            self.samples = flows.rates(&self.registry, &self.trust, nodes, now);
+            self.samples = flows.rates(&self.registry, &self.trust, nodes, metrics, now);
         }
         self.corrections.keep(|service| nodes.contains_key(service));
     }

@@ -14,7 +14,7 @@
 //!
 //! Readings of a contested node are unknown. They count as missing data, which keeps the size.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -272,6 +272,12 @@ impl Trust {
         }
     }
 
+    /// Whether the node at this index is one of those that [`named`](Self::named) returns.
+    pub(super) fn is_named(&self, node: usize, name: &str) -> bool {
+        let report = self.nodes.get(node);
+        report.is_some_and(|report| report.name == name) || self.named(name).contains(&node)
+    }
+
     /// The node that this entity is or is on, if its agent reports for that node.
     pub fn node_of(&self, entity: &Entity<'_>) -> Option<usize> {
         let host = match entity.kind() {
@@ -295,18 +301,18 @@ impl Trust {
         }
     }
 
-    /// The nodes whose packets an agent samples: those that it reports for, or the node at its
-    /// address if no agent reports for it.
-    pub(super) fn sampled_by(&self, agent: &AgentKey) -> Vec<usize> {
+    /// Whether an agent samples the packets of one of these nodes: of those that it reports for, or
+    /// of the node at its address if no agent reports for it.
+    pub(super) fn samples_any(&self, agent: &AgentKey, nodes: &BTreeSet<usize>) -> bool {
         if let Some(places) = self.agents.get(agent) {
-            return places.clone();
+            return places.iter().any(|place| nodes.contains(place));
         }
-        let has_no_reporter = |place: &usize| {
-            let node = self.nodes.get(*place);
-            node.is_some_and(|node| node.reporter == Reporter::None)
-        };
-        let place = self.only_node_at(agent.sender).filter(has_no_reporter);
-        place.into_iter().collect()
+        let place = self.only_node_at(agent.sender);
+        place.is_some_and(|place| {
+            let node = self.nodes.get(place);
+            let has_no_reporter = node.is_some_and(|node| node.reporter == Reporter::None);
+            has_no_reporter && nodes.contains(&place)
+        })
     }
 
     /// The senders that report for nodes.

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -140,9 +140,12 @@ impl SimulatedCluster {
 impl Orchestrator for SimulatedCluster {
     async fn services(&mut self, names: &[String]) -> Result<Vec<Service>, OrchestratorError> {
         let state = self.lock();
-        let services = state.simulation.services();
-        let named = services.filter(|service| names.contains(&service.name));
-        Ok(named.map(|service| state.service(service)).collect())
+        let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+        let services = state.simulation.services_with_tasks().into_iter();
+        let named = services.filter(|(service, _)| names.contains(service.name.as_str()));
+        Ok(named
+            .map(|(status, tasks)| service(status, tasks))
+            .collect())
     }
 
     async fn scale(&mut self, service: &Service, replicas: u32) -> Result<(), OrchestratorError> {
@@ -191,11 +194,11 @@ impl Orchestrator for SimulatedCluster {
 
     fn nodes(&self) -> Vec<NodeAddresses> {
         let state = self.lock();
-        let hosts = state.simulation.hosts();
-        let node = |host: HostStatus| NodeAddresses {
-            name: host.name,
+        let hosts = state.simulation.addresses();
+        let node = |(name, address): (&str, Ipv4Addr)| NodeAddresses {
+            name: name.to_owned(),
             addresses: match state.node_address {
-                NodeAddress::Own => vec![host.address.into()],
+                NodeAddress::Own => vec![address.into()],
                 NodeAddress::Shared(address) => vec![address.into()],
                 NodeAddress::Unknown => Vec::new(),
             },
@@ -267,22 +270,6 @@ impl State {
         Ok(Promise { machine })
     }
 
-    fn service(&self, status: ServiceStatus) -> Service {
-        let tasks = self.simulation.tasks(&status.name).map(task);
-        Service {
-            tasks: tasks.collect(),
-            id: ServiceId(status.id),
-            name: status.name,
-            scaling: Scaling::Replicated {
-                replicas: status.replicas,
-            },
-            version: status.version,
-            rollout: Rollout::Settled,
-            labels: status.labels,
-            cpu_limit: status.cpu_limit,
-        }
-    }
-
     /// `ids` contains the id of each service by its name.
     fn node(&self, is_manager: bool, host: HostStatus, ids: &BTreeMap<&str, &str>) -> Node {
         let tasks = host.tasks.iter().filter_map(|(service, tasks)| {
@@ -308,6 +295,21 @@ impl State {
                 memory: host.memory,
             },
         }
+    }
+}
+
+fn service(status: ServiceStatus, tasks: Vec<TaskStatus>) -> Service {
+    Service {
+        id: ServiceId(status.id),
+        name: status.name,
+        scaling: Scaling::Replicated {
+            replicas: status.replicas,
+        },
+        version: status.version,
+        rollout: Rollout::Settled,
+        labels: status.labels,
+        cpu_limit: status.cpu_limit,
+        tasks: tasks.into_iter().map(task).collect(),
     }
 }
 

@@ -1,13 +1,15 @@
+mod placement;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::cluster_spec::ClusterSpec;
 use crate::error::Error;
-use crate::host::{Availability, Host};
+use crate::host::Host;
 use crate::random::Random;
 use crate::service::{ServiceRates, ServiceState};
-use crate::spec::{Delay, Reservation, ServiceSpec};
+use crate::spec::{Delay, ServiceSpec};
 use crate::task::{Ending, Phase, Task, TaskRates, UNPLACED, Usage, random_id};
 
 /// Hosts, services and tasks.
@@ -326,28 +328,15 @@ impl Cluster {
         Error::unknown("host", name, hosts.map(|host| host.spec.name.as_str()))
     }
 
-    pub(crate) fn set_availability(
-        &mut self,
-        host: usize,
-        availability: Availability,
-        at: Duration,
-    ) {
-        let version = self.log();
-        if let Some(host) = self.hosts.get_mut(host) {
-            host.version = version;
-            host.availability = availability;
-        }
-        if availability == Availability::Drain {
-            self.drain(host, at);
-        }
-        self.place_waiting(at);
+    /// The tasks that count as replicas.
+    pub(crate) fn all_desired(&self) -> impl Iterator<Item = &Task> + Clone {
+        self.tasks.iter().filter(|task| task.is_desired())
     }
 
     /// The tasks that count as replicas of a service.
     pub(crate) fn desired(&self, service: usize) -> impl Iterator<Item = &Task> + Clone {
-        self.tasks
-            .iter()
-            .filter(move |task| task.service == service && task.is_desired())
+        self.all_desired()
+            .filter(move |task| task.service == service)
     }
 
     /// Tasks with a container on a host.
@@ -403,116 +392,6 @@ impl Cluster {
         }
     }
 
-    /// The host with the fewest tasks of this service, then with the fewest tasks, of those that
-    /// have the resources.
-    fn place(&self, service: usize) -> usize {
-        let load = |host: &usize| {
-            let there = self
-                .tasks
-                .iter()
-                .filter(|task| task.host == *host && task.is_desired());
-            let own = there.clone().filter(|task| task.service == service);
-            (own.count(), there.count())
-        };
-        let has_resources = |host: &usize| self.has_resources(*host, service);
-        let hosts = (0..self.hosts.len()).filter(has_resources);
-        hosts.min_by_key(load).unwrap_or(UNPLACED)
-    }
-
-    fn has_resources(&self, host: usize, service: usize) -> bool {
-        let Some(there) = self.hosts.get(host).filter(|host| host.is_schedulable()) else {
-            return false;
-        };
-        let reserved = |service: usize| {
-            let service = self.services.get(service);
-            service.map_or(Reservation::default(), |service| service.spec.reservation)
-        };
-        let own = reserved(service);
-        if own == Reservation::default() {
-            return true;
-        }
-        let tasks = self.tasks.iter();
-        let tasks = tasks.filter(|task| task.host == host && task.is_desired());
-        let (mut cores, mut memory) = (own.cores, own.memory);
-        for task in tasks {
-            let other = reserved(task.service);
-            cores += other.cores;
-            memory = memory.saturating_add(other.memory);
-        }
-        cores <= f64::from(there.spec.cores) + 1e-6 && memory <= there.spec.memory
-    }
-
-    /// Places tasks that wait for resources, if a host has them now.
-    pub(crate) fn place_waiting(&mut self, at: Duration) {
-        for position in 0..self.tasks.len() {
-            let Some(task) = self.tasks.get(position) else {
-                return;
-            };
-            if task.host != UNPLACED {
-                continue;
-            }
-            let service = task.service;
-            let host = self.place(service);
-            if host == UNPLACED {
-                continue;
-            }
-            let (start, _) = self.delays(service);
-            let address = self.free_address(host);
-            let next = at.saturating_add(self.draw(start));
-            if let Some(task) = self.tasks.get_mut(position) {
-                (task.host, task.address) = (host, address);
-                (task.next, task.error) = (Some(next), None);
-            }
-        }
-    }
-
-    /// Replaces the tasks of a host on others.
-    fn drain(&mut self, host: usize, at: Duration) {
-        let there = self.tasks.iter();
-        let there = there.filter(|task| task.host == host && task.is_desired());
-        let keys: Vec<u64> = there.map(|task| task.key).collect();
-        for key in keys {
-            let Some(position) = self.position(key) else {
-                continue;
-            };
-            let Some((service, slot, phase)) = self
-                .tasks
-                .get(position)
-                .map(|task| (task.service, task.slot, task.phase))
-            else {
-                continue;
-            };
-            let (start, stop) = self.delays(service);
-            if phase == Phase::Pending {
-                self.tasks.remove(position);
-            } else {
-                let end = at.saturating_add(self.draw(stop));
-                if let Some(task) = self.tasks.get_mut(position) {
-                    task.enter(Phase::Stopping, at, Some(end));
-                }
-            }
-            self.start_task(service, slot, start, at);
-        }
-    }
-
-    /// Removes a host, with all that runs on it.
-    pub(crate) fn remove_host(&mut self, host: usize, at: Duration) {
-        if let Some(host) = self.hosts.get_mut(host) {
-            host.has_left = true;
-        }
-        while let Some(position) = self.tasks.iter().position(|task| task.host == host) {
-            let lost = self.tasks.remove(position);
-            if lost.is_desired() {
-                let (start, _) = self.delays(lost.service);
-                self.start_task(lost.service, lost.slot, start, at);
-            }
-            if lost.has_container() {
-                self.changes
-                    .push(Change::Ended(Box::new(lost), Ending::Killed));
-            }
-        }
-    }
-
     /// A new task, which starts after a delay if a host has the resources.
     fn start_task(&mut self, service: usize, slot: u32, start: Delay, at: Duration) {
         let mut task = self.task(service, slot, at);
@@ -531,16 +410,6 @@ impl Cluster {
         service.map_or((Delay::NONE, Delay::NONE), |service| {
             (service.spec.start, service.spec.stop)
         })
-    }
-
-    /// Error of a task that waits for resources.
-    fn insufficient_resources(&self) -> String {
-        let hosts = self
-            .hosts
-            .iter()
-            .filter(|host| host.is_schedulable())
-            .count();
-        format!("no suitable node (insufficient resources on {hosts} nodes)")
     }
 
     fn free_address(&self, host: usize) -> Ipv4Addr {
