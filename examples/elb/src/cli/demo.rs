@@ -67,8 +67,7 @@ impl Args {
             let mut inputs = terminal::inputs()?;
             let quit = async { while let Some(Input::Redraw) = inputs.recv().await {} };
             let draw = |shown: &Snapshot| screen.draw(|frame| terminal::draw(frame, shown));
-            demo.run(draw, lasting, first(end, quit))
-                .await
+            demo.run(draw, lasting, first(end, quit)).await
         } else {
             let mut plain = Plain::new(io::stdout(), Some(format::unix(clock.start)));
             demo.run(|shown| plain.show(shown), lasting, end).await

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sflow_autoscale::leader::{LeaseError, LeaseStore, Record, StoredRecord};
 
-use super::engine::Answer;
 use super::endpoint::EndpointError;
+use super::engine::Answer;
 use super::failure::Failure;
 use super::list::or_default;
 use super::{Docker, Get, Settings};
