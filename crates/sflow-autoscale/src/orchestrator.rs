@@ -10,7 +10,9 @@ use thiserror::Error;
 
 /// Reads services and sets their numbers of replicas.
 ///
-/// Calls are bounded in time by the implementation; the controller decides what a failure means.
+/// Calls are bounded in time by the implementation; the controller decides what a failure means. With an
+/// election, [`scale`](Self::scale) and [`set_availability`](Self::set_availability) have to end within
+/// [`LeaseSettings::timeout`](crate::leader::LeaseSettings::timeout), all their requests together.
 #[allow(
     async_fn_in_trait,
     reason = "used through generics only, on a single task"

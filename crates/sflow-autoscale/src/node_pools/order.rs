@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 /// An order to add or remove a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Order {
-    /// The key: the same for all tries of one order, and never that of another order.
+    /// The key: the same for all tries of one order, also by the next leader, and never that of another
+    /// order.
     pub order: String,
     /// Whether a machine is added or removed.
     pub action: Action,
@@ -59,6 +60,9 @@ pub struct Answer {
 /// A promise is not a machine. Whether one has joined or left is read from the orchestrator.
 pub trait Provider: fmt::Debug {
     /// Begins to carry out an order without waiting. An answer after `within` does not count.
+    ///
+    /// After a change of the leader, an order whose key is known may be submitted again: it is answered by
+    /// the same promise and not carried out twice.
     fn submit(&mut self, order: Order, within: Duration);
 
     /// The answers since the last call.

@@ -287,8 +287,10 @@ impl Machines {
     pub fn promised(&mut self, order: &str, machine: Option<String>) {
         // The machine of an adopted order may have joined before the takeover.
         if machine.as_deref().is_some_and(|name| self.has_joined(name)) {
+            let before = self.coming.len();
             self.coming
                 .retain(|coming| !coming.is_adopted || coming.order != order);
+            self.withdrawn += number(before - self.coming.len());
         }
         let mut coming = self.coming.iter_mut();
         if let Some(coming) = coming.find(|coming| coming.order == order) {

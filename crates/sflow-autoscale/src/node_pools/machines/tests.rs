@@ -382,6 +382,38 @@ fn drain_of_an_earlier_process_continues() {
 }
 
 #[test]
+fn adopted_order_counts_until_its_machine_is_known_to_have_joined() {
+    let order = || "run0-1-add".to_owned();
+    let name = || Some("w9".to_owned());
+    let mut world = World::new(3);
+    world.machines.record_changes(at(0), &world.there);
+    assert!(world.machines.adopt_arrival(at(0), order(), None));
+    assert!(!world.machines.adopt_arrival(at(0), order(), None), "known");
+    assert_eq!(world.machines.count(&world.there), 5);
+    // The machine joins, and is assigned to the order.
+    world.there.push(machine("w9", 0));
+    world.machines.record_changes(at(10), &world.there);
+    assert_eq!(world.machines.coming().len(), 0);
+    assert_eq!(world.machines.count(&world.there), 5);
+
+    // It has joined before the takeover, and its name is in the journal.
+    assert!(!world.machines.adopt_arrival(at(20), order(), name()));
+    // Its name is known when the provider repeats its promise.
+    assert!(world.machines.adopt_arrival(at(20), order(), None));
+    assert_eq!(world.machines.count(&world.there), 6);
+    world.machines.promised(&order(), name());
+    assert_eq!(world.machines.count(&world.there), 5);
+
+    // A removal continues as long as the machine is there.
+    let remove = || "run0-2-remove".to_owned();
+    assert!(world.machines.adopt_return(at(30), remove(), "w9"));
+    assert!(!world.machines.adopt_return(at(30), remove(), "w8"));
+    assert_eq!(world.machines.count(&world.there), 4);
+    world.machines.forget_orders();
+    assert_eq!(world.machines.count(&world.there), 5);
+}
+
+#[test]
 fn advising_pool_records_joins_and_leaves() {
     let mut world = World::new(3);
     world.step(5, 0, &[]);
