@@ -13,8 +13,8 @@ use sflow_metrics::Timestamp;
 use sflow_simulator::experiment::{Scenario, SimulatedCluster};
 use sflow_simulator::{Delay, HostSpec, Workload};
 
-/// The target.
-const AT_MOST_MILLISECONDS: f64 = 100.0;
+/// The target for reading, observing and deciding together.
+const AT_MOST_MILLISECONDS: f64 = 30.0;
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 
 fn main() {
@@ -83,7 +83,8 @@ async fn run(services: u32, hosts: u32, rounds: u32) {
     line("observe", |step| step.observe);
     line("decide", |step| step.decide);
     line("act", |step| step.act);
-    // Actions take the time of the orchestrator, which is simulated here.
+    // Actions take the time of the orchestrator, which is simulated here. So does reading, for which
+    // the simulator copies the description of each task.
     let most = line("all but act", |step| step.read + step.observe + step.decide);
     let result = match most <= AT_MOST_MILLISECONDS {
         true => "met",
