@@ -16,7 +16,7 @@ const MOST_ERRORS: usize = 20;
 /// Maximum length of a quoted line, a key and a message.
 const LONGEST: usize = 1_000;
 /// Keys whose values are secrets or may contain some.
-const SECRETS: [&str; 3] = ["token", "url", "arguments"];
+const SECRETS: [&str; 5] = ["token", "url", "arguments", "program", "endpoints"];
 
 /// Why a configuration is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -73,6 +73,12 @@ impl fmt::Display for Invalid {
 }
 
 impl Invalid {
+    /// Bounds key and message, and replaces their unprintable characters.
+    fn shorten(&mut self) {
+        self.key = shortened(&self.key, LONGEST);
+        self.message = shortened(&self.message, LONGEST);
+    }
+
     /// Key and message.
     fn summary(&self) -> String {
         match self.key.as_str() {
@@ -105,9 +111,13 @@ impl Invalid {
 impl ConfigError {
     /// An error without a place in the file.
     pub(super) fn of(key: impl Into<String>, message: impl Into<String>) -> Self {
-        let mut errors = Errors::default();
-        errors.add(key, message);
-        Self::Invalid(errors.0)
+        let mut invalid = Invalid {
+            key: key.into(),
+            message: message.into(),
+            place: None,
+        };
+        invalid.shorten();
+        Self::Invalid(vec![invalid])
     }
 }
 
@@ -145,11 +155,13 @@ impl Errors {
     }
 
     /// The result of the validation of labels, which have no place in a file.
-    pub(super) fn result<T>(self, value: T) -> Result<T, ConfigError> {
-        match self.0.is_empty() {
-            true => Ok(value),
-            false => Err(ConfigError::Invalid(self.0)),
+    pub(super) fn result<T>(mut self, value: T) -> Result<T, ConfigError> {
+        if self.0.is_empty() {
+            return Ok(value);
         }
+        self.0.truncate(MOST_ERRORS);
+        self.0.iter_mut().for_each(Invalid::shorten);
+        Err(ConfigError::Invalid(self.0))
     }
 }
 
@@ -160,6 +172,7 @@ struct Entry {
     path: String,
     key: Range<usize>,
     value: Range<usize>,
+    is_table: bool,
 }
 
 /// A file with errors, to find their keys and places.
@@ -233,9 +246,9 @@ impl<'t> Source<'t> {
         errors.truncate(MOST_ERRORS);
         for error in errors.iter_mut().filter(|error| error.place.is_none()) {
             let entry = entry(&error.key);
-            error.place = entry.map(|entry| self.place(&entry.value, is_public(&entry.path)));
-            error.key = shortened(&error.key, LONGEST);
-            error.message = shortened(&error.message, LONGEST);
+            error.place =
+                entry.map(|entry| self.place(&entry.value, Some(entry), is_public(&entry.path)));
+            error.shorten();
         }
         ConfigError::Invalid(errors)
     }
@@ -251,46 +264,53 @@ impl<'t> Source<'t> {
         Invalid {
             key: shortened(path, LONGEST),
             message: shortened(&message, LONGEST),
-            place: Some(self.place(&span, is_quoted && entry.is_some())),
+            place: Some(self.place(&span, entry, is_quoted)),
         }
     }
 
-    /// The place, and of its line the key and, if it is public, the value. Other values are left
-    /// out, since they may be secrets, also if their key is misspelt.
-    fn place(&self, span: &Range<usize>, is_public: bool) -> Place {
+    /// The place of an error in an entry, and of its line what can be shown.
+    fn place(&self, span: &Range<usize>, entry: Option<&Entry>, is_public: bool) -> Place {
         let text = self.text;
         let (before, rest) = text.split_at_checked(span.start).unwrap_or((text, ""));
         let begin = before.rfind('\n').map_or(0, |end| end + 1);
         let (above, left) = before.split_at_checked(begin).unwrap_or(("", before));
-        let line = text.get(begin..).and_then(|line| line.lines().next());
-        let line = line.unwrap_or_default();
         let value = rest.get(..span.len()).unwrap_or(rest);
-        // A line in a string of several lines may contain anything.
-        let is_inside_string = ["\"\"\"", "'''"]
-            .iter()
-            .any(|quotes| above.matches(quotes).count() % 2 == 1);
-        let source = match line.split_once('=') {
-            _ if is_inside_string => None,
-            Some((key, _))
-                if is_public
-                    && !value.starts_with(['{', '['])
-                    && !value.contains('\n')
-                    && left.trim_end() == format!("{key}=") =>
-            {
-                Some(format!("{left}{value}"))
-            }
-            Some((key, _)) => Some(format!("{key}= …")),
-            None => {
-                let line = Some(line.to_owned());
-                line.filter(|line| line.starts_with('[') && !line.contains(['"', '\'']))
-            }
-        };
+        let shows_value = is_public && !value.starts_with(['{', '[']) && !value.contains('\n');
+        let source = entry.and_then(|entry| {
+            let quoted = |entry| self.quoted(entry, begin, shows_value.then_some(span));
+            let tables = ancestors(&entry.path).skip(1);
+            let mut tables =
+                tables.filter_map(|path| self.entries.iter().find(|it| it.path == path));
+            quoted(entry).or_else(|| tables.find_map(quoted))
+        });
         Place {
             line: above.matches('\n').count() + 1,
             column: left.chars().count() + 1,
             source: source.filter(|source| source.len() <= LONGEST),
             width: value.chars().count().max(1),
         }
+    }
+
+    /// The line that begins at `begin` if it is that of the entry: a table's header, or the key and,
+    /// if it is at `shown`, the value. The rest of a line may contain a secret, also if the text is
+    /// not TOML or the key is misspelt.
+    fn quoted(&self, entry: &Entry, begin: usize, shown: Option<&Range<usize>>) -> Option<String> {
+        let value = self.text.get(entry.value.clone())?;
+        if entry.is_table && entry.value.start == begin && value.starts_with('[') {
+            return (!value.contains(['"', '\''])).then(|| value.to_owned());
+        }
+        // The tables of a dotted key.
+        let tables = self.text.get(begin..entry.key.start)?;
+        let is_bare = |it: char| it.is_ascii_alphanumeric() || "_-. \t".contains(it);
+        if entry.key == entry.value || !tables.chars().all(is_bare) {
+            return None;
+        }
+        match shown {
+            Some(shown) if *shown == entry.value => self.text.get(begin..shown.end),
+            _ => None,
+        }
+        .map(str::to_owned)
+        .or_else(|| Some(format!("{} = …", self.text.get(begin..entry.key.end)?)))
     }
 }
 
@@ -331,8 +351,14 @@ fn entries(value: &DeValue<'_>, path: &str) -> Vec<Entry> {
     }
     let child = |(path, key, value): (String, _, &Spanned<DeValue<'_>>)| {
         let below = entries(value.get_ref(), &path);
+        let is_table = matches!(value.get_ref(), DeValue::Table(_));
         let value = value.span();
-        below.into_iter().chain([Entry { path, key, value }])
+        below.into_iter().chain([Entry {
+            path,
+            key,
+            value,
+            is_table,
+        }])
     };
     children.into_iter().flat_map(child).collect()
 }

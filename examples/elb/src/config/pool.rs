@@ -256,8 +256,9 @@ impl HookFile {
                 refuse("token", self.token.is_some(), not_of_program);
                 refuse("token_file", has_token_file, not_of_program);
                 refuse("ca", self.ca.is_some(), not_of_program);
-                let problem = format!("{} is not an absolute path", program.display());
-                refuse("program", !program.is_absolute(), &problem);
+                let problem =
+                    "not an absolute path; what the program is given belongs in arguments";
+                refuse("program", !program.is_absolute(), problem);
             }
             (None, Some(url)) => {
                 let has_arguments = self.arguments.is_some();

@@ -105,7 +105,7 @@ impl FromStr for Endpoint {
 
     fn from_str(endpoint: &str) -> Result<Self, EndpointError> {
         let malformed = |why| EndpointError::Malformed {
-            endpoint: endpoint.to_owned(),
+            endpoint: without_credentials(endpoint),
             why,
         };
         let (scheme, rest) = endpoint.split_once("://").ok_or(malformed("no scheme"))?;
@@ -126,6 +126,22 @@ impl FromStr for Endpoint {
             }
             _ => Err(malformed("unknown scheme")),
         }
+    }
+}
+
+/// The endpoint without a user, a password and a query.
+fn without_credentials(endpoint: &str) -> String {
+    let (endpoint, query) = match endpoint.split_once(['?', '#']) {
+        Some((endpoint, _)) => (endpoint, "?…"),
+        None => (endpoint, ""),
+    };
+    let (scheme, rest) = match endpoint.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), endpoint),
+    };
+    match rest.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}…@{host}{query}"),
+        None => format!("{scheme}{rest}{query}"),
     }
 }
 

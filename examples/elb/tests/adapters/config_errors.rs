@@ -393,6 +393,19 @@ fn error_quotes_no_secret() {
         pool("hook = { url = \"http://a/?key=secret\", retries = 3 }"),
         pool("[pool.hook]\nurl = \"http://a/?key=secret"),
         pool("[pool.hook]\nuri = \"http://a/?key=secret\""),
+        pool("[pool.hook]\nprogram = \"curl -u u:secret\""),
+        // Text before `=` and lines of lists are not always keys and tables.
+        "[http]\ntoken \"secret==\"\n".to_owned(),
+        "[http]\ntoken: \"secret==\"\n".to_owned(),
+        pool("hook.url \"https://u:secret@h/?a=\""),
+        pool("hook.arguments = [\n\"secret=\" \"x\"]"),
+        pool("hook.arguments = [\n\"secret=\", 3]"),
+        pool("hook.arguments = [\n[73577357], x]").replace("73577357", "secret"),
+        "# \"\"\"\nhttp.token = \"\"\"\nsecret = \\q\"\"\"\n".to_owned(),
+        "[http]\ntoken = \"\"\"\nsecret=\n[secret]\n".to_owned(),
+        "[docker]\nendpoints = [\"tcp://user:secret@host:1\"]\n".to_owned(),
+        "[docker]\nendpoints = [\"tcp://host:1/?key=secret\"]\n".to_owned(),
+        "[docker]\nendpoints = [\"user:secret@host\"]\n".to_owned(),
     ] {
         let error = refused(&text);
         assert!(error.contains(" --> line "), "{error}");

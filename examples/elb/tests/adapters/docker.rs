@@ -332,7 +332,6 @@ fn invalid_endpoint_is_refused_with_reason() {
         ("unix://docker.sock", "must be absolute"),
         ("tcp://", "no host"),
         ("tcp://host/path", "no host"),
-        ("tcp://user@host:2375", "a user"),
         ("tcp://host:0", "port 0"),
         ("tcp://host:65536", "below 65536"),
         ("tcp://host:", "below 65536"),
@@ -341,6 +340,20 @@ fn invalid_endpoint_is_refused_with_reason() {
         let error = check_endpoint(endpoint).unwrap_err().to_string();
         assert!(error.contains(reason), "{endpoint}: {error}");
         assert!(error.contains(&format!("{endpoint:?}")), "{error}");
+    }
+    for (endpoint, quoted) in [
+        (
+            "tcp://user:secret@host:2375",
+            "\"tcp://…@host:2375\": a user",
+        ),
+        ("tcp://host?key=secret", "\"tcp://host?…\": no host"),
+        ("user:secret@host", "\"…@host\": no scheme"),
+    ] {
+        let error = check_endpoint(endpoint).unwrap_err().to_string();
+        assert!(
+            error.contains(quoted) && !error.contains("secret"),
+            "{error}"
+        );
     }
 }
 

@@ -106,7 +106,7 @@ fn error_names_the_invalid_label() {
             "elb.priority: expected a whole number from -2147483648 to 2147483647, found \"first\"",
         ),
         ("elb.min", "0", "elb.min: must be at least 1"),
-        ("elb.a\"\n'.b", "\"\n'", "elb.a\"\n'.b: "),
+        ("elb.a\"\n'.b", "\"\n'", "elb.a\"\u{fffd}'.b: "),
         ("elb.", "3", "elb.: unknown key"),
         (
             "elb.mode",
@@ -160,4 +160,16 @@ fn all_invalid_labels_of_a_service_are_reported() {
         ["elb.cpu.target", "maxx", "mode", "priority"],
         "{error}"
     );
+}
+
+#[test]
+fn errors_of_labels_are_printable_and_bounded() {
+    let names: Vec<String> = (0..1_000)
+        .map(|number| format!("elb.\u{1b}[2J\u{202e}{number}\n{}", "x".repeat(5_000)))
+        .collect();
+    let mut given = vec![("elb.enabled", "true")];
+    given.extend(names.iter().map(|name| (name.as_str(), "1")));
+    let refusal = read(&given).unwrap_err().to_string();
+    assert!(!refusal.contains(['\u{1b}', '\u{202e}', '\n']));
+    assert!(refusal.len() < 50_000, "{} bytes", refusal.len());
 }

@@ -186,7 +186,7 @@ fn invalid_pool_is_refused_with_its_key() {
         (
             hook("program = \"a.sh\""),
             "pool[0].hook.program",
-            "is not an absolute path",
+            "not an absolute path",
         ),
         (
             hook("program = \"/a\", token = \"x\""),

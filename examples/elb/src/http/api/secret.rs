@@ -10,8 +10,13 @@ use crate::hooks::without_query;
 /// Replacement of a secret. In a new configuration it means: unchanged.
 const BLANK: &str = "***";
 
-/// Paths of tokens: tables, lists of tables (each element), and the key.
-const TOKENS: &[&[&str]] = &[&["http", "token"], &["pool", "hook", "token"]];
+/// Paths of tokens, and of arguments, which may contain some: tables, lists of tables (each element),
+/// and the key.
+const TOKENS: &[&[&str]] = &[
+    &["http", "token"],
+    &["pool", "hook", "token"],
+    &["pool", "hook", "arguments"],
+];
 /// Path of URLs whose queries may contain a secret.
 const URL: &[&str] = &["pool", "hook", "url"];
 
