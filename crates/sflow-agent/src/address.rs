@@ -1,5 +1,5 @@
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use thiserror::Error;
@@ -44,13 +44,24 @@ impl FromStr for CollectorAddress {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(SocketAddr::new(address, Self::PORT).into());
         }
-        let is_address = text.starts_with('[') && text.ends_with(']');
-        match text.rsplit_once(':').filter(|_| !is_address) {
-            Some((host, port)) if !host.is_empty() && port.parse().is_ok_and(|it: u16| it > 0) => {
-                Ok(Self(text.to_owned()))
+        let (host, port) = match text.rsplit_once(':').filter(|_| !text.ends_with(']')) {
+            Some((host, port)) => (host, port.parse().map_err(|_| InvalidAddress)?),
+            None => (text, Self::PORT),
+        };
+        let is_valid = match host.strip_prefix('[') {
+            Some(address) => {
+                let address = address.strip_suffix(']').map(str::parse::<Ipv6Addr>);
+                matches!(address, Some(Ok(_)))
             }
-            None if !text.is_empty() => Ok(Self(format!("{text}:{}", Self::PORT))),
-            _ => Err(InvalidAddress),
+            None => {
+                let is_part =
+                    |it: char| !it.is_whitespace() && !it.is_control() && !":[]/@".contains(it);
+                !host.is_empty() && host.chars().all(is_part)
+            }
+        };
+        match is_valid && port > 0 {
+            true => Ok(Self(format!("{host}:{port}"))),
+            false => Err(InvalidAddress),
         }
     }
 }

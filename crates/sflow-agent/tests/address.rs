@@ -19,7 +19,7 @@ fn collector_without_port_gets_the_default_port() {
 }
 
 #[test]
-fn collector_with_invalid_port_is_rejected() {
+fn collector_with_invalid_host_or_port_is_rejected() {
     for given in [
         "",
         ":6343",
@@ -28,6 +28,16 @@ fn collector_with_invalid_port_is_rejected() {
         "elb:0",
         "elb:70000",
         "[::1]:x",
+        "[::1",
+        "::1]",
+        "[zz]",
+        "[elb]:6343",
+        "[]",
+        "a:b:80",
+        "::1:x",
+        "el b",
+        "udp://elb:6343",
+        "elb\n",
     ] {
         assert!(given.parse::<CollectorAddress>().is_err(), "{given}");
     }

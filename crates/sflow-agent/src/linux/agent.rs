@@ -207,10 +207,16 @@ impl<K: Clone + Ord> HostAgent<K> {
             self.agent.remove(&Key::Interface(gone.index));
         }
         let mut result = Ok(());
-        for new in current.iter().filter(|it| !known.contains(it)) {
-            let key = Key::Interface(new.index);
-            result = result.and(self.agent.add(key, new.source(), now));
-        }
+        let agent = &mut self.agent;
+        // An interface that cannot be added is tried again with the next search.
+        self.interfaces.retain(|interface| {
+            let key = Key::Interface(interface.index);
+            let added = known.contains(interface).then_some(Ok(()));
+            let added = added.unwrap_or_else(|| agent.add(key, interface.source(), now));
+            let is_added = added.is_ok();
+            result = std::mem::replace(&mut result, Ok(())).and(added);
+            is_added
+        });
         result
     }
 

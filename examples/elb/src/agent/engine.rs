@@ -14,7 +14,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info, warn};
 
 use super::container::{counters, described};
+use crate::client::segment;
 use crate::docker::{EndpointError, Engine, Entry, Failure};
+use crate::format::shortened;
 use crate::shared::Shared;
 
 /// A change of the containers, or an answer about one. Containers are identified by their ids.
@@ -88,7 +90,10 @@ impl EngineMonitor {
         self.tasks.spawn(async move {
             let _permit = permits.acquire().await;
             // Without one-shot the engine waits for a second reading, to compute a difference.
-            let path = format!("/containers/{id}/stats?stream=false&one-shot=true");
+            let path = format!(
+                "/containers/{}/stats?stream=false&one-shot=true",
+                segment(&id)
+            );
             let stats = engine.get(&path).await;
             match stats.and_then(|answer| answer.json::<Value>()) {
                 Ok(stats) => {
@@ -109,6 +114,7 @@ async fn watch(engine: Arc<Engine>, known: Shared<Known>, updates: Sender<Update
     const LISTING: Duration = Duration::from_secs(1);
     let mut answers = true;
     let mut named = None;
+    let mut failing = HashSet::new();
     let mut ticks = interval(LISTING);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -125,7 +131,7 @@ async fn watch(engine: Arc<Engine>, known: Shared<Known>, updates: Sender<Update
                 updates.send(Update::Host(name)).await.ok();
             }
         }
-        let updated = update(&engine, &known, &updates).await;
+        let updated = update(&engine, &known, &updates, &mut failing).await;
         match &updated {
             Ok(()) if !answers => info!("the engine answers again"),
             Err(failure) if answers => {
@@ -137,14 +143,17 @@ async fn watch(engine: Arc<Engine>, known: Shared<Known>, updates: Sender<Update
     }
 }
 
-/// Compares the list of containers with the known ones.
+/// Compares the list of containers with the known ones. `failing` are the containers whose inspection
+/// has failed, which is logged once.
 async fn update(
     engine: &Engine,
     known: &Shared<Known>,
     updates: &Sender<Update>,
+    failing: &mut HashSet<String>,
 ) -> Result<(), Failure> {
     let listed = engine.list::<Listed>("/containers/json").await?.entries;
     let here: HashSet<&str> = listed.iter().map(|listed| listed.id.as_str()).collect();
+    failing.retain(|id| here.contains(id.as_str()));
     let is_gone = |id: &String, _: &mut ContainerUsage| !here.contains(id.as_str());
     let gone: Vec<_> = known.lock().extract_if(is_gone).collect();
     for (id, _) in gone {
@@ -156,10 +165,18 @@ async fn update(
             known.is_paused = is_paused;
             continue;
         }
-        let inspected = match engine.get(&format!("/containers/{id}/json")).await {
-            Ok(answer) => answer.json::<Value>()?,
-            Err(failure) if failure.is_not_found() => continue,
-            Err(failure) => return Err(failure),
+        let path = format!("/containers/{}/json", segment(&id));
+        let answer = engine.get(&path).await;
+        let inspected = match answer.and_then(|answer| answer.json::<Value>()) {
+            Ok(inspected) => inspected,
+            // The other containers are not affected.
+            Err(failure) => {
+                if !failure.is_not_found() && failing.insert(id.clone()) {
+                    let id = shortened(&id, 64);
+                    warn!("container {id} is not reported, the engine is asked again: {failure}");
+                }
+                continue;
+            }
         };
         if let Some((container, mut limits)) = described(&inspected) {
             limits.is_paused = is_paused;
