@@ -22,7 +22,7 @@ pub struct Election {
     answered: Option<Duration>,
     /// No takeover before this time, because of an outage of the store.
     not_before: Duration,
-    /// The largest term that was read or attempted.
+    /// The largest term that was read or confirmed; 0 if no record was ever read.
     known_term: u64,
     /// The last term that this process attempted to hold. A record with its name and another term belongs
     /// to an earlier process of the same name.
@@ -192,11 +192,19 @@ impl Election {
                     self.due = ended.max(self.due.min(expiry));
                     return None;
                 }
+                let Some(term) = self.known_term.checked_add(1) else {
+                    self.error = Some(
+                        "the term of the lease is at its maximum: stop all candidates and remove \
+                         the record"
+                            .to_owned(),
+                    );
+                    return None;
+                };
                 let journal = found.as_ref().map(|stored| stored.record.journal.clone());
                 let record = Record {
                     holder: self.instance.clone(),
                     address: self.address.clone(),
-                    term: self.known_term.saturating_add(1),
+                    term,
                     renewed: 0,
                     journal: journal.unwrap_or_default(),
                 };
@@ -249,7 +257,7 @@ impl Election {
         }
     }
 
-    /// Sets the text that is stored for the successor, with the next renewal. It does nothing on a
+    /// Sets the text that is stored for the successor. If it has changed, a renewal is due at once. It does nothing on a
     /// standby, whose text at the takeover is that of its predecessor.
     pub fn set_journal(&mut self, journal: String) {
         if let Some(led) = &self.led
@@ -328,7 +336,8 @@ impl Election {
     /// Updates the record as last read.
     fn see(&mut self, now: Duration, stored: Option<StoredRecord>) {
         if let Some(stored) = &stored {
-            self.known_term = self.known_term.max(stored.record.term);
+            // At least 1: 0 means that no record was ever read.
+            self.known_term = self.known_term.max(stored.record.term.max(1));
         }
         let term = |stored: &Option<StoredRecord>| stored.as_ref().map(|it| it.record.term);
         let seen = self.seen.as_ref();

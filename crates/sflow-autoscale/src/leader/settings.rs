@@ -31,9 +31,9 @@ impl Default for LeaseSettings {
 /// Invalid durations of a lease.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum InvalidLease {
-    /// A duration is zero.
-    #[error("the {0} of the lease is zero: set it to at least 100 ms")]
-    Zero(&'static str),
+    /// A duration is shorter than 100 ms.
+    #[error("the {0} of the lease is {1:?}: set it to at least 100 ms")]
+    TooShort(&'static str, Duration),
     /// A duration is longer than a day.
     #[error("the {0} of the lease is {1:?}: set it to at most one day")]
     TooLong(&'static str, Duration),
@@ -70,6 +70,8 @@ pub enum InvalidLease {
     },
 }
 
+/// The shortest duration of a lease: a standby reads four times in a renewal interval.
+const MIN: Duration = Duration::from_millis(100);
 /// The longest duration of a lease: longer ones are typing errors, and sums of them could overflow.
 const MAX: Duration = Duration::from_secs(86_400);
 
@@ -87,8 +89,8 @@ impl LeaseSettings {
             ("deadline", self.deadline),
             ("request timeout", self.timeout),
         ] {
-            if duration.is_zero() {
-                return Err(InvalidLease::Zero(name));
+            if duration < MIN {
+                return Err(InvalidLease::TooShort(name, duration));
             }
             if duration > MAX {
                 return Err(InvalidLease::TooLong(name, duration));
@@ -164,13 +166,23 @@ mod tests {
                 [6, 2, 5, 2],
                 "a standby takes over after 6s. Set the lease to at least 7s",
             ),
-            ([8, 0, 5, 2], "the renewal interval of the lease is zero"),
-            ([8, 2, 5, 0], "the request timeout of the lease is zero"),
+            (
+                [8, 0, 5, 2],
+                "the renewal interval of the lease is 0ns: set it to at least 100 ms",
+            ),
+            ([8, 2, 5, 0], "the request timeout of the lease is 0ns"),
             ([100_000, 2, 5, 2], "the length of the lease is 100000s"),
         ] {
             let error = seconds(settings).validate().unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
+        let renew = Duration::from_millis(99);
+        let settings = LeaseSettings {
+            renew,
+            ..LeaseSettings::default()
+        };
+        let expected = InvalidLease::TooShort("renewal interval", renew);
+        assert_eq!(settings.validate(), Err(expected));
         for valid in [[7, 2, 5, 2], [60, 10, 30, 8]] {
             assert_eq!(seconds(valid).validate(), Ok(()), "{valid:?}");
         }

@@ -264,11 +264,15 @@ fn journal_is_stored_with_the_next_renewal_and_inherited() {
 
 #[test]
 fn record_of_unknown_form_changes_nothing() {
-    let (mut store, mut leader, _) = pair();
+    let (_, mut leader, _) = pair();
     let unreadable = LeaseError::Unreachable("label elb.lease.term is missing".to_owned());
     assert_eq!(leader.record_read(at(1), at(1), Err(unreadable)), None);
     assert!(is_leader(&leader));
-    // Terms at their limit do not overflow.
+}
+
+#[test]
+fn term_at_its_maximum_has_no_successor_and_the_remedy_is_named() {
+    let (mut store, ..) = pair();
     let stored = StoredRecord {
         version: 1,
         record: Record {
@@ -277,5 +281,29 @@ fn record_of_unknown_form_changes_nothing() {
         },
     };
     let mut other = candidate("c");
+    for second in 1..20 {
+        let read = Ok(Some(stored.clone()));
+        assert_eq!(other.record_read(at(second), at(second), read), None);
+    }
+    let error = other.leadership().error.unwrap();
+    assert!(error.contains("remove the record"), "{error}");
+}
+
+#[test]
+fn deleted_record_of_term_zero_is_taken_after_the_lease() {
+    let (mut store, ..) = pair();
+    let stored = StoredRecord {
+        version: 1,
+        record: Record {
+            term: 0,
+            ..read(&mut store)
+        },
+    };
+    let mut other = candidate("c");
     assert_eq!(other.record_read(at(1), at(1), Ok(Some(stored))), None);
+    let taken = (2..20).find(|&second| {
+        let read = other.record_read(at(second), at(second), Ok(None));
+        read.is_some()
+    });
+    assert_eq!(taken, Some(10));
 }
