@@ -19,8 +19,6 @@ mod summary;
 mod table;
 mod workload;
 
-use std::thread;
-
 use serde::Serialize;
 
 pub use candidate::Candidate;
@@ -81,24 +79,21 @@ pub struct PolicyResult {
 }
 
 impl Comparison {
-    /// Runs every policy under every workload, each workload in a thread of its own. The result does not
-    /// depend on the number of cores.
+    /// Runs every policy under every workload, one after the other. To use several cores, call
+    /// [`WorkloadResult::run`] for each of [`NamedWorkload::all`] in its own thread.
     ///
     /// # Errors
     ///
     /// [`Error::OutOfRange`] if the target is not positive, or without seeds.
     pub fn run(options: Options) -> Result<Self, Error> {
         let workloads = NamedWorkload::all(options.seed);
-        let workloads = thread::scope(|scope| {
-            let run = |workload| scope.spawn(move || WorkloadResult::run(workload, &options));
-            let running: Vec<_> = workloads.iter().map(run).collect();
-            let results = running.into_iter().map(|thread| {
-                let result = thread.join();
-                result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            });
-            results.collect::<Result<_, _>>()
-        })?;
-        Ok(Self { options, workloads })
+        let results = workloads
+            .iter()
+            .map(|workload| WorkloadResult::run(workload, &options));
+        Ok(Self {
+            options,
+            workloads: results.collect::<Result<_, _>>()?,
+        })
     }
 }
 

@@ -1,7 +1,10 @@
 use std::path::PathBuf;
+use std::thread;
 
 use serde::Serialize;
-use sflow_simulator::comparison::{CAPACITY, Candidate, Comparison, Grid, Options, WorkloadResult};
+use sflow_simulator::comparison::{
+    CAPACITY, Candidate, Comparison, Grid, NamedWorkload, Options, WorkloadResult,
+};
 use sflow_simulator::experiment::Trace;
 
 use super::{Log, say, say_part, write_chart};
@@ -81,7 +84,7 @@ impl Args {
             seeds: self.seeds,
             target: self.target,
         };
-        let comparison = Comparison::run(options)?;
+        let comparison = compare(options)?;
         write_chart(&self.out, &chart(&comparison))?;
         self.print(&comparison, &comparison.to_string())?;
         if !self.json {
@@ -98,6 +101,21 @@ impl Args {
         }
         Ok(())
     }
+}
+
+/// Compares the policies, each workload in a thread of its own.
+fn compare(options: Options) -> anyhow::Result<Comparison> {
+    let workloads = NamedWorkload::all(options.seed);
+    let workloads = thread::scope(|scope| {
+        let run = |workload| scope.spawn(move || WorkloadResult::run(workload, &options));
+        let running: Vec<_> = workloads.iter().map(run).collect();
+        let results = running.into_iter().map(|thread| {
+            let result = thread.join();
+            result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        results.collect::<Result<_, _>>()
+    })?;
+    Ok(Comparison { options, workloads })
 }
 
 /// Load and replicas of all policies over time, for the first seed, as SVG.
