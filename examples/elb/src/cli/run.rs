@@ -107,8 +107,9 @@ async fn balance(path: PathBuf, config: Config) -> anyhow::Result<()> {
     info!("Listening, HTTP {page}");
     balancer.report_mode(now());
     let mut findings = FindingLog::default();
-    let mut logged: Option<tokio::time::Instant> = None;
     let mut next = tokio::time::Instant::now();
+    // Agents need time for their first datagrams.
+    let mut logged = next;
     loop {
         tokio::select! {
             ended = &mut receiving => {
@@ -122,8 +123,8 @@ async fn balance(path: PathBuf, config: Config) -> anyhow::Result<()> {
                     () = &mut end => break,
                 };
                 next = tokio::time::Instant::now() + (again - now()).min(again - begun);
-                if logged.is_none_or(|logged| logged.elapsed() >= FindingLog::EVERY) {
-                    logged = Some(tokio::time::Instant::now());
+                if logged.elapsed() >= FindingLog::EVERY {
+                    logged = tokio::time::Instant::now();
                     let found = Findings::of(&Facts::of_loop(&handle));
                     findings.log(handle.now(), &found.incomplete());
                 }

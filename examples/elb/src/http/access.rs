@@ -62,7 +62,12 @@ impl FromRequestParts<Site> for Permit {
             }
         });
         checked.inspect_err(|_| site.log_refusal(parts))?;
-        info!(?peer, "{} {}", parts.method, quoted(parts.uri.path()));
+        info!(
+            peer = peer.map(display),
+            "{} {}",
+            parts.method,
+            quoted(parts.uri.path())
+        );
         Ok(Self(()))
     }
 }
@@ -95,7 +100,7 @@ impl Site {
         *last = Some(Instant::now());
         let (peer, path) = (peer(&parts.extensions), quoted(parts.uri.path()));
         warn!(
-            ?peer,
+            peer = peer.map(display),
             "refused to {} {path}; at most one such line in ten seconds", parts.method
         );
     }

@@ -219,11 +219,13 @@ fn telemetry(site: &Site) -> Condition {
     let words = match (reporting, all - reporting) {
         _ if refuses_all => reasons(Finding::is_refusal),
         (0, 0) => reasons(|it| it.is_refusal() || it.kind == "no_agent"),
+        (0, 1) => "The only agent is silent.".to_owned(),
+        (1, 0) => "The only agent reports.".to_owned(),
         (0, silent) => format!("All {} agents are silent.", count_of(silent)),
         (reporting, 0) => format!("All {} agents report.", count_of(reporting)),
-        (reporting, silent) => {
-            let (reporting, silent) = (count_of(reporting), count_of(silent));
-            format!("{reporting} agents report, {silent} are silent.")
+        (reporting, _) => {
+            let (reporting, all) = (count_of(reporting), count_of(all));
+            format!("{reporting} of {all} agents report, the others are silent.")
         }
     };
     Condition::new("telemetry", reporting > 0 && !refuses_all, words)
