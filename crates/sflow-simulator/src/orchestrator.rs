@@ -135,6 +135,7 @@ impl Simulation {
     }
 
     /// All services with their tasks, in the order of [`services`](Self::services).
+    #[cfg(feature = "experiments")]
     pub(crate) fn services_with_tasks(&self) -> Vec<(ServiceStatus, Vec<TaskStatus>)> {
         let services = self.services().map(|service| (service, Vec::new()));
         let mut services: Vec<_> = services.collect();
@@ -147,6 +148,7 @@ impl Simulation {
     }
 
     /// The names and addresses of [`hosts`](Self::hosts).
+    #[cfg(feature = "experiments")]
     pub(crate) fn addresses(&self) -> impl Iterator<Item = (&str, Ipv4Addr)> {
         let present = self.cluster.hosts.iter().filter(|host| !host.has_left);
         present.map(|host| (host.spec.name.as_str(), host.spec.address))
