@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -16,14 +16,16 @@ pub(crate) struct Service<'a> {
 }
 
 impl Drop for Service<'_> {
+    /// Retries while managers elect a leader, so that a test that failed then does not affect others.
     fn drop(&mut self) {
         let path = format!("/services/{}", self.id);
-        for _ in 0..5 {
+        let begun = Instant::now();
+        while begun.elapsed() < seconds(60) {
             let removed = self.lab.engine().request("DELETE", &path, None);
             if matches!(removed, Ok((200 | 404, _))) {
                 return;
             }
-            sleep(Duration::from_secs(1));
+            sleep(Duration::from_millis(500));
         }
     }
 }
