@@ -15,10 +15,11 @@ pub(crate) struct Agent {
 impl Agent {
     /// Starts an agent that reads counters every second and samples no packets.
     pub(crate) fn start(lab: &Lab, node: u32, port: u16) -> Self {
-        Self::with(lab, node, port, "1s", 0)
+        Self::with(lab, node, &[port], "1s", 0)
     }
 
-    pub(crate) fn with(lab: &Lab, node: u32, port: u16, polling: &str, sampling: u32) -> Self {
+    /// Sends to all these ports of the collector.
+    pub(crate) fn with(lab: &Lab, node: u32, ports: &[u16], polling: &str, sampling: u32) -> Self {
         // /sys shows the network namespace in which it was mounted.
         let start = "mount --make-rprivate / && mount -t sysfs sysfs /sys && exec \"$@\"";
         let mut command = lab.command(node);
@@ -27,12 +28,14 @@ impl Agent {
             .arg(env!("CARGO_BIN_EXE_elb"))
             .args(["agent", "--polling", polling])
             .args(["--sampling", &sampling.to_string()])
-            .args(["--collector", &format!("{}:{port}", Lab::collector())])
             .args([
                 "--docker",
                 &format!("unix://{}", lab.socket(node).display()),
             ])
             .stderr(Stdio::piped());
+        for port in ports {
+            command.args(["--collector", &format!("{}:{port}", Lab::collector())]);
+        }
         let mut child = command.spawn().unwrap();
         let log = follow(child.stderr.take().unwrap());
         Self { node, child, log }
@@ -42,6 +45,14 @@ impl Agent {
     pub(crate) fn everywhere(lab: &Lab, port: u16) -> Vec<Self> {
         let nodes = lab.nodes().into_iter();
         nodes.map(|node| Self::start(lab, node, port)).collect()
+    }
+
+    /// Starts an agent on each node that sends to all these ports.
+    pub(crate) fn everywhere_to(lab: &Lab, ports: &[u16]) -> Vec<Self> {
+        let nodes = lab.nodes().into_iter();
+        nodes
+            .map(|node| Self::with(lab, node, ports, "1s", 0))
+            .collect()
     }
 
     pub(crate) fn process(&self) -> u32 {

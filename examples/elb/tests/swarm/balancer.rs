@@ -23,6 +23,7 @@ pub(crate) struct Balancer {
     pub(crate) port: u16,
     http: SocketAddr,
     folder: tempfile::TempDir,
+    variables: Vec<(String, String)>,
     child: Child,
     log: Arc<Mutex<String>>,
 }
@@ -30,19 +31,28 @@ pub(crate) struct Balancer {
 impl Balancer {
     /// Starts elb with this configuration and the managers on these nodes.
     pub(crate) fn start(managers: &[u32], config: &str) -> Self {
+        Self::start_with(&Lab::endpoints(managers), config, &[])
+    }
+
+    /// Starts elb with these endpoints of managers and these environment variables.
+    pub(crate) fn start_with(endpoints: &str, config: &str, variables: &[(&str, &str)]) -> Self {
         let (port, http) = free_ports();
         let folder = tempfile::tempdir().unwrap();
-        let endpoints = Lab::endpoints(managers);
         let config = format!(
             "[collector]\nlisten = \"0.0.0.0:{port}\"\n[http]\nlisten = \"{http}\"\n\
              [docker]\nendpoints = [{endpoints}]\ntimeout = \"3s\"\n{config}"
         );
         fs::write(folder.path().join("elb.toml"), config).unwrap();
-        let (child, log) = launch(&folder);
+        let variables: Vec<_> = variables
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let (child, log) = launch(&folder, &variables);
         let balancer = Self {
             port,
             http,
             folder,
+            variables,
             child,
             log,
         };
@@ -53,7 +63,7 @@ impl Balancer {
     /// Kills elb, as a failing machine would, and starts it again.
     pub(crate) fn kill_and_start_again(&mut self) {
         self.kill();
-        (self.child, self.log) = launch(&self.folder);
+        (self.child, self.log) = launch(&self.folder, &self.variables);
         self.wait_serving();
     }
 
@@ -187,10 +197,14 @@ pub(crate) fn reasons(decision: &Value) -> Vec<String> {
     steps.map(reason).collect()
 }
 
-fn launch(folder: &tempfile::TempDir) -> (Child, Arc<Mutex<String>>) {
+fn launch(
+    folder: &tempfile::TempDir,
+    variables: &[(String, String)],
+) -> (Child, Arc<Mutex<String>>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_elb"))
         .args(["run", "--config"])
         .arg(folder.path().join("elb.toml"))
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

@@ -13,11 +13,13 @@ mod balancer;
 mod engine;
 mod lab;
 mod load;
+mod proxy;
 mod service;
 mod wait;
 
 mod budget;
 mod growth;
+mod leader;
 mod lease;
 mod managers;
 mod pools;

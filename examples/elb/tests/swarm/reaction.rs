@@ -41,7 +41,7 @@ fn load_step_is_answered_within_seconds() {
     // samples per second as with 1 of 400 on a busy service.
     let nodes = lab.nodes().into_iter();
     let _agents: Vec<Agent> = nodes
-        .map(|node| Agent::with(&lab, node, balancer.port, "10s", 4))
+        .map(|node| Agent::with(&lab, node, &[balancer.port], "10s", 4))
         .collect();
     samples.wait_running(4);
     counters.wait_running(4);
