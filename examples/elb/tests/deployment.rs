@@ -62,6 +62,7 @@ fn readme_explains_exactly_the_existing_keys() {
         ("[collector]", "[collector]\nnone = 1"),
         ("[http]", "[http]\nnone = 1"),
         ("[docker]", "[docker]\nnone = 1"),
+        ("[leader]", "[leader]\nnone = 1"),
         ("[control]", "[control]\nnone = 1"),
         ("[[service]]", "[[service]]\nnone = 1"),
         ("[service.policy]", "[defaults]\nnone = 1"),
@@ -84,10 +85,11 @@ fn readme_states_correct_defaults() {
                 metric = [{ name = \"vir_cpu_cores\", target = 1 }]\n";
     let ours = Config::from_toml(text).unwrap();
     let stated = format!(
-        "[collector]\n{}[http]\n{}[docker]\n{}[control]\n{}{text}{}[service.policy.saturation]\n{}",
+        "[collector]\n{}[http]\n{}[docker]\n{}[leader]\n{}[control]\n{}{text}{}[service.policy.saturation]\n{}",
         stated("[collector]"),
         stated("[http]"),
         stated("[docker]"),
+        stated("[leader]"),
         stated("[control]"),
         stated("[service.policy]"),
         stated("saturation"),
