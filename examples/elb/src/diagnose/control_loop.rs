@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use sflow_metrics::entity::{Kind as EntityKind, Lifecycle};
 
-use super::facts::{EngineFacts, Facts, NodeFacts, ServiceFacts, TelemetryFacts};
+use super::facts::{EngineFacts, Facts, LeaderFacts, NodeFacts, ServiceFacts, TelemetryFacts};
 use crate::handle::Handle;
 use crate::policy::Mode;
 use crate::status::ServiceStatus;
+use sflow_autoscale::leader::LeaseSettings;
 use sflow_autoscale::observe::AgentFacts;
 
 /// Age of a task from which on its container is reported, at the usual polling intervals.
@@ -20,7 +21,15 @@ impl Facts {
         let status = handle.status().lock();
         let services = status.services().iter().filter_map(service).collect();
         let listened = now - status.started();
+        let view = status.leader_view();
+        let changes = status.leader_changes();
         drop(status);
+        let leader = view.election.then(|| LeaderFacts {
+            view,
+            uptime: listened,
+            changes,
+            lease: LeaseSettings::default().lease,
+        });
         let telemetry = handle.telemetry().lock();
         let (registry, trust) = (telemetry.registry(), telemetry.trust());
         let mut containers: BTreeMap<usize, u32> = BTreeMap::new();
@@ -49,6 +58,7 @@ impl Facts {
             configuration: Ok(config),
             path: String::new(),
             engines: EngineFacts::default(),
+            leader,
             telemetry: Some(Ok(facts)),
         }
     }

@@ -27,7 +27,7 @@ use sflow_autoscale::problem::{Changed, Current, Problem, ProblemReason, Tracker
 pub use self::history::{Entry, History};
 pub use self::latency::Latency;
 use self::leader::Leader;
-pub use self::leader::LeaderStatus;
+pub use self::leader::{LeaderStatus, LeaderView};
 pub use self::pools::MachineTally;
 use self::pools::Pools;
 pub use self::service::ServiceStatus;
@@ -357,6 +357,7 @@ impl LoopStatus {
             load: self.about.load.clone(),
             began: self.began(),
             mode: self.mode.name().to_owned(),
+            leader: self.leader_view(),
             services: self
                 .services
                 .iter()
