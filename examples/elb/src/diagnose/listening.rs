@@ -30,6 +30,7 @@ pub async fn collect(
         configuration: Ok(config.clone()),
         path,
         engines: EngineFacts::default(),
+        leader: None,
         telemetry: None,
     };
     let mut asking = pin!(ask_engines(&config));

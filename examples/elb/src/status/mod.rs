@@ -3,6 +3,7 @@
 
 mod history;
 mod latency;
+mod leader;
 mod points;
 mod pools;
 mod service;
@@ -25,6 +26,8 @@ use sflow_autoscale::problem::{Changed, Current, Problem, ProblemReason, Tracker
 
 pub use self::history::{Entry, History};
 pub use self::latency::Latency;
+use self::leader::Leader;
+pub use self::leader::{LeaderStatus, LeaderView};
 pub use self::pools::MachineTally;
 use self::pools::Pools;
 pub use self::service::ServiceStatus;
@@ -54,6 +57,7 @@ pub struct LoopStatus {
     outcomes: BTreeMap<&'static str, u64>,
     latency: Latency,
     pools: Pools,
+    leader: Leader,
 }
 
 /// Values that only the program around the loop knows.
@@ -110,6 +114,7 @@ impl LoopStatus {
             outcomes: BTreeMap::new(),
             latency: Latency::default(),
             pools: Pools::default(),
+            leader: Leader::default(),
         }
     }
 
@@ -352,6 +357,7 @@ impl LoopStatus {
             load: self.about.load.clone(),
             began: self.began(),
             mode: self.mode.name().to_owned(),
+            leader: self.leader_view(),
             services: self
                 .services
                 .iter()

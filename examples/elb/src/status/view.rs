@@ -5,6 +5,7 @@ use sflow_metrics::Timestamp;
 use utoipa::ToSchema;
 
 use super::history::Entry;
+use super::leader::LeaderView;
 use crate::policy::{Band, Mode, Signal, SubjectKind};
 use sflow_autoscale::node_pools::{PoolEvent, PoolStatus};
 use sflow_autoscale::observe::IngestStats;
@@ -27,6 +28,8 @@ pub struct Snapshot {
     pub began: Option<i64>,
     /// Mode of the loop: `off`, `advise` or `act`.
     pub mode: String,
+    /// Leadership of this instance.
+    pub leader: LeaderView,
     /// Services.
     pub services: Vec<ServiceView>,
     /// Node pools.

@@ -8,6 +8,7 @@ use prometheus_client::metrics::MetricType;
 use super::{Encoder, flag};
 use crate::handle::Handle;
 use crate::policy::Mode;
+use crate::status::LeaderView;
 use sflow_autoscale::problem::ProblemReason;
 
 pub(super) fn decisions(to: &Encoder<'_>, handle: &Handle) -> fmt::Result {
@@ -76,6 +77,17 @@ pub(super) fn rounds(to: &Encoder<'_>, handle: &Handle) -> fmt::Result {
     to.histograms("elb_stage_seconds", help, stages)?;
     let help = "Age of the newest reading that a decision used";
     to.histograms("elb_reading_age_seconds", help, [([], latency.readings())])
+}
+
+pub(super) fn leader(to: &Encoder<'_>, leader: &LeaderView) -> fmt::Result {
+    let status = &leader.status;
+    let help = "1 if this instance leads or no election is configured, 0 on a standby";
+    to.gauge("elb_leader", help, flag(status.is_leader))?;
+    let term = leader.election.then_some(status.term as f64);
+    let help = "Number of the leadership, increased by each takeover; absent without an election";
+    to.gauge("elb_leader_term", help, term)?;
+    let help = "Time since this instance saw the lease change, or renewed it; absent if unknown";
+    to.gauge("elb_leader_renewed_age_seconds", help, leader.renewed_age)
 }
 
 /// Metrics of the process, if the system provides them.

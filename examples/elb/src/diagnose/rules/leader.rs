@@ -1,0 +1,56 @@
+use std::time::Duration;
+
+use crate::diagnose::facts::LeaderFacts;
+use crate::diagnose::finding::Findings;
+use crate::diagnose::kinds as kind;
+use crate::format::duration;
+
+const ABOUT: &str = "leader";
+
+/// Time after the end of a lease in which a standby takes over, also after an outage of the store.
+const TAKEOVER: Duration = Duration::from_secs(4);
+/// Takeovers in 10 minutes from which the election is unstable; an upgrade of two instances makes two.
+const MANY: usize = 3;
+
+/// Checks the election of a leader.
+pub(super) fn check(findings: &mut Findings, leader: &LeaderFacts) {
+    let status = &leader.view.status;
+    let overdue = (leader.lease + TAKEOVER).as_secs_f64();
+    let uptime = leader.uptime.as_secs_f64();
+    // Before the first answer of the store, the time of the last renewal is unknown.
+    let never = if status.term == 0 { uptime } else { 0.0 };
+    let age = leader.view.renewed_age.unwrap_or(never);
+    let (ago, term) = (duration(age), status.term);
+    if age <= overdue {
+        if let Some(leader) = leader.view.leader() {
+            findings.add(kind::LEADER.of(ABOUT, format!("{leader} leads, term {term}")));
+        }
+    } else {
+        findings.add(match &status.error {
+            Some(error) => {
+                let what =
+                    format!("the lease was not renewed for {ago}, so nothing is changed ({error})");
+                kind::LEASE_UNREACHABLE.of(ABOUT, what)
+            }
+            None => {
+                let what = format!(
+                    "no instance has renewed the lease for {ago}, so nothing is changed (term {term})"
+                );
+                kind::NO_LEADER.of(ABOUT, what)
+            }
+        });
+    }
+    if leader.changes >= MANY {
+        let changes = leader.changes;
+        let what = format!("the leader changed {changes} times in 10 minutes (term {term})");
+        findings.add(kind::LEADER_CHANGES.of(ABOUT, what));
+    }
+    let is_holder = status.holder.as_deref() == Some(status.instance.as_str());
+    if is_holder && !status.is_leader && uptime > overdue {
+        let what = format!(
+            "another instance leads with the name {} of this one",
+            status.instance
+        );
+        findings.add(kind::INSTANCE_TWICE.of(ABOUT, what));
+    }
+}

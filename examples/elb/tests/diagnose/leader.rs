@@ -1,0 +1,101 @@
+use std::time::Duration;
+
+use super::Case;
+use elb::diagnose::Level::{Note, Wrong};
+use elb::diagnose::{Facts, LeaderFacts};
+use elb::status::{LeaderStatus, LeaderView};
+
+/// A standby whose leader renews the lease.
+pub(crate) fn standby() -> LeaderFacts {
+    LeaderFacts {
+        view: LeaderView {
+            election: true,
+            renewed_age: Some(1.0),
+            status: LeaderStatus {
+                instance: "node2".to_owned(),
+                holder: Some("node1".to_owned()),
+                address: Some("http://node1:8008".to_owned()),
+                term: 7,
+                ..LeaderStatus::default()
+            },
+        },
+        uptime: Duration::from_secs(600),
+        changes: 2,
+        lease: Duration::from_secs(8),
+    }
+}
+
+fn leader(facts: &mut Facts) -> &mut LeaderFacts {
+    facts.leader.as_mut().unwrap()
+}
+
+pub(crate) const CASES: &[Case] = &[
+    (
+        |facts| leader(facts).view.renewed_age = Some(12.5),
+        Wrong,
+        "no-leader",
+        &["nothing is changed", "0:12", "term 7", "logs"],
+    ),
+    (
+        |facts| {
+            let leader = leader(facts);
+            leader.view.renewed_age = Some(12.5);
+            leader.view.status.error = Some("no manager answered".to_owned());
+        },
+        Wrong,
+        "lease-unreachable",
+        &[
+            "nothing is changed",
+            "no manager answered",
+            "docker node ls",
+        ],
+    ),
+    (
+        |facts| {
+            let leader = leader(facts);
+            leader.view = LeaderView {
+                election: true,
+                ..LeaderView::default()
+            };
+            leader.uptime = Duration::from_secs(13);
+            leader.view.status.error = Some("status 403".to_owned());
+        },
+        Wrong,
+        "lease-unreachable",
+        &["0:13", "status 403"],
+    ),
+    (
+        |facts| leader(facts).changes = 3,
+        Note,
+        "leader-changes",
+        &["3 times in 10 minutes", "leader.lease"],
+    ),
+    (
+        |facts| leader(facts).view.status.holder = Some("node2".to_owned()),
+        Wrong,
+        "instance-twice",
+        &["node2", "another name"],
+    ),
+];
+
+/// An error of a single request, a takeover or a restart is no finding.
+#[test]
+fn short_interruptions_of_the_lease_are_not_reported() {
+    let changes: [fn(&mut LeaderFacts); 4] = [
+        |leader| leader.view.status.error = Some("timeout".to_owned()),
+        |leader| leader.view.renewed_age = Some(11.9),
+        |leader| {
+            leader.view.status.holder = Some("node2".to_owned());
+            leader.uptime = Duration::from_secs(12);
+        },
+        |leader| {
+            leader.view.status.is_leader = true;
+            leader.view.renewed_age = None;
+        },
+    ];
+    for change in changes {
+        let mut facts = super::healthy();
+        change(leader(&mut facts));
+        assert_eq!(elb::diagnose::Findings::of(&facts).incomplete(), []);
+    }
+}
