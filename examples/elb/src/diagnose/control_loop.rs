@@ -28,7 +28,7 @@ impl Facts {
             view,
             uptime: listened,
             changes,
-            lease: LeaseSettings::default().lease,
+            lease: LeaseSettings::default(),
         });
         let telemetry = handle.telemetry().lock();
         let (registry, trust) = (telemetry.registry(), telemetry.trust());

@@ -4,6 +4,7 @@ use super::Case;
 use elb::diagnose::Level::{Note, Wrong};
 use elb::diagnose::{Facts, LeaderFacts};
 use elb::status::{LeaderStatus, LeaderView};
+use sflow_autoscale::leader::LeaseSettings;
 
 /// A standby whose leader renews the lease.
 pub(crate) fn standby() -> LeaderFacts {
@@ -21,7 +22,7 @@ pub(crate) fn standby() -> LeaderFacts {
         },
         uptime: Duration::from_secs(600),
         changes: 2,
-        lease: Duration::from_secs(8),
+        lease: LeaseSettings::default(),
     }
 }
 

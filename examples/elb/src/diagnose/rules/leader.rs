@@ -1,21 +1,25 @@
-use std::time::Duration;
-
 use crate::diagnose::facts::LeaderFacts;
 use crate::diagnose::finding::Findings;
 use crate::diagnose::kinds as kind;
 use crate::format::duration;
+use sflow_autoscale::leader::LeaseSettings;
 
 const ABOUT: &str = "leader";
 
-/// Time after the end of a lease in which a standby takes over, also after an outage of the store.
-const TAKEOVER: Duration = Duration::from_secs(4);
 /// Takeovers in 10 minutes from which the election is unstable; an upgrade of two instances makes two.
 const MANY: usize = 3;
 
 /// Checks the election of a leader.
 pub(super) fn check(findings: &mut Findings, leader: &LeaderFacts) {
     let status = &leader.view.status;
-    let overdue = (leader.lease + TAKEOVER).as_secs_f64();
+    let LeaseSettings {
+        lease,
+        renew,
+        timeout,
+        ..
+    } = leader.lease;
+    // A standby takes over at the end of the lease, after an outage one renewal interval later.
+    let overdue = (lease + renew + timeout).as_secs_f64();
     let uptime = leader.uptime.as_secs_f64();
     // Before the first answer of the store, the time of the last renewal is unknown.
     let never = if status.term == 0 { uptime } else { 0.0 };
