@@ -158,10 +158,10 @@ async fn balance(path: PathBuf, config: Config) -> anyhow::Result<()> {
     }
 }
 
+/// Logs the version of the engine. The first round reports if no manager answers.
 async fn log_version(mut docker: Docker) {
-    match docker.version().await {
-        Ok(version) => info!(endpoint = docker.endpoint(), "Docker {version}"),
-        Err(error) => warn!("{error}; no decisions until a manager answers"),
+    if let Ok(version) = docker.version().await {
+        info!(endpoint = docker.endpoint(), "Docker {version}");
     }
 }
 
