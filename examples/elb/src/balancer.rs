@@ -11,13 +11,13 @@ use crate::docker::hints;
 use crate::format::{counted, duration};
 use crate::handle::{Refusal, Request};
 use crate::hooks::{self, Pools};
+use crate::leader::LeaderPermit;
 use crate::notices;
 use crate::orchestrator::Orchestrator;
 use crate::policy::{Mode, Subject, SubjectKind};
 use crate::shared::Shared;
 use crate::status::LoopStatus;
 use sflow_autoscale::controller::{Controller, Discovered, Ownership, Round};
-use sflow_autoscale::leader::Alone;
 use sflow_autoscale::node_pools::{PoolRound, Reconciler};
 use sflow_autoscale::observe::Telemetry;
 use sflow_autoscale::problem::{Changed, Problem, ProblemReason};
@@ -28,6 +28,7 @@ pub struct Balancer<O> {
     telemetry: Shared<Telemetry>,
     controller: Controller<O>,
     pools: Option<Pools>,
+    permit: LeaderPermit,
     status: Shared<LoopStatus>,
 }
 
@@ -52,6 +53,7 @@ impl<O: Orchestrator> Balancer<O> {
             telemetry: Shared::new(Telemetry::default().with_services(swarm::service_of)),
             controller,
             pools: None,
+            permit: LeaderPermit::default(),
             status: Shared::new(LoopStatus::new(now)),
         };
         balancer.settings_changed();
@@ -65,9 +67,19 @@ impl<O: Orchestrator> Balancer<O> {
     ///
     /// If the rule of a pool uses an unknown metric.
     pub fn keep(&mut self, instance: String, pools: &[config::Pool]) -> Result<(), query::Error> {
-        self.pools = Some(hooks::pools(instance, pools)?);
+        let mut pools = hooks::pools(instance, pools)?;
+        pools.provider_mut().set_permit(self.permit.clone());
+        self.pools = Some(pools);
         self.settings_changed();
         Ok(())
+    }
+
+    /// Changes the cluster only while this permits it. Without this call, the loop acts alone.
+    pub fn set_permit(&mut self, permit: LeaderPermit) {
+        if let Some(pools) = &mut self.pools {
+            pools.provider_mut().set_permit(permit.clone());
+        }
+        self.permit = permit;
     }
 
     /// The node pools.
@@ -95,8 +107,8 @@ impl<O: Orchestrator> Balancer<O> {
             let before = std::mem::replace(&mut last, Instant::now());
             last - before
         };
-        let telemetry = &mut self.telemetry;
-        let mut round = self.controller.round(now, &Alone, telemetry, lap).await;
+        let (permit, telemetry) = (&self.permit, &mut self.telemetry);
+        let mut round = self.controller.round(now, permit, telemetry, lap).await;
         log_discovered(&round.discovered);
         self.use_policies();
         let machines = self.keep_machines(now, round.reached).await;
@@ -177,10 +189,15 @@ impl<O: Orchestrator> Balancer<O> {
         let pools = self.pools.as_mut().filter(|_| is_reached)?;
         let mode = self.controller.mode();
         let (orchestrator, managed) = self.controller.parts();
-        let telemetry = &mut self.telemetry;
-        pools
-            .round(now, (mode, &Alone), orchestrator, managed, telemetry)
-            .await
+        let (permit, telemetry) = (&self.permit, &mut self.telemetry);
+        let term = permit.term();
+        let round = pools
+            .round(now, (mode, permit), orchestrator, managed, telemetry)
+            .await;
+        if let Some(journal) = pools.journal(term) {
+            permit.set_journal(term, journal);
+        }
+        round
     }
 
     /// Enables discovery of services by their labels. Services of other owners are not changed.

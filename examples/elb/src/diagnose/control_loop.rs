@@ -7,7 +7,6 @@ use super::facts::{EngineFacts, Facts, LeaderFacts, NodeFacts, ServiceFacts, Tel
 use crate::handle::Handle;
 use crate::policy::Mode;
 use crate::status::ServiceStatus;
-use sflow_autoscale::leader::LeaseSettings;
 use sflow_autoscale::observe::AgentFacts;
 
 /// Age of a task from which on its container is reported, at the usual polling intervals.
@@ -28,7 +27,7 @@ impl Facts {
             view,
             uptime: listened,
             changes,
-            lease: LeaseSettings::default(),
+            lease: config.leader.lease_settings(),
         });
         let telemetry = handle.telemetry().lock();
         let (registry, trust) = (telemetry.registry(), telemetry.trust());
