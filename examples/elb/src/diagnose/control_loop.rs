@@ -25,7 +25,7 @@ impl Facts {
         drop(status);
         let leader = view.election.then(|| LeaderFacts {
             view,
-            uptime: listened,
+            uptime: Some(listened),
             changes,
             lease: config.leader.lease_settings(),
         });

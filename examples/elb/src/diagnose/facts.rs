@@ -39,8 +39,8 @@ pub struct Facts {
 pub struct LeaderFacts {
     /// The leadership.
     pub view: LeaderView,
-    /// Time since the instance started.
-    pub uptime: Duration,
+    /// Time since the instance started; `None` for `elb check`, which reads the lease once.
+    pub uptime: Option<Duration>,
     /// Takeovers in the last 10 minutes.
     pub changes: usize,
     /// Durations of the lease.
