@@ -89,7 +89,7 @@ pub(crate) const CASES: &[Case] = &[
     ),
 ];
 
-/// An error of a single request, a takeover or a restart is no finding.
+/// No finding about an error of a single request, a takeover or a restart.
 #[test]
 fn short_interruptions_of_the_lease_are_not_reported() {
     let changes: [fn(&mut LeaderFacts); 4] = [
