@@ -25,9 +25,9 @@ impl Facts {
         drop(status);
         let leader = view.election.then_some(LeaderFacts {
             view,
-            uptime: listened,
+            uptime: Some(listened),
             changes,
-            lease: config.leader.lease,
+            lease: config.leader.lease_settings(),
         });
         let telemetry = handle.telemetry().lock();
         let (registry, trust) = (telemetry.registry(), telemetry.trust());
