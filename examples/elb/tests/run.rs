@@ -577,8 +577,8 @@ fn s6_leader_keeps_its_time_limit_after_a_reload_and_releases_the_lease_at_the_e
         "{leads}"
     );
     let second = Elb::start(folders[1].path(), &text, "", &[]);
-    let stands_by = second.line_with("another instance leads");
-    assert!(stands_by.contains("http://elb1:8008"), "{stands_by}");
+    let standby = second.line_with("another instance leads");
+    assert!(standby.contains("http://elb1:8008"), "{standby}");
 
     let path = folders[0].path().join("elb.toml");
     fs::write(path, format!("{text}interval = \"1s\"\n")).unwrap();

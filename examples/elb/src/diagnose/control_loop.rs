@@ -23,7 +23,7 @@ impl Facts {
         let view = status.leader_view();
         let changes = status.leader_changes();
         drop(status);
-        let leader = view.election.then(|| LeaderFacts {
+        let leader = view.election.then_some(LeaderFacts {
             view,
             uptime: Some(listened),
             changes,
