@@ -320,11 +320,26 @@ fn log_discovered(discovered: &[Discovered]) {
 /// Logs each problem that begins or ends.
 fn log_problems(now: Timestamp, changed: &Changed<(ProblemReason, String)>) {
     for ((reason, about), problem) in &changed.begun {
-        warn!(reason = reason.name(), about, "{}", problem.message);
+        warn!(
+            reason = reason.name(),
+            about = named(about),
+            "{}",
+            problem.message
+        );
     }
     for ((reason, about), problem) in &changed.ended {
         let lasted = duration((now - problem.since).as_secs_f64());
         let reason = reason.name();
-        info!(reason, about, "ended after {lasted}: {}", problem.message);
+        info!(
+            reason,
+            about = named(about),
+            "ended after {lasted}: {}",
+            problem.message
+        );
     }
+}
+
+/// The subject of a problem; `None` if it concerns all.
+fn named(about: &str) -> Option<&str> {
+    (!about.is_empty()).then_some(about)
 }

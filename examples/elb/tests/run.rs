@@ -388,6 +388,30 @@ fn d24_problem_is_logged_once_when_it_begins_and_once_when_it_ends() {
     elb.get_until("/metrics", "elb_problems{reason=\"service_gone\"} 0.0");
 }
 
+#[test]
+fn unreachable_orchestrator_is_logged_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = AtomicUsize::new(0);
+    let endpoint = engine(
+        move |path, stream| match asked.fetch_add(1, Ordering::Relaxed) < 20 {
+            true => reply(stream, 503, "{\"message\":\"not now\"}"),
+            false => small(path, stream),
+        },
+    );
+    let text = config(&endpoint, "[control]\ninterval = \"100ms\"\n");
+    let elb = Elb::start(folder.path(), &text, "", &[]);
+    let begin = elb.line_with("not now");
+    let is_begin = begin.contains("WARN") && begin.contains("reason=\"orchestrator\"");
+    assert!(is_begin && !begin.contains("about"), "{begin}");
+    assert!(begin.contains("No decisions are made"), "{begin}");
+    // The next line about this problem.
+    let end = elb.line_with("not now");
+    assert!(
+        end.contains("ended after") && !end.contains("about"),
+        "{end}"
+    );
+}
+
 /// Writes a response of 80 MB: `begin`, repetitions of `piece`, and `end`.
 fn flood(stream: &mut TcpStream, begin: &str, piece: &str, end: &str) {
     let head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
@@ -554,7 +578,7 @@ fn s6_leader_keeps_its_time_limit_after_a_reload_and_releases_the_lease_at_the_e
     );
     let second = Elb::start(folders[1].path(), &text, "", &[]);
     let standby = second.line_with("another instance leads");
-    assert!(standby.contains("http://elb1:8008"), "{stands_by}");
+    assert!(standby.contains("http://elb1:8008"), "{standby}");
 
     let path = folders[0].path().join("elb.toml");
     fs::write(path, format!("{text}interval = \"1s\"\n")).unwrap();

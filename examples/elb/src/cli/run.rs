@@ -262,10 +262,10 @@ fn host_name() -> Option<String> {
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
+/// Logs the version of the engine. The first round reports if no manager answers.
 async fn log_version(mut docker: Docker) {
-    match docker.version().await {
-        Ok(version) => info!(endpoint = docker.endpoint(), "Docker {version}"),
-        Err(error) => warn!("{error}; no decisions until a manager answers"),
+    if let Ok(version) = docker.version().await {
+        info!(endpoint = docker.endpoint(), "Docker {version}");
     }
 }
 

@@ -40,20 +40,15 @@ pub struct Leader {
 
 impl Default for Leader {
     fn default() -> Self {
-        let LeaseSettings {
-            lease,
-            renew,
-            deadline,
-            timeout,
-        } = LeaseSettings::default();
+        let durations = LeaseSettings::default();
         Self {
             enabled: false,
             name: Lease::NAME.to_owned(),
             address: None,
-            lease,
-            renew,
-            deadline,
-            timeout,
+            lease: durations.lease,
+            renew: durations.renew,
+            deadline: durations.deadline,
+            timeout: durations.timeout,
         }
     }
 }

@@ -23,11 +23,11 @@ impl Facts {
         let view = status.leader_view();
         let changes = status.leader_changes();
         drop(status);
-        let leader = view.election.then(|| LeaderFacts {
+        let leader = view.election.then_some(LeaderFacts {
             view,
-            uptime: listened,
+            uptime: Some(listened),
             changes,
-            lease: config.leader.lease,
+            lease: config.leader.lease_settings(),
         });
         let telemetry = handle.telemetry().lock();
         let (registry, trust) = (telemetry.registry(), telemetry.trust());

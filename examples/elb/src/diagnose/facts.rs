@@ -13,6 +13,7 @@ use crate::docker::{About, Member};
 use crate::orchestrator::{Census, Labelled, NodeAddresses, Service};
 use crate::policy::Signal;
 use crate::status::LeaderView;
+use sflow_autoscale::leader::LeaseSettings;
 use sflow_autoscale::observe::{
     AgentFacts, ContainerFacts, NodeReport, RefusedSender, Reporter, SENDER_NOT_ALLOWED, Telemetry,
 };
@@ -38,12 +39,12 @@ pub struct Facts {
 pub struct LeaderFacts {
     /// The leadership.
     pub view: LeaderView,
-    /// Time since the instance started.
-    pub uptime: Duration,
+    /// Time since the instance started; `None` for `elb check`, which reads the lease once.
+    pub uptime: Option<Duration>,
     /// Takeovers in the last 10 minutes.
     pub changes: usize,
-    /// Length of the lease.
-    pub lease: Duration,
+    /// Durations of the lease.
+    pub lease: LeaseSettings,
 }
 
 impl Facts {

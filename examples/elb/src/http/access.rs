@@ -122,7 +122,7 @@ fn check_token(known: &str, parts: &Parts, site: &Site) -> Result<(), Problem> {
     Err(unauthorised(given.is_some()))
 }
 
-/// Fails on a standby. The answer is no redirect: a client that followed it would send its token to an
+/// Fails on a standby, without a redirect: a client that follows a redirect would send its token to an
 /// address that others can write.
 fn not_on_standby(leader: &LeaderView) -> Result<(), Problem> {
     if !leader.is_standby() {

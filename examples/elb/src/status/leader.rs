@@ -75,7 +75,7 @@ impl LeaderView {
         })
     }
 
-    /// Who leads, as a sentence.
+    /// The leader or the lack of one, as a sentence.
     pub fn words(&self) -> String {
         let LeaderStatus {
             is_leader,

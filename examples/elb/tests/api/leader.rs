@@ -17,7 +17,7 @@ const TOKEN: (&str, &str) = ("Authorization", "Bearer correct horse");
 const OFF: &str = r#"{"mode":"off"}"#;
 
 /// Makes the instance a standby of a leader at this address.
-fn stand_by(world: &World, address: &str) {
+fn set_standby(world: &World, address: &str) {
     let mut status = world.handle.status().lock();
     let now = status.present();
     status.set_leader(LeaderStatus {
@@ -60,7 +60,7 @@ async fn with_token() -> World {
 #[tokio::test]
 async fn s1_standby_refuses_changes_and_names_the_leader() {
     let world = World::new().await;
-    stand_by(&world, "http://node1:8008");
+    set_standby(&world, "http://node1:8008");
     let config = world.get("/api/v1/config").await;
     let json = [JSON, ("X-Elb", "1")];
     let toml = [TOML, ("X-Elb", "1"), ("If-Match", "*")];
@@ -103,7 +103,7 @@ async fn s2_standby_sends_no_token_to_the_address_of_the_leader() {
     let leader = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     leader.set_nonblocking(true).unwrap();
     let address = format!("http://{}", leader.local_addr().unwrap());
-    stand_by(&world, &address);
+    set_standby(&world, &address);
     let put = async |headers: &[(&str, &str)]| world.ask("PUT", "/api/v1/mode", headers, OFF).await;
     // Without authorisation the leader is not named.
     let missing = put(&[JSON]).await;
@@ -139,7 +139,7 @@ async fn leadership_is_on_api_page_metrics_and_readiness() {
     assert_eq!(metrics.count("elb_leader_"), 0);
     assert!(!world.get("/").await.body.contains("class=\"leader"));
 
-    stand_by(&world, "http://node1:8008");
+    set_standby(&world, "http://node1:8008");
     let standby = world.json("/api/v1/leader").await;
     assert_eq!(standby["is_leader"], false, "{standby}");
     assert_eq!(standby["address"], "http://node1:8008");
@@ -190,7 +190,7 @@ async fn s3_lease_that_is_not_renewed_makes_all_instances_unready() {
             "the lease was not renewed for 0:5",
         ),
     ] {
-        stand_by(&world, "http://node1:8008");
+        set_standby(&world, "http://node1:8008");
         let mut status = world.handle.status().lock().leader().unwrap().clone();
         status.error = error.map(str::to_owned);
         world.handle.status().lock().set_leader(status);
@@ -227,7 +227,7 @@ async fn names_and_addresses_of_the_store_are_escaped_and_bounded() {
         "//node1/",
         &format!("http://{}/", "a".repeat(10_000)),
     ] {
-        stand_by(&world, address);
+        set_standby(&world, address);
         let mut status = world.handle.status().lock().leader().unwrap().clone();
         status.holder = Some(name.repeat(100));
         world.handle.status().lock().set_leader(status);

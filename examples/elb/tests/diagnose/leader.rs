@@ -4,6 +4,7 @@ use super::Case;
 use elb::diagnose::Level::{Note, Wrong};
 use elb::diagnose::{Facts, LeaderFacts};
 use elb::status::{LeaderStatus, LeaderView};
+use sflow_autoscale::leader::LeaseSettings;
 
 /// A standby whose leader renews the lease.
 pub(crate) fn standby() -> LeaderFacts {
@@ -19,9 +20,9 @@ pub(crate) fn standby() -> LeaderFacts {
                 ..LeaderStatus::default()
             },
         },
-        uptime: Duration::from_secs(600),
+        uptime: Some(Duration::from_secs(600)),
         changes: 2,
-        lease: Duration::from_secs(8),
+        lease: LeaseSettings::default(),
     }
 }
 
@@ -57,12 +58,22 @@ pub(crate) const CASES: &[Case] = &[
                 election: true,
                 ..LeaderView::default()
             };
-            leader.uptime = Duration::from_secs(13);
+            leader.uptime = Some(Duration::from_secs(13));
             leader.view.status.error = Some("status 403".to_owned());
         },
         Wrong,
         "lease-unreachable",
         &["0:13", "status 403"],
+    ),
+    (
+        |facts| {
+            let leader = leader(facts);
+            leader.uptime = None;
+            leader.view.status.error = Some("config elb-lease is not a lease".to_owned());
+        },
+        Wrong,
+        "lease-unreachable",
+        &["config elb-lease is not a lease"],
     ),
     (
         |facts| leader(facts).changes = 3,
@@ -78,7 +89,7 @@ pub(crate) const CASES: &[Case] = &[
     ),
 ];
 
-/// An error of a single request, a takeover or a restart is no finding.
+/// No finding about an error of a single request, a takeover or a restart.
 #[test]
 fn short_interruptions_of_the_lease_are_not_reported() {
     let changes: [fn(&mut LeaderFacts); 4] = [
@@ -86,7 +97,7 @@ fn short_interruptions_of_the_lease_are_not_reported() {
         |leader| leader.view.renewed_age = Some(11.9),
         |leader| {
             leader.view.status.holder = Some("node2".to_owned());
-            leader.uptime = Duration::from_secs(12);
+            leader.uptime = Some(Duration::from_secs(12));
         },
         |leader| {
             leader.view.status.is_leader = true;
@@ -97,5 +108,23 @@ fn short_interruptions_of_the_lease_are_not_reported() {
         let mut facts = super::healthy();
         change(leader(&mut facts));
         assert_eq!(elb::diagnose::Findings::of(&facts).incomplete(), []);
+    }
+}
+
+#[test]
+fn check_reads_the_lease_once() {
+    let mut facts = super::healthy();
+    leader(&mut facts).uptime = None;
+    for (holder, expected) in [
+        (
+            Some("node1"),
+            "node1 (http://node1:8008) holds the lease, term 7",
+        ),
+        (None, "no instance holds the lease"),
+    ] {
+        leader(&mut facts).view.status.holder = holder.map(str::to_owned);
+        let line = format!("ok     leader: {expected}\n");
+        let findings = elb::diagnose::Findings::of(&facts).to_string();
+        assert!(findings.contains(&line), "{findings}");
     }
 }

@@ -470,14 +470,17 @@ async fn s7_hook_is_not_retried_when_another_instance_leads() {
     wait_until("no leader", || permit.may_write()).await;
     let giving = tokio::spawn(async move { hook.give(&order, &permit).await });
     wait_until("the hook is not called", || tries.exists()).await;
-    let mut stored = store.0.lock();
-    stored.version += 1;
-    stored.record = Some(Record {
+    let record = Record {
         holder: "second".to_owned(),
         term: 2,
         ..Record::default()
-    });
-    drop(stored);
+    };
+    // A renewal between the reading of the version and the write is a conflict.
+    wait_until("no takeover", || {
+        let version = store.0.lock().version;
+        store.write(Some(version), &record).is_ok()
+    })
+    .await;
     let error = giving.await.unwrap().unwrap_err();
     assert!(error.contains("is not the leader"), "{error}");
     drop(candidate);

@@ -1,22 +1,29 @@
-use std::time::Duration;
-
 use crate::diagnose::facts::LeaderFacts;
-use crate::diagnose::finding::Findings;
+use crate::diagnose::finding::{Finding, Findings};
 use crate::diagnose::kinds as kind;
 use crate::format::duration;
+use sflow_autoscale::leader::LeaseSettings;
 
 const ABOUT: &str = "leader";
 
-/// Time after the end of a lease in which a standby takes over, also after an outage of the store.
-const TAKEOVER: Duration = Duration::from_secs(4);
 /// Takeovers in 10 minutes from which the election is unstable; an upgrade of two instances makes two.
 const MANY: usize = 3;
 
 /// Checks the election of a leader.
 pub(super) fn check(findings: &mut Findings, leader: &LeaderFacts) {
     let status = &leader.view.status;
-    let overdue = (leader.lease + TAKEOVER).as_secs_f64();
-    let uptime = leader.uptime.as_secs_f64();
+    let LeaseSettings {
+        lease,
+        renew,
+        timeout,
+        ..
+    } = leader.lease;
+    // A standby takes over at the end of the lease, after an outage one renewal interval later.
+    let overdue = (lease + renew + timeout).as_secs_f64();
+    let Some(uptime) = leader.uptime else {
+        return findings.add(read_once(leader));
+    };
+    let uptime = uptime.as_secs_f64();
     // Before the first answer of the store, the time of the last renewal is unknown.
     let never = if status.term == 0 { uptime } else { 0.0 };
     let age = leader.view.renewed_age.unwrap_or(never);
@@ -52,5 +59,18 @@ pub(super) fn check(findings: &mut Findings, leader: &LeaderFacts) {
             status.instance
         );
         findings.add(kind::INSTANCE_TWICE.of(ABOUT, what));
+    }
+}
+
+/// The lease as `elb check` has read it.
+fn read_once(leader: &LeaderFacts) -> Finding {
+    let status = &leader.view.status;
+    match (&status.error, leader.view.leader()) {
+        (Some(error), _) => kind::LEASE_UNREACHABLE.of(ABOUT, error),
+        (None, Some(leader)) => kind::LEADER.of(
+            ABOUT,
+            format!("{leader} holds the lease, term {}", status.term),
+        ),
+        (None, None) => kind::LEADER.of(ABOUT, "no instance holds the lease"),
     }
 }
