@@ -62,6 +62,7 @@ struct Elected {
     leadership: watch::Receiver<Leadership>,
     clock: Clock,
     is_closed: Arc<AtomicBool>,
+    lease: Duration,
     journal: watch::Sender<Option<(u64, String)>>,
 }
 
@@ -157,6 +158,7 @@ impl Candidate {
             leadership,
             clock,
             is_closed: Arc::default(),
+            lease: election.settings().lease,
             journal,
         }));
         let task = async move {
@@ -210,6 +212,7 @@ pub async fn report(permit: LeaderPermit, instance: String, status: Shared<LoopS
     let Some(Elected {
         mut leadership,
         clock,
+        lease,
         ..
     }) = permit.0.clone()
     else {
@@ -217,7 +220,10 @@ pub async fn report(permit: LeaderPermit, instance: String, status: Shared<LoopS
     };
     let mut known = Leadership::default();
     loop {
-        let now = leadership.borrow_and_update().clone();
+        let mut now = leadership.borrow_and_update().clone();
+        // Another instance may lead after that time.
+        let expires = now.renewed.map(|renewed| renewed.saturating_add(lease));
+        now.is_leader &= expires.is_some_and(|expires| clock() < expires);
         log_change(&known, &now);
         set_status(
             &mut status.lock(),
@@ -268,6 +274,9 @@ fn log_change(known: &Leadership, now: &Leadership) {
     }
     let (term, address) = (now.term, now.address.as_deref().unwrap_or_default());
     match (&now.holder, now.is_leader) {
+        (Some(_), false) if known.is_leader && known.term == term => {
+            warn!(term, "this instance no longer leads: its lease has expired");
+        }
         (Some(holder), true) => info!(holder, term, address, "this instance leads"),
         (Some(holder), false) => info!(holder, term, address, "standby: another instance leads"),
         (None, _) => info!(term, "standby: no instance leads"),

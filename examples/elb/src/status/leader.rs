@@ -15,7 +15,7 @@ use crate::format::{duration, shortened};
 /// the loop.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LeaderStatus {
-    /// Whether this instance is the leader; true without an election.
+    /// Whether this instance is the leader and its lease has not expired; true without an election.
     pub is_leader: bool,
     /// Name of this instance; empty without an election.
     pub instance: String,
@@ -81,13 +81,19 @@ impl LeaderView {
             is_leader,
             term,
             may_write,
+            ref holder,
+            ref instance,
             ..
         } = self.status;
+        let was_leader = holder.as_ref() == Some(instance);
         let age = duration(self.renewed_age.unwrap_or(0.0));
         match (is_leader, self.leader()) {
             (true, _) if may_write => format!("This instance leads, term {term}."),
             (true, _) => format!(
                 "This instance leads, term {term}, but changes nothing: the lease was renewed {age} ago."
+            ),
+            (false, Some(_)) if was_leader => format!(
+                "Standby: the lease of this instance, term {term}, has expired; it was renewed {age} ago."
             ),
             (false, Some(leader)) => format!("Standby: {leader} leads, term {term}."),
             (false, None) => format!("Standby: no instance is known to lead, last term {term}."),
