@@ -12,7 +12,7 @@ use crate::config::{self, ControlSettings, DEFAULT_OWNER, OWNER};
 use crate::docker::hints;
 use crate::format::{counted, duration};
 use crate::handle::{Refusal, Request};
-use crate::history::{HistorySettings, Observed, Source, Writer};
+use crate::history::{HistorySettings, RoundInput, Source, Writer};
 use crate::hooks::{self, Pools};
 use crate::notices;
 use crate::orchestrator::Orchestrator;
@@ -95,10 +95,10 @@ impl<O: Orchestrator> Balancer<O> {
     /// If no thread can be started. A file that cannot be opened is a problem of the loop.
     pub fn store_history(&mut self, now: Timestamp, settings: &HistorySettings) -> io::Result<()> {
         let interval = self.controller.interval();
-        let (writer, mut past) = Writer::start(settings, now, interval)?;
-        self.modes = std::mem::take(&mut past.modes);
+        let (writer, mut restored) = Writer::start(settings, now, interval)?;
+        self.modes = std::mem::take(&mut restored.modes);
         self.history = Some(writer);
-        self.status.lock().restore(past, interval);
+        self.status.lock().restore(restored, interval);
         self.record_modes(now, Source::Start);
         Ok(())
     }
@@ -133,8 +133,8 @@ impl<O: Orchestrator> Balancer<O> {
         let pools = self.pools.iter().flat_map(Pools::reconcilers);
         let pools = pools.map(|it| (it.last(), it.observed()));
         let decided = services.chain(pools);
-        let observed = decided.filter_map(|(last, observed)| Observed::of(now, last, observed));
-        history.record_round(&news.entries, observed);
+        let inputs = decided.filter_map(|(last, input)| RoundInput::of(now, last, input));
+        history.record_round(&news.entries, inputs);
     }
 
     /// Processes one datagram.

@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 use elb::balancer::Balancer;
 use elb::config::Config;
 use elb::handle::Request;
-use elb::history::{HistorySettings, Observed, Past, Reader, Source, Writer};
+use elb::history::{HistorySettings, Reader, Restored, RoundInput, Source, Writer};
 use elb::policy::{Mode, Observation, Policy, Settings, Subject};
 use elb::status::Entry;
 use sflow_metrics::Timestamp;
@@ -40,18 +40,18 @@ fn settings(folder: &TempDir) -> HistorySettings {
     }
 }
 
-fn start(settings: &HistorySettings) -> (Writer, Past) {
+fn start(settings: &HistorySettings) -> (Writer, Restored) {
     Writer::start_every(settings, now(), INTERVAL, BATCH).unwrap()
 }
 
-fn observed(time: Timestamp, name: &str) -> Observed {
+fn inputs(time: Timestamp, name: &str) -> RoundInput {
     let observation = Observation {
         subject: Subject::service(name),
         replicas: 3,
         running: vec![Duration::from_millis(1_500); 3],
         ..Observation::default()
     };
-    Observed {
+    RoundInput {
         time,
         mode: Mode::Advise,
         result: 4,
@@ -81,7 +81,7 @@ fn fill(writer: &Writer, time: Timestamp, bytes: usize, seed: u64) {
             .wrapping_add(1);
         noise += &format!("{state:x}");
     }
-    writer.record_round(&[], [observed(time, &noise)].into_iter());
+    writer.record_round(&[], [inputs(time, &noise)].into_iter());
 }
 
 /// A loop over a simulated cluster that starts at `start`.
@@ -140,14 +140,14 @@ async fn restart_shows_past_decisions_and_charts_with_a_gap() {
     let new: Vec<u64> = status.history().after(last).map(|entry| entry.id).collect();
     assert_eq!(new.first(), Some(&(last + 1)), "numbers continue");
     let all = status.points(&apache);
-    let past: Vec<_> = all.iter().filter(|point| point.at < -300.0).collect();
-    let (gap, past) = past.split_last().unwrap();
+    let restored: Vec<_> = all.iter().filter(|point| point.at < -300.0).collect();
+    let (gap, restored) = restored.split_last().unwrap();
     let measured = |at: f64, load: Option<f64>| (at.round() as i64, load);
     let before: Vec<_> = points
         .iter()
         .map(|it| measured(it.at - 600.0, it.load))
         .collect();
-    let after: Vec<_> = past.iter().map(|it| measured(it.at, it.load)).collect();
+    let after: Vec<_> = restored.iter().map(|it| measured(it.at, it.load)).collect();
     assert_eq!(after, before);
     assert!(gap.load.is_none(), "{gap:?}");
 }
@@ -163,7 +163,7 @@ async fn observations_give_the_same_recommendations_again() {
     drop(first);
     let stored = Reader::open(&settings.path)
         .unwrap()
-        .observed(Timestamp::ZERO)
+        .inputs(Timestamp::ZERO)
         .unwrap();
     assert_eq!(stored.len(), 150);
     let mut policy = Policy::new(policy);
@@ -245,8 +245,8 @@ fn damaged_files_are_renamed_and_a_new_history_begins() {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings(&folder);
         fs::write(&settings.path, bytes).unwrap();
-        let (writer, past) = start(&settings);
-        assert_eq!((past.last, past.decisions.len()), (0, 0));
+        let (writer, restored) = start(&settings);
+        assert_eq!((restored.last, restored.decisions.len()), (0, 0));
         assert_eq!(writer.health().problem, None);
         writer.record_round(&[entry(1, "web", now())], std::iter::empty());
         drop(writer);
@@ -293,8 +293,8 @@ fn unusable_path_is_one_problem_and_ends_by_itself() {
     let folder = tempfile::tempdir().unwrap();
     let mut settings = settings(&folder);
     settings.path = folder.path().join("later/history.db");
-    let (writer, past) = start(&settings);
-    assert_eq!(past.last, 0);
+    let (writer, restored) = start(&settings);
+    assert_eq!(restored.last, 0);
     let problem = writer.health().problem.unwrap();
     assert!(problem.contains("later/history.db"), "{problem}");
     assert!(problem.contains("directory"), "{problem}");
@@ -358,17 +358,14 @@ fn size_is_bounded_and_decisions_outlive_observations() {
         drop(writer);
         assert!(size() <= settings.max_size, "{}", size());
     }
-    let (writer, past) = start(&settings);
-    assert_eq!(past.decisions.len(), 16);
-    let observed = Reader::open(&settings.path)
+    let (writer, restored) = start(&settings);
+    assert_eq!(restored.decisions.len(), 16);
+    let inputs = Reader::open(&settings.path)
         .unwrap()
-        .observed(Timestamp::ZERO)
+        .inputs(Timestamp::ZERO)
         .unwrap();
-    assert!((3..16).contains(&observed.len()), "{}", observed.len());
-    assert_eq!(
-        observed.last().unwrap().time,
-        begin + Duration::from_secs(15)
-    );
+    assert!((3..16).contains(&inputs.len()), "{}", inputs.len());
+    assert_eq!(inputs.last().unwrap().time, begin + Duration::from_secs(15));
     drop(writer);
     // A smaller maximum makes an existing file smaller.
     let large = HistorySettings {
@@ -391,24 +388,24 @@ fn records_older_than_max_age_are_deleted() {
     let old = now() - Duration::from_secs(7_200);
     let (writer, _) = start(&settings);
     let entries = [entry(1, "old", old), entry(2, "new", now())];
-    writer.record_round(&entries, [observed(old, "old")].into_iter());
+    writer.record_round(&entries, [inputs(old, "old")].into_iter());
     drop(writer);
     assert_eq!(start(&settings).1.decisions.len(), 2);
     settings.max_age = Duration::from_secs(3_600);
     drop(start(&settings));
-    let (_, past) = start(&settings);
-    let names: Vec<&str> = past
+    let (_, restored) = start(&settings);
+    let names: Vec<&str> = restored
         .decisions
         .iter()
         .map(|it| it.decision.subject.name.as_str())
         .collect();
     assert_eq!(names, ["new"]);
-    assert_eq!(past.last, 2);
-    let observed = Reader::open(&settings.path)
+    assert_eq!(restored.last, 2);
+    let inputs = Reader::open(&settings.path)
         .unwrap()
-        .observed(Timestamp::ZERO)
+        .inputs(Timestamp::ZERO)
         .unwrap();
-    assert_eq!(observed.len(), 0);
+    assert_eq!(inputs.len(), 0);
 }
 
 #[test]
@@ -428,11 +425,11 @@ fn numbers_of_a_killed_process_are_not_assigned_again() {
     fs::copy(&settings.path, &copy).unwrap();
     drop(writer);
     assert_eq!(start(&settings).1.last, 7);
-    let (_, past) = start(&HistorySettings {
+    let (_, restored) = start(&HistorySettings {
         path: copy,
         ..settings
     });
-    assert!(past.last > 1_000, "{}", past.last);
+    assert!(restored.last > 1_000, "{}", restored.last);
 }
 
 #[test]
@@ -458,7 +455,7 @@ fn batch_that_a_killed_process_left_unfinished_is_removed() {
     assert_ne!(fs::read(&killed).unwrap().len(), 0);
     let records = Reader::open(&killed).unwrap();
     assert_eq!(records.records(Timestamp::ZERO, None, 10).unwrap().len(), 1);
-    assert_eq!(records.observed(Timestamp::ZERO).unwrap().len(), 10);
+    assert_eq!(records.inputs(Timestamp::ZERO).unwrap().len(), 10);
     assert!(!journal(&killed).exists());
 }
 

@@ -60,12 +60,12 @@ impl Args {
         let name = self.service.as_deref();
         let reader = Reader::open(&path).with_context(|| path.display().to_string())?;
         if self.observations {
-            let observed = reader.observed(since)?.into_iter();
+            let inputs = reader.inputs(since)?.into_iter();
             let is_meant = |name: &str| self.service.iter().all(|wanted| wanted == name);
-            let observed = observed.filter(|it| is_meant(&it.observation.subject.name));
-            let observed: Vec<_> = observed.collect();
-            for observed in observed.iter().rev().take(self.limit).rev() {
-                say!("{}", serde_json::to_string(observed)?)?;
+            let inputs = inputs.filter(|it| is_meant(&it.observation.subject.name));
+            let inputs: Vec<_> = inputs.collect();
+            for inputs in inputs.iter().rev().take(self.limit).rev() {
+                say!("{}", serde_json::to_string(inputs)?)?;
             }
             return Ok(());
         }

@@ -63,7 +63,7 @@ impl fmt::Display for Source {
 
 /// What a round observed of a service or pool, and what was decided.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct Observed {
+pub struct RoundInput {
     /// The time of the decision, in nanoseconds since 1970.
     pub time: Timestamp,
     /// The mode of the decision.
@@ -75,7 +75,7 @@ pub struct Observed {
     pub observation: Arc<Observation>,
 }
 
-impl Observed {
+impl RoundInput {
     /// The replicas configured after the decision.
     pub(crate) fn wanted(&self) -> u32 {
         match self.mode {
@@ -108,7 +108,7 @@ impl Observed {
 
 /// The part of a stored history that the status shows again.
 #[derive(Debug, Default)]
-pub struct Past {
+pub struct Restored {
     /// The number from which new decisions continue.
     pub last: u64,
     /// The newest decisions, oldest first.
@@ -116,7 +116,7 @@ pub struct Past {
     /// The last modes; `None` is the loop.
     pub modes: BTreeMap<Option<Subject>, Mode>,
     /// Observations of the charts' time, oldest first.
-    pub observed: Vec<Observed>,
+    pub inputs: Vec<RoundInput>,
 }
 
 /// State of a history that is being written.

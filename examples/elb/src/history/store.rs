@@ -17,7 +17,7 @@ use thiserror::Error;
 use tracing::warn;
 
 use super::writer::Record;
-use super::{HistorySettings, Observed, Past};
+use super::{HistorySettings, Restored, RoundInput};
 use crate::format::unix;
 use crate::policy::{Mode, Subject};
 use crate::status::{DECISIONS, POINTS};
@@ -39,7 +39,7 @@ const BUSY: Duration = Duration::from_millis(500);
 /// The numbers that a process may have assigned and not stored when it was killed.
 const UNSTORED: u64 = 10_000;
 /// Maximum number of observations that are read at the start.
-const MOST_OBSERVED: usize = 200_000;
+const MOST_INPUTS: usize = 200_000;
 /// Maximum size of the observations of one row.
 const MOST_BYTES: u64 = 32 << 20;
 
@@ -150,7 +150,7 @@ impl Store {
             file: (file.dev(), file.ino()),
         };
         let transaction = store.database.transaction()?;
-        store.settings.make_room(&transaction, 0)?;
+        store.settings.free_space(&transaction, 0)?;
         transaction.commit()?;
         let pages = store.settings.max_size / pragma(&store.database, "page_size")?.max(1);
         let spare = pragma(&store.database, "page_count")?.saturating_sub(pages);
@@ -168,18 +168,22 @@ impl Store {
     }
 
     /// Reads what the status shows again: `interval` is the time between two rounds.
-    pub(super) fn past(&self, now: Timestamp, interval: Duration) -> Result<Past, StoreError> {
+    pub(super) fn restored(
+        &self,
+        now: Timestamp,
+        interval: Duration,
+    ) -> Result<Restored, StoreError> {
         let since = now - interval.saturating_mul(POINTS);
         let mut decisions = decisions(&self.database, Timestamp::ZERO, None, DECISIONS)?;
         decisions.reverse();
         let decisions = decisions
             .iter()
             .filter_map(|(_, it)| serde_json::from_str(it).ok());
-        Ok(Past {
+        Ok(Restored {
             last: self.last()?,
             decisions: decisions.collect(),
             modes: self.modes()?,
-            observed: observed(&self.database, since, now)?,
+            inputs: inputs(&self.database, since, now)?,
         })
     }
 
@@ -224,34 +228,34 @@ impl Store {
         Ok(modes)
     }
 
-    /// Writes records in one transaction, after it has made room for them.
+    /// Writes records in one transaction, after freeing the space for them.
     pub(super) fn append(&mut self, now: Timestamp, records: &[Record]) -> Result<(), StoreError> {
         let file = fs::metadata(&self.settings.path);
         if !file.is_ok_and(|it| (it.dev(), it.ino()) == self.file) {
             return Err(StoreError::Removed);
         }
-        let mut observed = ZlibEncoder::new(Vec::new(), Compression::default());
+        let mut inputs = ZlibEncoder::new(Vec::new(), Compression::default());
         let mut first = None;
         let mut size = 0;
         for record in records {
             match record {
-                Record::Observed { time, line } => {
+                Record::RoundInput { time, line } => {
                     first.get_or_insert(*time);
-                    observed.write_all(line.as_bytes())?;
-                    observed.write_all(b"\n")?;
+                    inputs.write_all(line.as_bytes())?;
+                    inputs.write_all(b"\n")?;
                 }
                 Record::Decision { entry, .. } => size += entry.len() + 100,
                 Record::Mode { .. } => size += 200,
             }
         }
-        let observed = observed.finish()?;
-        size += observed.len();
+        let inputs = inputs.finish()?;
+        size += inputs.len();
         let transaction = self.database.transaction()?;
         let expired = nanos(now - self.settings.max_age);
         for table in ["decision", "mode", "observation"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE time < ?1"), [expired])?;
         }
-        self.settings.make_room(&transaction, size as u64)?;
+        self.settings.free_space(&transaction, size as u64)?;
         let mut last = 0;
         for record in records {
             match record {
@@ -280,12 +284,12 @@ impl Store {
                         source.to_string()
                     ],
                 )?,
-                Record::Observed { .. } => 0,
+                Record::RoundInput { .. } => 0,
             };
         }
         if let Some(first) = first {
             let insert = "INSERT OR REPLACE INTO observation VALUES (?1, ?2)";
-            transaction.execute(insert, params![nanos(first), observed])?;
+            transaction.execute(insert, params![nanos(first), inputs])?;
         }
         transaction.execute("UPDATE run SET last = max(last, ?1)", [last])?;
         transaction.commit()?;
@@ -301,7 +305,7 @@ impl Store {
 impl HistorySettings {
     /// Deletes the oldest records until `size` more bytes fit: observations, which need most of the
     /// space, then decisions.
-    fn make_room(&self, transaction: &Transaction<'_>, size: u64) -> Result<(), StoreError> {
+    fn free_space(&self, transaction: &Transaction<'_>, size: u64) -> Result<(), StoreError> {
         let page = pragma(transaction, "page_size")?.max(1);
         // Part of each page is empty.
         let needed = 2 * size / page + 16;
@@ -379,18 +383,18 @@ fn decisions(
 }
 
 /// Observations since a time and before another one, oldest first; of too many the newest.
-fn observed(
+fn inputs(
     database: &Connection,
     since: Timestamp,
     until: Timestamp,
-) -> Result<Vec<Observed>, StoreError> {
+) -> Result<Vec<RoundInput>, StoreError> {
     let mut statement = database.prepare(
         "SELECT records FROM observation WHERE time >= ?1 AND time < ?2 ORDER BY time DESC",
     )?;
     let mut rows = statement.query([nanos(since), nanos(until)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        if found.len() >= MOST_OBSERVED {
+        if found.len() >= MOST_INPUTS {
             break;
         }
         let records: Vec<u8> = row.get(0)?;
@@ -398,7 +402,7 @@ fn observed(
         let records = ZlibDecoder::new(records.as_slice());
         if records.take(MOST_BYTES).read_to_string(&mut lines).is_ok() {
             let lines = lines.lines().rev();
-            found.extend(lines.filter_map(|it| serde_json::from_str::<Observed>(it).ok()));
+            found.extend(lines.filter_map(|it| serde_json::from_str::<RoundInput>(it).ok()));
         }
     }
     found.reverse();
@@ -477,7 +481,7 @@ impl Reader {
     /// # Errors
     ///
     /// If the file cannot be read.
-    pub fn observed(&self, since: Timestamp) -> Result<Vec<Observed>, StoreError> {
-        observed(&self.0, since, Timestamp::from_nanos(u64::MAX))
+    pub fn inputs(&self, since: Timestamp) -> Result<Vec<RoundInput>, StoreError> {
+        inputs(&self.0, since, Timestamp::from_nanos(u64::MAX))
     }
 }

@@ -9,7 +9,7 @@ use sflow_metrics::Timestamp;
 use tracing::{info, warn};
 
 use super::store::{Store, StoreError};
-use super::{Health, HistorySettings, Observed, Past, Source};
+use super::{Health, HistorySettings, Restored, RoundInput, Source};
 use crate::policy::{Mode, Subject};
 use crate::status::Entry;
 
@@ -35,7 +35,7 @@ pub(super) enum Record {
         mode: Mode,
         source: Source,
     },
-    Observed {
+    RoundInput {
         time: Timestamp,
         line: String,
     },
@@ -46,7 +46,7 @@ impl Record {
         let text = match self {
             Self::Decision { subject, entry, .. } => subject.len() + entry.len(),
             Self::Mode { subject, .. } => subject.as_ref().map_or(0, |it| it.name.len()),
-            Self::Observed { line, .. } => line.len(),
+            Self::RoundInput { line, .. } => line.len(),
         };
         size_of::<Self>() + text
     }
@@ -94,7 +94,7 @@ impl Writer {
         settings: &HistorySettings,
         now: Timestamp,
         interval: Duration,
-    ) -> io::Result<(Self, Past)> {
+    ) -> io::Result<(Self, Restored)> {
         Self::start_every(settings, now, interval, EVERY)
     }
 
@@ -108,20 +108,20 @@ impl Writer {
         now: Timestamp,
         interval: Duration,
         every: Duration,
-    ) -> io::Result<(Self, Past)> {
+    ) -> io::Result<(Self, Restored)> {
         let shared = Arc::new(Shared::default());
         let opened = Store::open(settings, now).and_then(|store| {
-            let past = store.past(now, interval)?;
-            Ok((store, past))
+            let restored = store.restored(now, interval)?;
+            Ok((store, restored))
         });
-        let (store, past) = match opened {
-            Ok((store, past)) => {
+        let (store, restored) = match opened {
+            Ok((store, restored)) => {
                 shared.lock().health.size = store.size();
-                (Some(store), past)
+                (Some(store), restored)
             }
             Err(error) => {
                 shared.lock().health.fail(settings, &error);
-                (None, Past::default())
+                (None, Restored::default())
             }
         };
         let worker = Worker {
@@ -136,11 +136,11 @@ impl Writer {
         let limit = usize::try_from(settings.max_size / 4)
             .unwrap_or(QUEUE)
             .min(QUEUE);
-        Ok((Self { shared, limit }, past))
+        Ok((Self { shared, limit }, restored))
     }
 
     /// Adds the news of a round.
-    pub fn record_round(&self, entries: &[Arc<Entry>], observed: impl Iterator<Item = Observed>) {
+    pub fn record_round(&self, entries: &[Arc<Entry>], inputs: impl Iterator<Item = RoundInput>) {
         let decisions = entries.iter().filter_map(|entry| {
             Some(Record::Decision {
                 id: entry.id,
@@ -149,12 +149,12 @@ impl Writer {
                 entry: serde_json::to_string(entry).ok()?,
             })
         });
-        let observed = observed.filter_map(|observed| {
-            let time = observed.time;
-            let line = serde_json::to_string(&observed).ok()?;
-            Some(Record::Observed { time, line })
+        let inputs = inputs.filter_map(|inputs| {
+            let time = inputs.time;
+            let line = serde_json::to_string(&inputs).ok()?;
+            Some(Record::RoundInput { time, line })
         });
-        self.add(decisions.chain(observed));
+        self.add(decisions.chain(inputs));
     }
 
     /// Adds a change of the mode of a service or pool; `None` is the loop.

@@ -18,7 +18,7 @@ pub(crate) use self::points::POINTS;
 use self::points::Points;
 use self::view::{DecisionView, Point, ProblemView, ServiceView, Snapshot};
 use crate::format::unix;
-use crate::history::{Health, Past};
+use crate::history::{Health, Restored};
 use crate::policy::{Mode, Subject, SubjectKind};
 use sflow_autoscale::controller::{Decided, ManagedService, Outcome, Round};
 use sflow_autoscale::node_pools::PoolEvent;
@@ -127,34 +127,34 @@ impl LoopStatus {
 
     /// Continues with a stored history: its decisions and charts. `interval` is the time between two
     /// rounds.
-    pub fn restore(&mut self, past: Past, interval: Duration) {
+    pub fn restore(&mut self, restored: Restored, interval: Duration) {
         /// A longer time without an observation is a gap, in seconds.
         const GAP: f64 = 15.0;
         let gap = (3.0 * interval.as_secs_f64()).max(GAP);
-        let newest: BTreeMap<Subject, Vec<String>> = past
-            .observed
+        let newest: BTreeMap<Subject, Vec<String>> = restored
+            .inputs
             .iter()
             .map(|it| (it.observation.subject.clone(), it.metrics()))
             .collect();
-        for observed in past.observed {
-            let observation = &observed.observation;
-            let metrics = observed.metrics();
+        for input in restored.inputs {
+            let observation = &input.observation;
+            let metrics = input.metrics();
             // Values of another rule are not comparable.
             if newest.get(&observation.subject) != Some(&metrics) {
                 continue;
             }
-            let at = self.seconds(observed.time);
+            let at = self.seconds(input.time);
             let points = self.points.entry(observation.subject.clone());
             let points = points.or_default();
             points.push_gap(at, gap);
             let running = u32::try_from(observation.running.len()).unwrap_or(u32::MAX);
-            let point = Point::new(at, &observation.signals, observed.wanted(), running);
+            let point = Point::new(at, &observation.signals, input.wanted(), running);
             points.push(Some(point), metrics.len(), &observation.signals);
         }
         for points in self.points.values_mut() {
             points.push_gap(0.0, 0.0);
         }
-        self.history.restore(past.decisions, past.last);
+        self.history.restore(restored.decisions, restored.last);
     }
 
     /// Sets the state of the stored history.
