@@ -14,13 +14,13 @@ use crate::format::{counted, duration};
 use crate::handle::{Refusal, Request};
 use crate::history::{HistorySettings, RoundInput, Source, Writer};
 use crate::hooks::{self, Pools};
+use crate::leader::LeaderPermit;
 use crate::notices;
 use crate::orchestrator::Orchestrator;
 use crate::policy::{Mode, Subject, SubjectKind};
 use crate::shared::Shared;
 use crate::status::{LoopStatus, News};
 use sflow_autoscale::controller::{Controller, Discovered, Ownership, Round};
-use sflow_autoscale::leader::Alone;
 use sflow_autoscale::node_pools::{PoolRound, Reconciler};
 use sflow_autoscale::observe::Telemetry;
 use sflow_autoscale::problem::{Changed, Problem, ProblemReason};
@@ -31,6 +31,7 @@ pub struct Balancer<O> {
     telemetry: Shared<Telemetry>,
     controller: Controller<O>,
     pools: Option<Pools>,
+    permit: LeaderPermit,
     status: Shared<LoopStatus>,
     history: Option<Writer>,
     /// The last mode of the loop (`None`), of each service and of each pool in the history.
@@ -58,6 +59,7 @@ impl<O: Orchestrator> Balancer<O> {
             telemetry: Shared::new(Telemetry::default().with_services(swarm::service_of)),
             controller,
             pools: None,
+            permit: LeaderPermit::default(),
             status: Shared::new(LoopStatus::new(now)),
             history: None,
             modes: BTreeMap::new(),
@@ -73,9 +75,19 @@ impl<O: Orchestrator> Balancer<O> {
     ///
     /// If the rule of a pool uses an unknown metric.
     pub fn keep(&mut self, instance: String, pools: &[config::Pool]) -> Result<(), query::Error> {
-        self.pools = Some(hooks::pools(instance, pools)?);
+        let mut pools = hooks::pools(instance, pools)?;
+        pools.provider_mut().set_permit(self.permit.clone());
+        self.pools = Some(pools);
         self.settings_changed();
         Ok(())
+    }
+
+    /// Changes the cluster only while this permits it. Without this call, the loop acts alone.
+    pub fn set_permit(&mut self, permit: LeaderPermit) {
+        if let Some(pools) = &mut self.pools {
+            pools.provider_mut().set_permit(permit.clone());
+        }
+        self.permit = permit;
     }
 
     /// The node pools.
@@ -152,8 +164,8 @@ impl<O: Orchestrator> Balancer<O> {
             let before = std::mem::replace(&mut last, Instant::now());
             last - before
         };
-        let telemetry = &mut self.telemetry;
-        let mut round = self.controller.round(now, &Alone, telemetry, lap).await;
+        let (permit, telemetry) = (&self.permit, &mut self.telemetry);
+        let mut round = self.controller.round(now, permit, telemetry, lap).await;
         log_discovered(&round.discovered);
         self.use_policies();
         let machines = self.keep_machines(now, round.reached).await;
@@ -240,10 +252,15 @@ impl<O: Orchestrator> Balancer<O> {
         let pools = self.pools.as_mut().filter(|_| is_reached)?;
         let mode = self.controller.mode();
         let (orchestrator, managed) = self.controller.parts();
-        let telemetry = &mut self.telemetry;
-        pools
-            .round(now, (mode, &Alone), orchestrator, managed, telemetry)
-            .await
+        let (permit, telemetry) = (&self.permit, &mut self.telemetry);
+        let term = permit.term();
+        let round = pools
+            .round(now, (mode, permit), orchestrator, managed, telemetry)
+            .await;
+        if let Some(journal) = pools.journal(term) {
+            permit.set_journal(term, journal);
+        }
+        round
     }
 
     /// Enables discovery of services by their labels. Services of other owners are not changed.
@@ -376,11 +393,26 @@ fn log_discovered(discovered: &[Discovered]) {
 /// Logs each problem that begins or ends.
 fn log_problems(now: Timestamp, changed: &Changed<(ProblemReason, String)>) {
     for ((reason, about), problem) in &changed.begun {
-        warn!(reason = reason.name(), about, "{}", problem.message);
+        warn!(
+            reason = reason.name(),
+            about = named(about),
+            "{}",
+            problem.message
+        );
     }
     for ((reason, about), problem) in &changed.ended {
         let lasted = duration((now - problem.since).as_secs_f64());
         let reason = reason.name();
-        info!(reason, about, "ended after {lasted}: {}", problem.message);
+        info!(
+            reason,
+            about = named(about),
+            "ended after {lasted}: {}",
+            problem.message
+        );
     }
+}
+
+/// The subject of a problem; `None` if it concerns all.
+fn named(about: &str) -> Option<&str> {
+    (!about.is_empty()).then_some(about)
 }

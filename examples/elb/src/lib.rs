@@ -7,7 +7,7 @@
 //!
 //! [`sflow_autoscale`] observes, decides and runs the control loop and the node pools. This crate
 //! contains the adapters: [`docker`] implements the orchestrator for swarm, [`hooks`] calls the hooks
-//! that add and remove machines; [`http`] and [`terminal`] show the status. [`diagnose`] derives
+//! that add and remove machines, and [`leader`] takes part in the election of a leader; [`http`] and [`terminal`] show the status. [`diagnose`] derives
 //! problems and recommended actions, also for an installation that does not run yet. The
 //! [`balancer`] connects them. Experiments without a cluster run on [`sflow_simulator`].
 
@@ -26,6 +26,7 @@ pub mod handle;
 pub mod history;
 pub mod hooks;
 pub mod http;
+pub mod leader;
 mod notices;
 pub mod shared;
 pub mod status;

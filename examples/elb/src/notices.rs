@@ -1,4 +1,4 @@
-//! Log lines for received data that is ignored: one per cause.
+//! Log lines for received data that is refused: one per cause.
 
 use sflow_autoscale::observe::{Notice, Telemetry};
 use tracing::warn;
@@ -9,7 +9,7 @@ pub(crate) fn log(telemetry: &mut Telemetry) {
         match (&notice, notice.source()) {
             (Notice::SenderNotAllowed { .. }, Some(source)) => warn!(
                 %source,
-                "ignored a datagram: its sender is not in collector.agents; further ones are only \
+                "refused a datagram: its sender is not in collector.agents; further ones are only \
                  counted"
             ),
             (_, Some(source)) => warn!(%source, "{notice}"),

@@ -109,6 +109,24 @@ fn missing_engine_and_agents_are_both_reported() {
 }
 
 #[test]
+fn leader_is_read_from_the_lease() {
+    let cluster = Cluster::new(&scenario());
+    let text = fs::read_to_string(&cluster.config).unwrap();
+    for (name, expected) in [
+        (
+            "elb-lease",
+            "ok     leader: node1 (http://node1:8008) holds the lease, term 7\n",
+        ),
+        ("other", "wrong  leader: the lease cannot be read"),
+    ] {
+        let leader = format!("[leader]\nenabled = true\nname = \"{name}\"\n{text}");
+        fs::write(&cluster.config, leader).unwrap();
+        let (_, output) = cluster.check(&["--listen-for", "0s"]);
+        assert!(output.contains(expected), "{output}");
+    }
+}
+
+#[test]
 fn used_port_does_not_prevent_manager_checks() {
     let cluster = Cluster::new(&scenario());
     let _taken = UdpSocket::bind(cluster.collector).unwrap();
@@ -377,6 +395,17 @@ fn answer(mut stream: &TcpStream, services: &[Service], hosts: &[String]) {
         "/services" if path.contains("label") || path.contains("apachee") => json!([]),
         "/services" => services.iter().map(service).collect(),
         "/tasks" => services.iter().flat_map(tasks).collect(),
+        "/configs/elb-lease" => json!({
+            "Version": { "Index": 5 },
+            "Spec": { "Labels": {
+                "holder": "node1",
+                "address": "http://node1:8008",
+                "term": "7",
+                "renewed": "41",
+                "journal": "",
+            } },
+        }),
+        "/configs/other" => json!({ "Version": { "Index": 5 }, "Spec": {} }),
         other => panic!("unexpected request {other}"),
     };
     let body = body.to_string();

@@ -45,7 +45,7 @@ fn demo_scales_service_and_reports_foreign_datagrams() {
     }
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(
-        stderr.matches("ignored a datagram: NetFlow").count(),
+        stderr.matches("refused a datagram: NetFlow").count(),
         1,
         "logged once:\n{stderr}"
     );

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use clap::{CommandFactory as _, Parser as _};
 use elb::cli::Cli;
-use elb::config::{Config, EXAMPLE, Labels};
+use elb::config::{Config, EXAMPLE, Labels, Leader};
 use elb::policy::{Mode, Rule};
 use yaml_rust2::{Yaml, YamlLoader};
 
@@ -62,6 +62,7 @@ fn readme_explains_exactly_the_existing_keys() {
         ("[collector]", "[collector]\nnone = 1"),
         ("[http]", "[http]\nnone = 1"),
         ("[docker]", "[docker]\nnone = 1"),
+        ("[leader]", "[leader]\nnone = 1"),
         ("[control]", "[control]\nnone = 1"),
         ("[[service]]", "[[service]]\nnone = 1"),
         ("[service.policy]", "[defaults]\nnone = 1"),
@@ -84,10 +85,11 @@ fn readme_states_correct_defaults() {
                 metric = [{ name = \"vir_cpu_cores\", target = 1 }]\n";
     let ours = Config::from_toml(text).unwrap();
     let stated = format!(
-        "[collector]\n{}[http]\n{}[docker]\n{}[control]\n{}{text}{}[service.policy.saturation]\n{}",
+        "[collector]\n{}[http]\n{}[docker]\n{}[leader]\n{}[control]\n{}{text}{}[service.policy.saturation]\n{}",
         stated("[collector]"),
         stated("[http]"),
         stated("[docker]"),
+        stated("[leader]"),
         stated("[control]"),
         stated("[service.policy]"),
         stated("saturation"),
@@ -277,6 +279,20 @@ fn stack_configuration_is_valid_and_only_advises() {
 }
 
 #[test]
+fn stack_runs_two_instances_that_elect_a_leader() {
+    let leader = Config::from_toml(STACK).unwrap().leader;
+    assert!(leader.enabled);
+    let elb = &YamlLoader::load_from_str(COMPOSE).unwrap()[0]["services"]["elb"];
+    let address = elb["environment"]["ELB_LEADER_ADDRESS"].as_str().unwrap();
+    let address = address.replace("{{.Node.Hostname}}", "node1");
+    Leader::check_address(&address).unwrap();
+    // Hooks, the release of the lease and clients of the page.
+    let grace = elb["stop_grace_period"].as_str().unwrap();
+    let grace: u32 = grace.trim_end_matches('s').parse().unwrap();
+    assert!(grace > 8 + 4 + 1, "{grace} s");
+}
+
+#[test]
 fn stack_has_least_privileges() {
     let stack = &YamlLoader::load_from_str(COMPOSE).unwrap()[0];
     for name in ["elb", "agent"] {
@@ -295,12 +311,17 @@ fn stack_has_least_privileges() {
     assert!(user.starts_with("65532:"), "nobody");
     assert!(CONTAINERFILE.contains("USER 65532:65532"));
     assert!(elb["cap_add"].is_badvalue());
-    assert_eq!(elb["deploy"]["replicas"].as_i64(), Some(1));
+    let replicas = elb["deploy"]["replicas"].as_str();
+    assert_eq!(replicas, Some("${ELB_REPLICAS:-2}"));
+    let placement = &elb["deploy"]["placement"];
+    assert_eq!(placement["max_replicas_per_node"].as_i64(), Some(1));
     let constraints = elb["deploy"]["placement"]["constraints"].as_vec().unwrap();
     assert_eq!(constraints[0].as_str(), Some("node.role == manager"));
     assert_eq!(elb["secrets"][0]["source"].as_str(), Some("elb_token"));
     let update = &elb["deploy"]["update_config"];
     assert_eq!(update["failure_action"].as_str(), Some("rollback"));
+    assert_eq!(update["order"].as_str(), Some("stop-first"));
+    assert_eq!(update["parallelism"].as_i64(), Some(1));
     let monitor = update["monitor"].as_str().unwrap().trim_end_matches('s');
     assert!(
         monitor.parse::<u32>().unwrap() >= 60,
@@ -339,7 +360,7 @@ fn stack_commands_exist() {
     for name in ["elb", "agent"] {
         let command = stack["services"][name]["command"].as_vec().unwrap();
         let arguments = command.iter().map(|word| match word.as_str().unwrap() {
-            word if word.starts_with("${ELB_COLLECTOR:?") => "10.0.0.1:6343",
+            word if word.starts_with("${ELB_COLLECTOR:?") => "10.0.0.1:6343,10.0.0.2:6343",
             word => word,
         });
         accepts(&[&["elb"][..], &arguments.collect::<Vec<_>>()].concat());
@@ -357,7 +378,7 @@ fn docker_accepts_the_stack() {
     let mut docker = Command::new("docker");
     let docker = docker
         .args(["stack", "config", "-c", "compose.yaml"])
-        .env("ELB_COLLECTOR", "10.0.0.1:6343")
+        .env("ELB_COLLECTOR", "10.0.0.1:6343,10.0.0.2:6343")
         .current_dir(folder);
     match docker.output() {
         Err(error) => eprintln!("skipped: no docker client ({error})"),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use certificates::{Authority, acceptor};
 
 use elb::hooks::{Call, HookSettings};
+use elb::leader::LeaderPermit;
 use sflow_autoscale::node_pools::{Action, Order, Promise};
 use support::{HookServer, MAX_WAIT, wait_until};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -53,7 +54,7 @@ async fn program_receives_order_and_may_name_machine() {
          echo \"$ELB_ORDER $ELB_ACTION $ELB_POOL [$ELB_MACHINE]\" >\"$1/environment\"\n\
          echo '{\"machine\": \"node9\"}'\n",
     );
-    let promise = hook.give(&order()).await.unwrap();
+    let promise = hook.give(&order(), &LeaderPermit::default()).await.unwrap();
     assert_eq!(promise.machine.as_deref(), Some("node9"));
     let written = |name| std::fs::read_to_string(folder.path().join(name)).unwrap();
     assert_eq!(written("environment"), "pool-7-add add workers []\n");
@@ -70,7 +71,10 @@ async fn failing_program_is_retried_with_same_key() {
         "echo \"$ELB_ORDER\" >>\"$1/tries\"\n\
          [ \"$(wc -l <\"$1/tries\")\" -ge 3 ] || { echo 'no quota yet' >&2; exit 75; }\n",
     );
-    assert_eq!(hook.give(&order()).await, Ok(Promise::default()));
+    assert_eq!(
+        hook.give(&order(), &LeaderPermit::default()).await,
+        Ok(Promise::default())
+    );
     let tries = std::fs::read_to_string(folder.path().join("tries")).unwrap();
     assert_eq!(tries, "pool-7-add\n".repeat(3));
 }
@@ -82,7 +86,10 @@ async fn refusing_program_is_not_retried() {
         folder.path(),
         "echo x >>\"$1/tries\"\necho 'no such zone' >&2\nexit 1\n",
     );
-    let refusal = hook.give(&order()).await.unwrap_err();
+    let refusal = hook
+        .give(&order(), &LeaderPermit::default())
+        .await
+        .unwrap_err();
     assert_eq!(refusal, "/bin/sh refused: exit status 1: no such zone");
     let tries = std::fs::read_to_string(folder.path().join("tries")).unwrap();
     assert_eq!(tries.lines().count(), 1);
@@ -90,7 +97,10 @@ async fn refusing_program_is_not_retried() {
         program: PathBuf::from("/no/such/program"),
         arguments: Vec::new(),
     });
-    let refusal = nothing.give(&order()).await.unwrap_err();
+    let refusal = nothing
+        .give(&order(), &LeaderPermit::default())
+        .await
+        .unwrap_err();
     assert!(refusal.contains(" refused: "), "{refusal}");
 }
 
@@ -100,7 +110,7 @@ async fn hanging_program_is_killed() {
     let mut hook = script(folder.path(), "echo $$ >>\"$1/pids\"\nexec sleep 600\n");
     (hook.tries, hook.pause) = (2, Duration::ZERO);
     let timeout = hook.timeout;
-    let giving = tokio::spawn(async move { hook.give(&order()).await });
+    let giving = tokio::spawn(async move { hook.give(&order(), &LeaderPermit::default()).await });
     let pids = folder.path().join("pids");
     let started = || std::fs::read_to_string(&pids).map_or(0, |pids| pids.lines().count());
     for tries in 1..=2 {
@@ -131,7 +141,10 @@ async fn excessive_output_of_program_is_ignored() {
         "i=0; while [ $i -lt 2000 ]; do echo 'line after line after line after line after line'; \
          i=$((i+1)); done; exit 0\n",
     );
-    assert_eq!(hook.give(&order()).await, Ok(Promise::default()));
+    assert_eq!(
+        hook.give(&order(), &LeaderPermit::default()).await,
+        Ok(Promise::default())
+    );
 }
 
 fn http(url: String, token: Option<&str>) -> HookSettings {
@@ -157,7 +170,7 @@ async fn server_is_retried_with_same_key_until_it_answers() {
         tries: 100,
         ..http(url, Some("secret"))
     };
-    let promise = hook.give(&order()).await.unwrap();
+    let promise = hook.give(&order(), &LeaderPermit::default()).await.unwrap();
     assert_eq!(promise.machine.as_deref(), Some("node4"));
     let requests = server.requests();
     assert!(requests.len() >= 3, "{requests:?}");
@@ -183,14 +196,23 @@ async fn refusal_and_invalid_response_of_server_are_distinguished() {
         http(format!("http://{}/machines?x=1", server.address), None)
     };
     let refusing = ask("HTTP/1.1 403 No\r\ncontent-length: 8\r\n\r\nno quota");
-    let refusal = refusing.give(&order()).await.unwrap_err();
+    let refusal = refusing
+        .give(&order(), &LeaderPermit::default())
+        .await
+        .unwrap_err();
     assert!(refusal.ends_with("403 Forbidden: no quota"), "{refusal}");
 
-    let error = ask("SSH-2.0\r\n\r\n").give(&order()).await.unwrap_err();
+    let error = ask("SSH-2.0\r\n\r\n")
+        .give(&order(), &LeaderPermit::default())
+        .await
+        .unwrap_err();
     assert!(error.contains(" failed 3 times, "), "{error}");
 
     let promise = ask("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
-    assert_eq!(promise.give(&order()).await, Ok(Promise::default()));
+    assert_eq!(
+        promise.give(&order(), &LeaderPermit::default()).await,
+        Ok(Promise::default())
+    );
 }
 
 /// A server with TLS that sends this response to each request, and the requests that it received.
@@ -253,7 +275,7 @@ async fn https_server_with_trusted_certificate_receives_order() {
     for name in ["127.0.0.1", "localhost"] {
         let (url, requests) = https_server(&authority, &[name], 2100, ACCEPTED).await;
         let (hook, _folder) = https(url.replace("127.0.0.1", name), &authority);
-        let promise = hook.give(&order()).await.unwrap();
+        let promise = hook.give(&order(), &LeaderPermit::default()).await.unwrap();
         assert_eq!(promise.machine.as_deref(), Some("node4"));
         let requests = requests.lock().unwrap();
         let [request] = &requests[..] else {
@@ -295,7 +317,10 @@ async fn https_server_with_invalid_certificate_receives_nothing() {
     ] {
         let (url, requests) = https_server(issuer, &[names], until, ACCEPTED).await;
         let (hook, _folder) = https(url, &authority);
-        let error = hook.give(&order()).await.unwrap_err();
+        let error = hook
+            .give(&order(), &LeaderPermit::default())
+            .await
+            .unwrap_err();
         assert!(error.contains(advice), "{error}");
         assert!(requests.lock().unwrap().is_empty());
     }
@@ -305,7 +330,9 @@ async fn https_server_with_invalid_certificate_receives_nothing() {
     if let Call::Http { ca, .. } = &mut hook.call {
         *ca = None;
     }
-    hook.give(&order()).await.unwrap_err();
+    hook.give(&order(), &LeaderPermit::default())
+        .await
+        .unwrap_err();
     assert!(requests.lock().unwrap().is_empty());
 }
 
@@ -316,15 +343,21 @@ async fn missing_or_invalid_ca_file_is_named() {
     let (hook, folder) = https(url, &authority);
     let ca = folder.path().join("ca.pem");
     std::fs::write(&ca, "no certificate").unwrap();
-    let error = hook.give(&order()).await.unwrap_err();
+    let error = hook
+        .give(&order(), &LeaderPermit::default())
+        .await
+        .unwrap_err();
     assert!(error.contains("ca.pem: no certificate found"), "{error}");
     std::fs::remove_file(&ca).unwrap();
-    let error = hook.give(&order()).await.unwrap_err();
+    let error = hook
+        .give(&order(), &LeaderPermit::default())
+        .await
+        .unwrap_err();
     assert!(error.contains("ca.pem: No such file"), "{error}");
     assert!(requests.lock().unwrap().is_empty());
     // A corrected file is read by the next order.
     std::fs::write(&ca, authority.pem()).unwrap();
-    hook.give(&order()).await.unwrap();
+    hook.give(&order(), &LeaderPermit::default()).await.unwrap();
 }
 
 #[tokio::test]
@@ -341,7 +374,10 @@ async fn server_without_tls_receives_nothing() {
         received
     });
     let (hook, _folder) = https(url, &Authority::new("machines"));
-    let error = hook.give(&order()).await.unwrap_err();
+    let error = hook
+        .give(&order(), &LeaderPermit::default())
+        .await
+        .unwrap_err();
     assert!(error.contains("does not use TLS on this port"), "{error}");
     let received = received.await.unwrap();
     let is_secret = |bytes: &[u8]| bytes == b"secret";
@@ -364,7 +400,10 @@ async fn redirect_is_refused_and_not_followed() {
         );
         let server = HookServer::start(vec![answer.leak()]);
         let hook = http(format!("http://{}/", server.address), Some("secret"));
-        let refusal = hook.give(&order()).await.unwrap_err();
+        let refusal = hook
+            .give(&order(), &LeaderPermit::default())
+            .await
+            .unwrap_err();
         assert!(refusal.contains(" refused: "), "{refusal}");
         assert!(refusal.contains("redirects are not followed"), "{refusal}");
         assert_eq!(server.requests().len(), 1);
@@ -379,7 +418,10 @@ async fn oversized_response_of_server_is_not_read_to_its_end() {
     let server = HookServer::start(vec![answer.leak()]);
     let mut hook = http(format!("http://{}/", server.address), None);
     hook.tries = 1;
-    let error = hook.give(&order()).await.unwrap_err();
+    let error = hook
+        .give(&order(), &LeaderPermit::default())
+        .await
+        .unwrap_err();
     assert!(error.contains("length limit exceeded"), "{error}");
 }
 
@@ -399,7 +441,10 @@ async fn secrets_in_answer_of_server_are_not_shown() {
         let head = format!("HTTP/1.1 404 No\r\ncontent-length: {}\r\n\r\n", text.len());
         let server = HookServer::start(vec![format!("{head}{text}").leak()]);
         let url = format!("http://{}/machines?zone=a&key={KEY}", server.address);
-        let refusal = http(url, Some(TOKEN)).give(&order()).await.unwrap_err();
+        let refusal = http(url, Some(TOKEN))
+            .give(&order(), &LeaderPermit::default())
+            .await
+            .unwrap_err();
         let shown = refusal;
         assert!(shown.contains("status 404"), "{shown}");
         assert!(!shown.contains("k3y") && !shown.contains("t0k"), "{shown}");
@@ -414,7 +459,10 @@ async fn secrets_of_hook_are_not_shown() {
     let (url, _) = https_server(&authority, &["127.0.0.1"], 2100, refused).await;
     let address = url.split_once('?').unwrap().0.to_owned();
     let (hook, _folder) = https(url, &authority);
-    let refusal = hook.give(&order()).await.unwrap_err();
+    let refusal = hook
+        .give(&order(), &LeaderPermit::default())
+        .await
+        .unwrap_err();
     assert_eq!(
         refusal,
         format!("{address}?… refused: status 403 Forbidden: no: Bearer …!")

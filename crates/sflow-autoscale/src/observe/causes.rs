@@ -65,13 +65,13 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotSflow { cause, error, .. } => {
-                write!(f, "ignored a datagram: {cause} ({error})")?;
+                write!(f, "refused a datagram: {cause} ({error})")?;
             }
             Self::SenderNotAllowed { .. } => {
-                f.write_str("ignored a datagram: its sender is not allowed")?;
+                f.write_str("refused a datagram: its sender is not allowed")?;
             }
-            Self::Unusable { cause, .. } => write!(f, "ignored a part of a datagram: {cause}")?,
-            Self::OverLimit { cause, .. } => write!(f, "ignored a reading: {cause}")?,
+            Self::Unusable { cause, .. } => write!(f, "refused a part of a datagram: {cause}")?,
+            Self::OverLimit { cause, .. } => write!(f, "refused a reading: {cause}")?,
             Self::SocketOverflow => {
                 f.write_str("the socket drops datagrams: they arrive faster than they are read")?;
             }

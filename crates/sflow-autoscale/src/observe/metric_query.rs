@@ -71,6 +71,7 @@ impl MetricQuery {
                 unit: self.unit(index),
                 lower,
                 upper,
+                target: rule.target_of(index),
             }
         };
         self.metrics.iter().enumerate().map(band).collect()

@@ -139,6 +139,8 @@ pub struct Band {
     pub lower: f64,
     /// The size grows above this value.
     pub upper: f64,
+    /// The target, which is within the range; `None` for two thresholds.
+    pub target: Option<f64>,
 }
 
 impl Rule {
@@ -161,6 +163,14 @@ impl Rule {
             Self::TwoThreshold { metrics, .. } => {
                 metrics.iter().map(|m| m.metric.as_str()).collect()
             }
+        }
+    }
+
+    /// The target of the metric at `index`; `None` for two thresholds.
+    pub fn target_of(&self, index: usize) -> Option<f64> {
+        match self {
+            Self::Target { metrics, .. } => metrics.get(index).map(|metric| metric.target),
+            Self::TwoThreshold { .. } => None,
         }
     }
 

@@ -47,6 +47,7 @@ fn tolerances_of_both_directions_are_independent() {
     };
     assert_eq!(rule.band(0), Some((0.25, 0.5)));
     assert_eq!(rule.band(1), None);
+    assert_eq!((rule.target_of(0), rule.target_of(1)), (Some(0.5), None));
     assert_eq!(once(settings(rule.clone()), &loaded(10, 0.51)).result, 11);
     assert_eq!(once(settings(rule.clone()), &loaded(10, 0.26)).result, 10);
     assert_eq!(once(settings(rule), &loaded(10, 0.24)).result, 5);
@@ -77,6 +78,7 @@ fn largest_proposal_of_several_targets_wins() {
 #[test]
 fn thresholds_grow_if_any_is_above_and_shrink_if_all_are_below() {
     assert_eq!(thresholds().band(0), Some((50.0, 100.0)));
+    assert_eq!(thresholds().target_of(0), None);
     for (bytes, cpu, result, reason) in [
         (101.0, 0.0, 5, "bytes is 101 per container, above 100"),
         (0.0, 1.01, 5, "cpu is 1.01 per container, above 1"),

@@ -31,9 +31,14 @@ pub use sflow_agent::linux::Roots;
 /// Settings of an agent.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct Settings {
-    /// Address of a collector; the default port is 6343. Repeat it for several, each of which
-    /// receives every datagram.
-    #[arg(long = "collector", value_name = "HOST[:PORT]", required = true)]
+    /// Address of a collector; the default port is 6343. Repeat it for several, or separate them by
+    /// commas: each receives every datagram.
+    #[arg(
+        long = "collector",
+        value_name = "HOST[:PORT]",
+        required = true,
+        value_delimiter = ','
+    )]
     pub collectors: Vec<CollectorAddress>,
 
     /// The engine of this host.

@@ -63,7 +63,7 @@ impl Live<'_> {
             kind: self.kind,
             metric: &signal.metric,
             unit: &signal.unit,
-            limits: limits(signal.lower, signal.upper),
+            limits: limits(signal.shown_limits()),
             most_replicas: most.max(advised).max(if is_far { 0 } else { maximum }),
             with: &series,
             without: None,
@@ -97,7 +97,7 @@ pub fn comparison(
         kind: SubjectKind::Service,
         metric: "",
         unit,
-        limits: limits(f64::NAN, upper),
+        limits: limits((f64::NAN, upper)),
         most_replicas: with.most_replicas().max(without.most_replicas()),
         with: &with,
         without: Some(&without),
@@ -110,7 +110,7 @@ pub fn comparison(
 
 /// Reference values of the load, largest first, with their names: both thresholds, a target, or
 /// the upper threshold only.
-pub(crate) fn limits(lower: f64, upper: f64) -> Vec<(f64, &'static str)> {
+pub(crate) fn limits((lower, upper): (f64, f64)) -> Vec<(f64, &'static str)> {
     let usable = |value: f64| (value > 0.0 && value <= LARGEST_LOAD).then_some(value);
     match (usable(lower), usable(upper)) {
         (_, None) => vec![],
@@ -313,9 +313,13 @@ impl Picture<'_> {
     }
 
     fn draw_replicas(&self, drawing: &mut Drawing, panel: &Panel, heading_y: i32) {
+        let (title, running) = match self.kind {
+            SubjectKind::Service => ("Replicas", "running"),
+            SubjectKind::Pool => ("Machines", "serving"),
+        };
         let mut legend = vec![
             (Symbol::Line(LOAD), "desired".to_owned()),
-            (Symbol::Area(RUNNING), "running".to_owned()),
+            (Symbol::Area(RUNNING), running.to_owned()),
         ];
         if self.without.is_some() {
             legend.push((Symbol::Line(WITHOUT), "without".to_owned()));
@@ -325,10 +329,6 @@ impl Picture<'_> {
             .iter()
             .filter_map(|kind| Some((kind.color(), kind.name()?)));
         legend.extend(named.map(|(color, name)| (Symbol::Dot(color), name.to_owned())));
-        let title = match self.kind {
-            SubjectKind::Service => "Replicas",
-            SubjectKind::Pool => "Machines",
-        };
         heading(drawing, panel, title, legend, heading_y);
         panel.area(drawing, &self.with.stairs(|point| point.running), RUNNING);
         panel.frame(drawing);

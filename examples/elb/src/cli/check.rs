@@ -73,6 +73,7 @@ impl Args {
                     configuration: Err(error),
                     path,
                     engines: EngineFacts::default(),
+                    leader: None,
                     telemetry: None,
                 };
             }

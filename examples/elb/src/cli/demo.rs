@@ -119,9 +119,9 @@ fn summarise(snapshot: &Snapshot) -> anyhow::Result<()> {
     }
     let refused: u64 = snapshot.intake.refused.values().sum();
     let datagrams = format::count(snapshot.intake.datagrams);
-    let (agents, ignored) = (snapshot.intake.agents, format::count(refused));
     let end = if refused == 0 { "." } else { ":" };
-    say!("{datagrams} datagrams from {agents} agents; {ignored} ignored{end}")?;
+    let (agents, refused) = (snapshot.intake.agents, format::count(refused));
+    say!("{datagrams} datagrams from {agents} agents; {refused} refused{end}")?;
     for (cause, count) in &snapshot.intake.refused {
         say!("  {count:>4} {}", untrusted::printable(cause))?;
     }

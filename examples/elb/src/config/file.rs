@@ -13,7 +13,9 @@ use super::policy::{self, Policy};
 use super::pool::{self, PoolFile};
 use super::token;
 use super::value::{self, time};
-use super::{Collector, Config, ControlSettings, DEFAULT_OWNER, Discovery, Http, ServiceSettings};
+use super::{
+    Collector, Config, ControlSettings, DEFAULT_OWNER, Discovery, Http, Leader, ServiceSettings,
+};
 use crate::docker;
 use crate::history::HistorySettings;
 use crate::policy::Mode;
@@ -27,6 +29,7 @@ struct File {
     collector: Collector,
     http: Http,
     docker: docker::Settings,
+    leader: Leader,
     control: ControlFile,
     defaults: Policy,
     service: Vec<ServiceFile>,
@@ -115,6 +118,7 @@ impl File {
         check_control(errors, &self.control, &services);
         check_addresses(errors, &self.collector, &self.docker);
         check_http(errors, &self.http);
+        self.leader.check(errors);
         let mut hook_token_files = BTreeMap::<String, PathBuf>::new();
         let pools = pool::read(errors, self.pool, &mut hook_token_files);
         let control = self.control;
@@ -122,6 +126,7 @@ impl File {
             collector: self.collector,
             http: self.http,
             docker: self.docker,
+            leader: self.leader,
             control: ControlSettings {
                 interval: control.interval.unwrap_or(Duration::from_secs(2)),
                 mode: control.mode.unwrap_or(Mode::Advise),

@@ -3,6 +3,7 @@
 mod error;
 mod file;
 mod labels;
+mod leader;
 mod policy;
 mod pool;
 mod token;
@@ -12,6 +13,7 @@ use error::Errors;
 pub use error::{ConfigError, Invalid, Place};
 pub(crate) use labels::LABEL_PREFIX;
 pub use labels::{DEFAULT_OWNER, ENABLED, Labels, OWNER};
+pub use leader::Leader;
 pub use pool::Pool;
 pub(crate) use value::{duration, long_duration, time};
 
@@ -47,6 +49,8 @@ pub struct Config {
     pub http: Http,
     /// Access to Docker.
     pub docker: docker::Settings,
+    /// Election of a leader among several instances.
+    pub leader: Leader,
     /// Interval and limits of the control loop.
     pub control: ControlSettings,
     /// Configured services.
@@ -237,8 +241,8 @@ impl Config {
     }
 
     /// The first changed key that cannot change while the loop runs: addresses, tokens, hooks and
-    /// files. A client that may replace the configuration must not be able to run programs or to
-    /// read arbitrary files.
+    /// files, and what the election of a leader depends on. A client that may replace the
+    /// configuration must not be able to run programs or to read arbitrary files.
     pub fn fixed_change(&self, new: &Self) -> Option<&'static str> {
         let is_known_hook = |pool: &Pool| {
             let file =
@@ -257,6 +261,12 @@ impl Config {
             ("http.names", http.names != new.http.names),
             ("history", self.history != new.history),
             ("docker.tls", self.docker.tls != new.docker.tls),
+            ("leader", self.leader != new.leader),
+            // All instances have to use the lease of the same swarm.
+            (
+                "docker.endpoints",
+                new.leader.enabled && self.docker.endpoints != new.docker.endpoints,
+            ),
             ("pool.hook", !new.pools.iter().all(is_known_hook)),
         ];
         let mut fixed = fixed.into_iter();

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use sflow_metrics::entity::{Kind as EntityKind, Lifecycle};
 
-use super::facts::{EngineFacts, Facts, NodeFacts, ServiceFacts, TelemetryFacts};
+use super::facts::{EngineFacts, Facts, LeaderFacts, NodeFacts, ServiceFacts, TelemetryFacts};
 use crate::handle::Handle;
 use crate::policy::Mode;
 use crate::status::ServiceStatus;
@@ -20,7 +20,15 @@ impl Facts {
         let status = handle.status().lock();
         let services = status.services().iter().filter_map(service).collect();
         let listened = now - status.started();
+        let view = status.leader_view();
+        let changes = status.leader_changes();
         drop(status);
+        let leader = view.election.then_some(LeaderFacts {
+            view,
+            uptime: Some(listened),
+            changes,
+            lease: config.leader.lease_settings(),
+        });
         let telemetry = handle.telemetry().lock();
         let (registry, trust) = (telemetry.registry(), telemetry.trust());
         let mut containers: BTreeMap<usize, u32> = BTreeMap::new();
@@ -49,6 +57,7 @@ impl Facts {
             configuration: Ok(config),
             path: String::new(),
             engines: EngineFacts::default(),
+            leader,
             telemetry: Some(Ok(facts)),
         }
     }

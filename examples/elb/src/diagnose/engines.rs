@@ -9,11 +9,14 @@ use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::facts::{EngineFacts, ManagerFacts, Program, Unreachable};
+use super::facts::{EngineFacts, LeaderFacts, ManagerFacts, Program, Unreachable};
 use crate::config::{Config, ENABLED};
-use crate::docker::{self, About, Docker};
+use crate::docker::{self, About, Docker, Lease};
+use crate::format::shortened;
 use crate::hooks::Call;
 use crate::orchestrator::{NodeAddresses, Orchestrator as _, OrchestratorError};
+use crate::status::{LeaderStatus, LeaderView};
+use sflow_autoscale::leader::{LeaseStore as _, StoredRecord};
 
 /// Queries every configured engine, and reads nodes and services from the managers.
 pub(super) async fn ask_engines(config: &Config) -> EngineFacts {
@@ -51,6 +54,34 @@ pub(super) async fn ask_engines(config: &Config) -> EngineFacts {
         facts.census = Some(text(docker.census().await));
     }
     facts
+}
+
+/// Reads the lease, if a leader is elected.
+pub(super) async fn ask_leader(config: &Config) -> Option<LeaderFacts> {
+    let settings = config.leader.enabled.then_some(&config.leader)?;
+    let lease = Lease::connect(&config.docker, &settings.name, config.docker.timeout);
+    let read = match lease {
+        Ok(mut lease) => lease.read().await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let mut status = LeaderStatus::default();
+    match read {
+        Ok(Some(StoredRecord { record, .. })) => {
+            let some = |text: &str| (!text.is_empty()).then(|| shortened(text, 200));
+            (status.holder, status.address) = (some(&record.holder), some(&record.address));
+            status.term = record.term;
+        }
+        Ok(None) => {}
+        Err(error) => status.error = Some(error),
+    }
+    Some(LeaderFacts {
+        view: LeaderView {
+            election: true,
+            status,
+            ..LeaderView::default()
+        },
+        ..LeaderFacts::default()
+    })
 }
 
 fn text<T>(read: Result<T, OrchestratorError>) -> Result<T, String> {

@@ -12,6 +12,8 @@ use crate::config::{Config, ConfigError, ServiceSettings};
 use crate::docker::{About, Member};
 use crate::orchestrator::{Census, Labelled, NodeAddresses, Service};
 use crate::policy::Signal;
+use crate::status::LeaderView;
+use sflow_autoscale::leader::LeaseSettings;
 use sflow_autoscale::observe::{
     AgentFacts, ContainerFacts, NodeReport, RefusedSender, Reporter, SENDER_NOT_ALLOWED, Telemetry,
 };
@@ -26,8 +28,23 @@ pub struct Facts {
     pub path: String,
     /// Answers of the engines.
     pub engines: EngineFacts,
+    /// The leadership; `None` if no election is configured.
+    pub leader: Option<LeaderFacts>,
     /// Received telemetry; `None` if listening was disabled.
     pub telemetry: Option<Result<TelemetryFacts, NotListening>>,
+}
+
+/// The election of a leader as one instance knows it.
+#[derive(Clone, Debug, Default)]
+pub struct LeaderFacts {
+    /// The leadership.
+    pub view: LeaderView,
+    /// Time since the instance started; `None` for `elb check`, which reads the lease once.
+    pub uptime: Option<Duration>,
+    /// Takeovers in the last 10 minutes.
+    pub changes: usize,
+    /// Durations of the lease.
+    pub lease: LeaseSettings,
 }
 
 impl Facts {

@@ -86,6 +86,11 @@ impl Finding {
         text
     }
 
+    /// Whether no instance can change anything until the lease is renewed.
+    pub fn is_no_leader(&self) -> bool {
+        matches!(self.kind, "lease_unreachable" | "no_leader")
+    }
+
     /// Whether senders are refused that the configuration could allow.
     pub fn is_refusal(&self) -> bool {
         matches!(
@@ -128,7 +133,7 @@ impl fmt::Display for Finding {
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
-    /// Kinds of findings about missing or unusable data, which the API, the page and the metrics of a
+    /// Kinds of findings about missing or unusable data and leadership, which the API, the page and the metrics of a
     /// running loop contain.
     pub fn incomplete_kinds() -> impl Iterator<Item = &'static str> {
         INCOMPLETE.iter().map(|kind| kind.name)

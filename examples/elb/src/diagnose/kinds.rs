@@ -55,7 +55,8 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// Missing or unusable data: the API, the page and the metrics of a running loop contain these.
+    /// Missing or unusable data, and leadership: the API, the page and the metrics of a running loop
+    /// contain these.
     INCOMPLETE:
 
     AGENT_CONTESTED Wrong "agent_contested" ("address-contested"),
@@ -75,10 +76,19 @@ kinds! {
     HOST_WITHOUT_CONTAINERS Wrong "host_without_containers" ("no-containers"),
         "load the agent's Docker module (`docker { markTraffic = on }` in hsflowd.conf), and give it \
          access to the engine's socket";
+    INSTANCE_TWICE Wrong "instance_twice", "give each instance another name, and restart them";
+    LEADER_CHANGES Note "leader_changes",
+        "the logs of the instances show why it was replaced; if managers answer slowly, increase \
+         leader.lease";
+    LEASE_UNREACHABLE Wrong "lease_unreachable",
+        "check that a manager of docker.endpoints answers, and that more than half of the managers \
+         are up (`docker node ls`); elb continues when the lease can be renewed";
     METRIC_PARTIAL Note "metric_partial", "";
     METRIC_UNKNOWN Wrong "metric_unknown" ("metric-unreported"), "";
     MORE Note "more", "";
     NO_AGENT Wrong "no_agent" ("no-datagram"), "";
+    NO_LEADER Wrong "no_leader",
+        "see the logs of the instances; restart those that no longer renew or read the lease";
     NO_PACKET_SAMPLES Note "no_packet_samples",
         "if there is traffic, enable sampling (`sampling = 100` and a `pcap` line for each bridge in \
          hsflowd.conf)";
@@ -132,6 +142,8 @@ kinds! {
     ONE_ENDPOINT Note "one_endpoint", "add the others to docker.endpoints";
     NODE_DOWN Note "node_down",
         "swarm moves their tasks; restore them, or remove them with `docker node rm`";
+
+    LEADER Ok "leader", "";
 
     LABELS Wrong "labels" ("labels-wrong"),
         "correct it with `docker service update --label-add`; until then the service is not balanced";

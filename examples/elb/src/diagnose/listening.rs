@@ -9,7 +9,7 @@ use sflow_collector::udp::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
 use sflow_metrics::Timestamp;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::engines::ask_engines;
+use super::engines::{ask_engines, ask_leader};
 use super::facts::{EngineFacts, Facts, NodeFacts, NotListening, ServiceFacts, TelemetryFacts};
 use crate::config::{Collector, Config};
 use crate::format::shortened;
@@ -30,14 +30,15 @@ pub async fn collect(
         configuration: Ok(config.clone()),
         path,
         engines: EngineFacts::default(),
+        leader: None,
         telemetry: None,
     };
-    let mut asking = pin!(ask_engines(&config));
+    let mut asking = pin!(async { tokio::join!(ask_engines(&config), ask_leader(&config)) });
     let listening = (!listen_for.is_zero()).then(|| Listening::begin(&config.collector));
     let mut listening = match listening {
         Some(Ok(listening)) => listening,
         not_listening => {
-            facts.engines = asking.await;
+            (facts.engines, facts.leader) = asking.await;
             facts.telemetry = not_listening.and_then(Result::err).map(Err);
             return facts;
         }
@@ -57,7 +58,7 @@ pub async fn collect(
                 }
             }
             answer = &mut asking, if !is_answered => {
-                facts.engines = answer;
+                (facts.engines, facts.leader) = answer;
                 is_answered = true;
             }
             _ = tick.tick() => {

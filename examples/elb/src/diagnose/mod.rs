@@ -18,6 +18,7 @@
 //!     configuration: Config::from_toml(EXAMPLE),
 //!     path: "elb.toml".to_owned(),
 //!     engines: EngineFacts::default(),
+//!     leader: None,
 //!     telemetry: None,
 //! };
 //! assert_eq!(Findings::of(&facts).count(Level::Wrong), 0);
@@ -33,7 +34,7 @@ mod log;
 mod rules;
 
 pub use self::facts::{
-    EngineFacts, Facts, ManagerFacts, NodeFacts, NotListening, Program, ServiceFacts,
+    EngineFacts, Facts, LeaderFacts, ManagerFacts, NodeFacts, NotListening, Program, ServiceFacts,
     TelemetryFacts, Unreachable,
 };
 pub use self::finding::{Finding, Findings, Level};

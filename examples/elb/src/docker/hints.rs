@@ -5,6 +5,7 @@ use sflow_autoscale::problem::{Problem, ProblemReason};
 /// Appends a hint to the message of a problem, if there is one.
 pub(crate) fn add(problem: &mut Problem) {
     let hint = match problem.reason {
+        ProblemReason::Orchestrator => "No decisions are made until a manager answers".to_owned(),
         ProblemReason::NodeDown => "See `docker node ls`".to_owned(),
         ProblemReason::TasksNotStarting => {
             format!("See `docker service ps --no-trunc {}`", problem.about)
@@ -18,7 +19,8 @@ pub(crate) fn add(problem: &mut Problem) {
         ProblemReason::RateLimit => "The limits are up and control.changes_per_minute".to_owned(),
         _ => return,
     };
-    problem.message = format!("{}. {hint}", problem.message);
+    let message = problem.message.trim_end_matches('.');
+    problem.message = format!("{message}. {hint}");
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 pub use self::about::{About, EngineVersion, Manager, Member};
@@ -103,6 +104,8 @@ pub struct Docker {
     nodes: Vec<NodeAddresses>,
     /// Names of the nodes that were down.
     down: Vec<String>,
+    /// Time limit of a change, all its requests together.
+    change_limit: Duration,
 }
 
 impl Docker {
@@ -127,7 +130,14 @@ impl Docker {
             current: 0,
             nodes: Vec::new(),
             down: Vec::new(),
+            change_limit: Duration::MAX,
         })
+    }
+
+    /// Limits the time of each change of a service or node, all its requests together. After this time
+    /// no request of the change is sent any more, and the next request goes to the next manager.
+    pub const fn limit_changes(&mut self, limit: Duration) {
+        self.change_limit = limit;
     }
 
     /// Starts to receive events of the managers.
@@ -233,6 +243,60 @@ impl Docker {
         posted
     }
 
+    /// The error of a change that did not end within its limit. It is unknown whether it was applied.
+    fn change_timed_out(&mut self) -> OrchestratorError {
+        let (endpoint, limit) = (self.endpoint().to_owned(), self.change_limit);
+        self.use_next_manager();
+        OrchestratorError::Unavailable(format!("{endpoint}: no answer within {limit:?}"))
+    }
+
+    async fn send_replicas(
+        &mut self,
+        service: &Service,
+        replicas: u32,
+    ) -> Result<(), OrchestratorError> {
+        let about = |failure: Failure| {
+            if failure.is_not_found() {
+                OrchestratorError::NotFound(service.name.clone())
+            } else {
+                failure.into()
+            }
+        };
+        if !matches!(service.scaling, Scaling::Replicated { .. }) {
+            return Err(update::not_scalable(service));
+        }
+        let path = format!("/services/{}", segment(&service.id.0));
+        let fresh = self.ask::<Answer>(&path).await.map_err(about)?.json()?;
+        let Some(update) = update::with_replicas(fresh, service, replicas)? else {
+            return Ok(());
+        };
+        let path = format!(
+            "{path}/update?version={}&registryAuthFrom=spec",
+            update.version
+        );
+        let answer = self.post(&path, &update.spec).await.map_err(about)?;
+        for warning in update::warnings(&answer) {
+            warn!(service = service.name, "warning of the engine: {warning}");
+        }
+        Ok(())
+    }
+
+    async fn send_availability(
+        &mut self,
+        node: &Node,
+        availability: Availability,
+        drained_for: Option<&str>,
+    ) -> Result<(), OrchestratorError> {
+        let path = format!("/nodes/{}", segment(&node.id));
+        let fresh = self.ask::<Answer>(&path).await?.json()?;
+        let Some(spec) = node::with_availability(fresh, node, availability, drained_for)? else {
+            return Ok(());
+        };
+        let path = format!("{path}/update?version={}", node.version);
+        self.post(&path, &spec).await?;
+        Ok(())
+    }
+
     /// Number of tasks by node id and service.
     async fn tasks_by_node(
         &mut self,
@@ -299,30 +363,8 @@ impl Orchestrator for Docker {
     }
 
     async fn scale(&mut self, service: &Service, replicas: u32) -> Result<(), OrchestratorError> {
-        let about = |failure: Failure| {
-            if failure.is_not_found() {
-                OrchestratorError::NotFound(service.name.clone())
-            } else {
-                failure.into()
-            }
-        };
-        if !matches!(service.scaling, Scaling::Replicated { .. }) {
-            return Err(update::not_scalable(service));
-        }
-        let path = format!("/services/{}", segment(&service.id.0));
-        let fresh = self.ask::<Answer>(&path).await.map_err(about)?.json()?;
-        let Some(update) = update::with_replicas(fresh, service, replicas)? else {
-            return Ok(());
-        };
-        let path = format!(
-            "{path}/update?version={}&registryAuthFrom=spec",
-            update.version
-        );
-        let answer = self.post(&path, &update.spec).await.map_err(about)?;
-        for warning in update::warnings(&answer) {
-            warn!(service = service.name, "warning of the engine: {warning}");
-        }
-        Ok(())
+        let scaled = timeout(self.change_limit, self.send_replicas(service, replicas)).await;
+        scaled.unwrap_or_else(|_| Err(self.change_timed_out()))
     }
 
     async fn labelled(&mut self, label: &str) -> Result<Vec<Labelled>, OrchestratorError> {
@@ -366,13 +408,9 @@ impl Orchestrator for Docker {
         availability: Availability,
         drained_for: Option<&str>,
     ) -> Result<(), OrchestratorError> {
-        let path = format!("/nodes/{}", segment(&node.id));
-        let fresh = self.ask::<Answer>(&path).await?.json()?;
-        let Some(spec) = node::with_availability(fresh, node, availability, drained_for)? else {
-            return Ok(());
-        };
-        let path = format!("{path}/update?version={}", node.version);
-        self.post(&path, &spec).await?;
-        Ok(())
+        let limit = self.change_limit;
+        let change = self.send_availability(node, availability, drained_for);
+        let changed = timeout(limit, change).await;
+        changed.unwrap_or_else(|_| Err(self.change_timed_out()))
     }
 }

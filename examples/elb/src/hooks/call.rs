@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
 use super::request::post;
+use crate::leader::LeaderPermit;
 
 /// Maximum size of an answer, in bytes.
 pub(super) const ANSWER_BYTES: usize = 64 << 10;
@@ -67,16 +68,18 @@ pub(super) enum Try {
 }
 
 impl HookSettings {
-    /// Submits an order, with retries.
+    /// Submits an order, with retries while this instance leads.
     ///
     /// # Errors
     ///
     /// A message if the order was refused or not answered.
-    pub async fn give(&self, order: &Order) -> Result<Promise, String> {
+    pub async fn give(&self, order: &Order, permit: &LeaderPermit) -> Result<Promise, String> {
         let Self { call, timeout, .. } = self;
         let mut pause = self.pause;
         let mut tries = 0;
+        let term = permit.term();
         loop {
+            permit.until_write(term).await?;
             tries += 1;
             let why = match tokio::time::timeout(*timeout, call.once(order)).await {
                 Ok(Try::Promised(promise)) => return Ok(promise),

@@ -21,6 +21,7 @@ pub(crate) use self::call::without_query;
 pub use self::call::{Call, HookSettings};
 pub(crate) use self::request::{check_ca, check_url};
 use crate::config::Pool;
+use crate::leader::LeaderPermit;
 
 /// Node pools whose machines are added and removed by hooks.
 pub type Pools = NodePools<Hooks>;
@@ -70,6 +71,8 @@ pub struct Hooks {
     running: JoinSet<Answer>,
     /// Answers that have not been returned yet.
     answers: Vec<Answer>,
+    /// Whether a try may start.
+    permit: LeaderPermit,
     /// Receives the orders instead of the hooks.
     substitute: Option<Box<dyn Provider + Send>>,
 }
@@ -78,6 +81,11 @@ impl Hooks {
     /// Passes orders to `provider` instead of the hooks.
     pub fn substitute(&mut self, provider: Box<dyn Provider + Send>) {
         self.substitute = Some(provider);
+    }
+
+    /// Calls hooks only while this permits it.
+    pub fn set_permit(&mut self, permit: LeaderPermit) {
+        self.permit = permit;
     }
 
     /// Waits for hooks that run, at most for this time. Returns whether all have ended.
@@ -102,8 +110,9 @@ impl Provider for Hooks {
         if let Some(substitute) = &mut self.substitute {
             substitute.submit(order, within);
         } else if let Some(hook) = self.settings.get(&order.pool).cloned() {
+            let permit = self.permit.clone();
             self.running.spawn(async move {
-                let given = timeout(within, hook.give(&order)).await;
+                let given = timeout(within, hook.give(&order, &permit)).await;
                 let promise = given.unwrap_or_else(|_| {
                     let call = &hook.call;
                     Err(format!(

@@ -19,6 +19,7 @@ use tracing::{info, warn};
 
 use super::Site;
 use crate::history::Source;
+use crate::status::LeaderView;
 
 /// Requirements for write access.
 #[derive(Clone, Default)]
@@ -46,7 +47,7 @@ const WRONG_TOKEN: u32 = 20;
 /// A header that forms cannot send.
 pub(super) const X_ELB: HeaderName = HeaderName::from_static("x-elb");
 
-/// Proof that the request is authorised to write.
+/// Proof that the request is authorised to write, and that this instance is not a standby.
 #[derive(Debug)]
 pub(super) struct Permit(Option<IpAddr>);
 
@@ -70,6 +71,7 @@ impl FromRequestParts<Site> for Permit {
             }
         });
         checked.inspect_err(|_| site.log_refusal(parts))?;
+        not_on_standby(&site.handle.status().lock().leader_view())?;
         info!(
             peer = peer.map(display),
             "{} {}",
@@ -126,6 +128,31 @@ fn check_token(known: &str, parts: &Parts, site: &Site) -> Result<(), Problem> {
         site.limiter.charge(peer, WRONG_TOKEN);
     }
     Err(unauthorised(given.is_some()))
+}
+
+/// Fails on a standby. The answer is no redirect: a client that followed it would send its token to an
+/// address that others can write.
+fn not_on_standby(leader: &LeaderView) -> Result<(), Problem> {
+    if !leader.is_standby() {
+        return Ok(());
+    }
+    let Some(name) = leader.leader() else {
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            "This instance is a standby, and no leader is known.",
+            "Send the change again when an instance leads; /api/v1/leader shows which one.",
+        ));
+    };
+    let problem = Problem::new(
+        StatusCode::CONFLICT,
+        &format!("This instance is a standby; send the change to the leader {name}."),
+        "Check the address before you send a token to it: it was read from the store of the lease.",
+    );
+    let address = leader.status.address.clone();
+    Err(match address {
+        Some(address) => problem.with("address", address),
+        None => problem,
+    })
 }
 
 /// Fails if names are set: requests may then come through a proxy, whose address is not that of the

@@ -3,6 +3,7 @@
 
 mod history;
 mod latency;
+mod leader;
 mod points;
 mod pools;
 mod service;
@@ -28,6 +29,8 @@ use sflow_autoscale::problem::{Changed, Current, Problem, ProblemReason, Tracker
 pub(crate) use self::history::DECISIONS;
 pub use self::history::{Entry, History};
 pub use self::latency::Latency;
+use self::leader::Leader;
+pub use self::leader::{LeaderStatus, LeaderView};
 pub use self::pools::MachineTally;
 use self::pools::Pools;
 pub use self::service::ServiceStatus;
@@ -58,6 +61,7 @@ pub struct LoopStatus {
     latency: Latency,
     pools: Pools,
     stored: Option<Health>,
+    leader: Leader,
 }
 
 /// Values that only the program around the loop knows.
@@ -115,6 +119,7 @@ impl LoopStatus {
             latency: Latency::default(),
             pools: Pools::default(),
             stored: None,
+            leader: Leader::default(),
         }
     }
 
@@ -402,6 +407,7 @@ impl LoopStatus {
             load: self.about.load.clone(),
             began: self.began(),
             mode: self.mode.name().to_owned(),
+            leader: self.leader_view(),
             services: self
                 .services
                 .iter()

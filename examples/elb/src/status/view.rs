@@ -5,6 +5,8 @@ use sflow_metrics::Timestamp;
 use utoipa::ToSchema;
 
 use super::history::Entry;
+use super::leader::LeaderView;
+use crate::format::limits;
 use crate::policy::{Band, Mode, Signal, SubjectKind};
 use sflow_autoscale::node_pools::{PoolEvent, PoolStatus};
 use sflow_autoscale::observe::IngestStats;
@@ -27,6 +29,8 @@ pub struct Snapshot {
     pub began: Option<i64>,
     /// Mode of the loop: `off`, `advise` or `act`.
     pub mode: String,
+    /// Leadership of this instance.
+    pub leader: LeaderView,
     /// Services.
     pub services: Vec<ServiceView>,
     /// Node pools.
@@ -117,10 +121,12 @@ pub struct SignalView {
     pub unit: String,
     /// Mean per container; `None` if unknown.
     pub value: Option<f64>,
-    /// The upper threshold, or the target.
+    /// Value above which the size grows.
     pub upper: f64,
-    /// The lower threshold, or the target.
+    /// Value below which the size shrinks.
     pub lower: f64,
+    /// Target of the rule; `None` if it has two thresholds.
+    pub target: Option<f64>,
     /// Value of the least loaded container; `None` if unknown.
     pub least: Option<f64>,
     /// Value of the most loaded container.
@@ -149,6 +155,7 @@ impl SignalView {
                 most: input.and_then(|input| input.most),
                 upper: band.upper,
                 lower: band.lower,
+                target: band.target,
                 contributing: input.map_or(0, |input| input.contributing),
                 matched: input.map_or(0, |input| input.matched),
                 warming: input.map_or(0, |input| input.warming),
@@ -156,6 +163,18 @@ impl SignalView {
             }
         };
         rule.iter().enumerate().map(view).collect()
+    }
+
+    /// Both thresholds, or twice the target.
+    pub(crate) fn shown_limits(&self) -> (f64, f64) {
+        let target = self.target.map(|target| (target, target));
+        target.unwrap_or((self.lower, self.upper))
+    }
+
+    /// `50–100 kB/s`, or `target 100 kB/s`.
+    pub(crate) fn limits(&self) -> String {
+        let (lower, upper) = self.shown_limits();
+        limits(lower, upper, &self.unit)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::format::{count, duration, limits, log_time, number, quantity};
+use crate::format::{count, duration, log_time, number, quantity};
 use crate::view::{DecisionView, ServiceView, Snapshot};
 use sflow_autoscale::observe::IngestStats;
 use untrusted::printable;
@@ -120,7 +120,7 @@ fn service_line(service: &ServiceView) -> String {
     );
     for signal in &service.signals {
         let value = quantity(signal.value, &signal.unit);
-        let limits = limits(signal.lower, signal.upper, &signal.unit);
+        let limits = signal.limits();
         message += &format!(", {} {value} ({limits})", signal.metric);
     }
     message

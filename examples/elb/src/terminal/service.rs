@@ -9,7 +9,7 @@ use ratatui::widgets::{Axis, Block, BorderType, Chart, Dataset, GraphType, Parag
 
 use super::draw::odd;
 use crate::charts::{self, series::Series};
-use crate::format::{Scale, duration, limits, number, quantity, shortened};
+use crate::format::{Scale, duration, number, quantity, shortened};
 use crate::view::{Point, ServiceView, SignalView};
 
 /// Level of detail.
@@ -138,7 +138,7 @@ fn signal_row(signal: &SignalView, width: u16) -> Line<'static> {
     const VALUE: usize = 11;
     const LIMITS: usize = 15;
     const REPORT: usize = 13;
-    let limits = limits(signal.lower, signal.upper, &signal.unit);
+    let limits = signal.limits();
     let (limits, value) = (shortened(&limits, LIMITS), value(signal));
     let width = usize::from(width);
     let name = 26.min(width / 3);
@@ -225,7 +225,7 @@ fn draw_load(
 ) {
     let unnamed = SignalView::default();
     let signal = service.signals.first().unwrap_or(&unnamed);
-    let limits = charts::limits(signal.lower, signal.upper);
+    let limits = charts::limits(signal.shown_limits());
     let highest = limits.first().map_or(0.0, |(limit, _)| limit * 1.25);
     let top = match series.largest_load().max(highest) {
         0.0 => 1.0,

@@ -25,6 +25,8 @@ pub(crate) enum Reply {
     HangUp,
     /// Sends these bytes and closes the connection.
     Raw(String),
+    /// Reads the request and replies after this time.
+    Late(Duration, Box<Reply>),
     /// Returns a body in parts of this size.
     Parts(String, usize),
 }
@@ -183,6 +185,13 @@ where
 {
     let received = receive(&mut stream).await;
     log.lock().unwrap().push(received);
+    let reply = match reply {
+        Reply::Late(delay, reply) => {
+            tokio::time::sleep(delay).await;
+            *reply
+        }
+        reply => reply,
+    };
     let bytes = match reply {
         Reply::Answer(status, body) => format!(
             "HTTP/1.1 {status} Scripted\r\nDate: {DATE}\r\nContent-Length: {}\r\n\r\n{body}",
@@ -200,7 +209,7 @@ where
             }
             String::new()
         }
-        Reply::HangUp => return,
+        Reply::HangUp | Reply::Late(..) => return,
         Reply::Silence => {
             // Kept open until the client closes the connection, while others are served.
             tokio::spawn(async move { stream.read_u8().await.ok() });

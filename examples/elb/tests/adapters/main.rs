@@ -11,6 +11,7 @@ mod engine;
 mod events;
 mod failures;
 mod labels;
+mod leader;
 mod lease;
 mod nodes;
 mod pools;

@@ -44,7 +44,7 @@ async fn read(node: &Value) -> (Census, NodeAddresses, Vec<String>) {
     (census, addresses, docker.down_nodes())
 }
 
-fn node() -> Node {
+pub(crate) fn node() -> Node {
     Node {
         id: "n1".to_owned(),
         name: "node1".to_owned(),

@@ -52,7 +52,9 @@ async fn overloaded() -> World {
 
 #[tokio::test]
 async fn every_alert_uses_metrics_and_labels_that_exist() {
-    let scrape = overloaded().await.get("/metrics").await.body;
+    let world = overloaded().await;
+    crate::leader::lead(&world);
+    let scrape = world.get("/metrics").await.body;
     let series = series_of(&scrape);
     let rules = rules();
     assert!(rules.len() > 10);

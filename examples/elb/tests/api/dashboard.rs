@@ -122,6 +122,7 @@ async fn scrape() -> BTreeMap<String, BTreeSet<String>> {
         .lock()
         .receive(now, sender, b"no sFlow");
     world.get("/api/v1/health").await;
+    crate::leader::lead(&world);
     series(&world.get("/metrics").await.body)
 }
 

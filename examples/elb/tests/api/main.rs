@@ -3,6 +3,7 @@
 mod access;
 mod alerts;
 mod dashboard;
+mod leader;
 mod metrics;
 mod misuse;
 mod names;

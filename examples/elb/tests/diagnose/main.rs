@@ -4,6 +4,7 @@ mod agents;
 mod configuration;
 mod engines;
 mod findings;
+mod leader;
 mod pools;
 mod services;
 mod telemetry;
@@ -191,6 +192,7 @@ fn healthy() -> Facts {
             census: None,
             programs: BTreeMap::new(),
         },
+        leader: Some(leader::standby()),
         telemetry: Some(Ok(TelemetryFacts {
             listened: Duration::from_secs(22),
             datagrams: 900,
@@ -292,6 +294,7 @@ fn healthy_installation_is_ok_in_every_line() {
         "ok     configuration: elb.toml: 1 service and those with labels, a decision every 2s\n\
          ok     manager unix:///var/run/docker.sock: engine 29.0.1, API 1.44 to 1.52, node node1\n\
          ok     swarm: 3 nodes, of them 1 manager; node1 leads\n\
+         ok     leader: node1 (http://node1:8008) leads, term 7\n\
          ok     mode: nothing is changed: no service or pool has mode = \"act\"\n\
          ok     service apache: 3 of 3 replicas running, limits 1 to 6, mode advise\n\
          ok     telemetry: 900 datagrams of 3 agents in 22 s on 0.0.0.0:6343\n\
@@ -364,9 +367,10 @@ fn services_that_would_act_are_listed() {
 type Case = (fn(&mut Facts), Level, &'static str, &'static [&'static str]);
 
 /// Cases in which further findings do not matter.
-const CASES: [&[Case]; 6] = [
+const CASES: [&[Case]; 7] = [
     configuration::CASES,
     engines::CASES,
+    leader::CASES,
     services::CASES,
     pools::CASES,
     telemetry::CASES,
@@ -430,7 +434,8 @@ fn each_kind_of_the_api_has_a_fault_and_its_fields() {
             "host_without_containers" => &["host", "tasks"],
             "metric_partial" | "metric_unknown" => &["metric", "service"],
             "no_agent" => &["port"],
-            "no_packet_samples" => &[],
+            "instance_twice" | "leader_changes" | "lease_unreachable" | "no_leader"
+            | "no_packet_samples" => &[],
             "node_contested" => &["node", "senders"],
             "node_without_agent" => &["node", "tasks"],
             "sender_refused" => &["is_all", "line", "senders", "shared"],

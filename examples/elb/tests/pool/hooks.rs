@@ -15,7 +15,7 @@ use crate::support::{HookServer, MAX_WAIT, wait_until};
 use crate::world::{Fate, Scripted, World};
 
 /// Too few machines for a long time.
-fn needy() -> Scenario {
+pub(crate) fn needy() -> Scenario {
     let mut scenario = Scenario::named("machines").unwrap();
     scenario.cluster.services[0].workload = Workload::Constant(1_400.0);
     scenario

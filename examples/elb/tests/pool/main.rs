@@ -4,6 +4,7 @@
 mod cluster;
 mod hooks;
 mod invariants;
+mod leader;
 #[path = "../support/simulated.rs"]
 mod simulated;
 #[path = "../support/mod.rs"]

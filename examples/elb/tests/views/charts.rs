@@ -85,6 +85,32 @@ fn live_chart_labels_axes_and_gaps() {
 }
 
 #[test]
+fn target_is_one_line_and_machines_of_a_pool_serve() {
+    let mut service = service("workers");
+    service.signals[0].target = Some(75_000.0);
+    let live = Live {
+        kind: SubjectKind::Pool,
+        service: &service,
+        decisions: &[],
+        began: None,
+    };
+    let svg = live.file(WIDE);
+    let texts = texts(&svg);
+    for expected in ["target 75 kB/s", "target", "Machines", "serving"] {
+        assert!(
+            texts.contains(&expected),
+            "{expected:?} is not among {texts:?}"
+        );
+    }
+    for unexpected in ["upper", "lower", "running"] {
+        assert!(
+            !texts.contains(&unexpected),
+            "{unexpected:?} is among {texts:?}"
+        );
+    }
+}
+
+#[test]
 fn gap_splits_the_line() {
     let mut whole = service("apache");
     whole.past.retain(|point| point.load.is_some());

@@ -3,6 +3,7 @@
 mod agents;
 mod configuration;
 mod engines;
+mod leader;
 mod nodes;
 mod pools;
 mod readings;
@@ -20,6 +21,9 @@ impl Findings {
             return findings;
         };
         engines::check(&mut findings, config, &facts.engines);
+        if let Some(leader) = &facts.leader {
+            leader::check(&mut findings, leader);
+        }
         services::check(&mut findings, config, &facts.engines);
         pools::check(&mut findings, config, facts);
         match &facts.telemetry {

@@ -124,7 +124,7 @@ fn other_protocols(telemetry: &TelemetryFacts) -> Option<Finding> {
     let datagrams: u64 = telemetry.not_allowed.values().sum();
     let senders = telemetry.not_allowed.keys().map(IpAddr::to_string);
     let senders = some(&senders.collect::<Vec<_>>());
-    let what = format!("ignored {datagrams} datagrams that are not sFlow, from {senders}");
+    let what = format!("refused {datagrams} datagrams that are not sFlow, from {senders}");
     (datagrams > 0).then(|| kind::OTHER_PROTOCOL.of(ABOUT, what))
 }
 

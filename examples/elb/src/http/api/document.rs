@@ -15,7 +15,8 @@ use utoipa::{OpenApi, ToSchema, openapi};
                        telemetry. GET changes nothing. Methods that change something require the \
                        token if one is configured; without one, they are only allowed from the \
                        machine that elb runs on, with localhost as host and the header X-Elb: 1. \
-                       Unknown parameters are rejected.",
+                       A standby refuses them with status 409 and names the leader. Unknown \
+                       parameters are rejected.",
         license(name = "Apache-2.0 OR MIT", identifier = "Apache-2.0 OR MIT")
     ),
     servers((url = "/")),
@@ -24,13 +25,14 @@ use utoipa::{OpenApi, ToSchema, openapi};
 pub(super) struct Document;
 
 /// Error responses by status.
-const ERRORS: [(&str, &str); 14] = [
+const ERRORS: [(&str, &str); 15] = [
     ("400", "A parameter is unknown or invalid."),
     ("401", "The token is missing or wrong."),
     ("403", "The client has no write access."),
     ("404", "Not found."),
     ("406", "No available media type matches Accept."),
     ("408", "Request timeout."),
+    ("409", "This instance is a standby."),
     ("412", "The configuration has changed since it was read."),
     ("413", "The body is larger than 1 MiB."),
     ("415", "The media type of the body is not supported."),
@@ -62,6 +64,9 @@ struct Problem {
     /// Position of the error in a query, in bytes.
     #[schema(nullable = false)]
     position: Option<usize>,
+    /// URL of the leader, if this instance is a standby.
+    #[schema(nullable = false)]
+    address: Option<String>,
     /// The most similar metric.
     #[schema(nullable = false)]
     nearest: Option<String>,
@@ -123,7 +128,7 @@ fn add_errors(path: &str, operation: &mut Value) {
     let is_shared = |status: &str| match status {
         "400" | "406" | "421" | "429" => true,
         "401" => security.contains("token"),
-        "403" => security.contains("thisMachine"),
+        "403" | "409" => security.contains("thisMachine"),
         "404" => path.contains('{'),
         "408" | "413" | "415" | "422" | "503" => has_body,
         _ => false,

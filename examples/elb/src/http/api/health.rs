@@ -66,7 +66,7 @@ pub(super) struct Readiness {
 
 #[derive(Serialize, ToSchema)]
 struct Condition {
-    /// `loop`, `first_round`, `orchestrator` or `telemetry`.
+    /// `loop`, `first_round`, `orchestrator`, `telemetry` or, if instances elect a leader, `leader`.
     name: &'static str,
     /// Whether the condition is met.
     met: bool,
@@ -147,12 +147,13 @@ impl Health {
 impl Readiness {
     fn of(site: &Site) -> Self {
         let health = Health::of(site);
-        let conditions = vec![
+        let mut conditions = vec![
             Condition::new("loop", health.alive, health.words),
             first_round(site),
             orchestrator(site),
             telemetry(site),
         ];
+        conditions.extend(leader(site));
         Self {
             ready: conditions.iter().all(|condition| condition.met),
             conditions,
@@ -229,6 +230,19 @@ fn telemetry(site: &Site) -> Condition {
         }
     };
     Condition::new("telemetry", reporting > 0 && !refuses_all, words)
+}
+
+/// A standby is ready if an instance leads. `None` without an election.
+fn leader(site: &Site) -> Option<Condition> {
+    let leader = site.handle.status().lock().leader_view();
+    let diagnosis = site.diagnosis();
+    let mut incomplete = diagnosis.incomplete.iter();
+    let finding = incomplete.find(|finding| finding.is_no_leader());
+    let words = finding.map_or_else(|| leader.words(), Finding::sentences);
+    let is_met = finding.is_none() && leader.status.term > 0;
+    leader
+        .election
+        .then(|| Condition::new("leader", is_met, words))
 }
 
 fn count_of(number: usize) -> String {

@@ -28,6 +28,7 @@ use serve::{Json, Problem, Work};
 
 use self::input::{Nothing, Params, accepts_json};
 use super::Site;
+use crate::status::LeaderView;
 use crate::view::Snapshot;
 
 /// State of the API in addition to that of the loop.
@@ -74,6 +75,7 @@ fn json_routes() -> OpenApiRouter<Site> {
         .routes(routes!(history::events))
         .routes(routes!(query::answer))
         .routes(routes!(show_document))
+        .routes(routes!(show_leader))
         .routes(routes!(show_snapshot))
         .routes(routes!(subjects::mode, subjects::set_mode))
         .routes(routes!(subjects::pool))
@@ -136,6 +138,19 @@ async fn show_snapshot(
     // Including the serialisation, which takes most of the time.
     work.run(move || Json(site.handle.snapshot(usize::MAX)).into_response())
         .await
+}
+
+/// Leadership of this instance
+///
+/// A standby answers requests that change something with status 409.
+#[utoipa::path(
+    get,
+    path = "/api/v1/leader",
+    operation_id = "leader",
+    responses((status = 200, description = "Success.", body = LeaderView))
+)]
+async fn show_leader(State(site): State<Site>, _: Params<Nothing>) -> Json<LeaderView> {
+    Json(site.handle.status().lock().leader_view())
 }
 
 /// This document

@@ -9,6 +9,7 @@ use super::{Encoder, flag};
 use crate::handle::Handle;
 use crate::history::Health;
 use crate::policy::Mode;
+use crate::status::LeaderView;
 use sflow_autoscale::problem::ProblemReason;
 
 pub(super) fn decisions(to: &Encoder<'_>, handle: &Handle) -> fmt::Result {
@@ -92,6 +93,17 @@ fn history(to: &Encoder<'_>, stored: Option<Health>) -> fmt::Result {
     to.counter("elb_history_dropped", help, stored.dropped)?;
     let help = "Size of the file of the history; 0 while it cannot be opened";
     to.gauge("elb_history_size_bytes", help, stored.size as f64)
+}
+
+pub(super) fn leader(to: &Encoder<'_>, leader: &LeaderView) -> fmt::Result {
+    let status = &leader.status;
+    let help = "1 if this instance leads or no election is configured, 0 on a standby";
+    to.gauge("elb_leader", help, flag(status.is_leader))?;
+    let term = leader.election.then_some(status.term as f64);
+    let help = "Number of the leadership, increased by each takeover; absent without an election";
+    to.gauge("elb_leader_term", help, term)?;
+    let help = "Time since this instance saw the lease change, or renewed it; absent if unknown";
+    to.gauge("elb_leader_renewed_age_seconds", help, leader.renewed_age)
 }
 
 /// Metrics of the process, if the system provides them.

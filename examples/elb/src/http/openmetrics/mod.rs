@@ -75,6 +75,7 @@ impl Collector for Exposition {
         subjects::signals(to, &snapshot.services)?;
         control::decisions(to, &site.handle)?;
         control::rounds(to, &site.handle)?;
+        control::leader(to, &snapshot.leader)?;
         subjects::pools(to, &site.handle.status().lock())?;
         let answers = site.answers.lock().clone();
         let answers = answers.iter();

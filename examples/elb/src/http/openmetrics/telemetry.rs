@@ -75,7 +75,7 @@ pub(super) fn ingest(to: &Encoder<'_>, snapshot: &Snapshot) -> fmt::Result {
     to.counter("elb_samples", "Samples received", intake.samples)?;
     let refused = intake.refused.iter();
     let refused = refused.map(|(cause, count)| ([("cause", cause.clone())], *count));
-    to.counters("elb_refused", "Ignored data by cause", refused)?;
+    to.counters("elb_refused", "Refused data by cause", refused)?;
     to.gauge("elb_agents", "Known agents", intake.agents as f64)?;
     let help = "Time since the start of the loop, in its own time";
     to.gauge("elb_running_seconds", help, snapshot.elapsed)

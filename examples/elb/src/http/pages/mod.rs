@@ -5,7 +5,7 @@ mod signal;
 mod table;
 mod text;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use askama::Template;
@@ -38,6 +38,8 @@ const CARDS: usize = 3;
 const GLANCE: usize = 90;
 /// Maximum number of changes on the overview.
 const CHANGES: usize = 20;
+/// Maximum number of current problems on a page.
+const PROBLEMS: usize = 10;
 /// Maximum number of decisions on the page of a service or pool.
 const DECISIONS: usize = 200;
 /// Maximum number of events on the page of a pool.
@@ -81,6 +83,14 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// Why modes cannot be changed here.
+    fn standby(&self) -> &'static str {
+        match self.snapshot.leader.is_standby() {
+            true => "This instance is a standby: change modes on the page of the leader.",
+            false => "",
+        }
+    }
+
     /// The speed, unless it is real time.
     fn speed(&self) -> Option<String> {
         let speed = self.snapshot.speed;
@@ -101,7 +111,9 @@ struct Overview<'a> {
     changes: Vec<&'a DecisionView>,
     cards: Vec<Card<'a>>,
     telemetry: &'a TelemetryFacts,
-    incomplete: &'a [Finding],
+    is_complete: bool,
+    /// Findings that are not among the current problems of the page.
+    further: Vec<&'a Finding>,
 }
 
 /// The page of a service or pool.
@@ -139,17 +151,23 @@ pub(super) fn overview(site: &Site, sought: &str) -> Response {
     let pools = pools.map(|it| Card::on_overview(&snapshot, it.as_service(), Some(it)));
     let diagnosis = site.diagnosis();
     let (title, data) = (&snapshot.title, "/api/v1/snapshot".to_owned());
+    let frame = Frame {
+        class: if is_many { "many" } else { "" },
+        ..Frame::new(site, &snapshot, &diagnosis, title, data)
+    };
+    let problems = frame.problems.iter().take(PROBLEMS);
+    let problems: HashSet<String> = problems.cloned().collect();
+    let further = diagnosis.incomplete.iter();
+    let further = further.filter(|it| !problems.contains(&it.sentences()));
     let page = Overview {
-        frame: Frame {
-            class: if is_many { "many" } else { "" },
-            ..Frame::new(site, &snapshot, &diagnosis, title, data)
-        },
+        frame,
         when,
         table: is_many.then(|| Table::new(&snapshot.services, &last, sought)),
         changes: changes.take(CHANGES).collect(),
         cards: services.chain(pools).collect(),
         telemetry: &diagnosis.telemetry,
-        incomplete: &diagnosis.incomplete,
+        is_complete: diagnosis.incomplete.is_empty(),
+        further: further.collect(),
     };
     rendered(&page)
 }

@@ -1,6 +1,7 @@
 //! Value and thresholds of a signal on the page.
 
-use crate::format::{Scale, limits, quantity};
+use crate::format::{Scale, quantity};
+use crate::policy::SubjectKind;
 use crate::view::SignalView;
 
 /// Position of a value relative to its thresholds.
@@ -26,7 +27,8 @@ impl State {
 /// Positions in a bar, in percent of its width.
 pub(super) struct Bar {
     pub(super) lower: f64,
-    pub(super) upper: f64,
+    /// Position of the upper threshold or of the target.
+    pub(super) tick: f64,
     /// Distance of the thresholds.
     pub(super) band: f64,
     pub(super) value: f64,
@@ -51,15 +53,11 @@ impl SignalView {
         quantity(self.value, &self.unit)
     }
 
-    pub(super) fn limits(&self) -> String {
-        limits(self.lower, self.upper, &self.unit)
-    }
-
-    /// Number of containers with a value.
-    pub(super) fn reporting(&self) -> String {
+    /// Number of containers or machines with a value.
+    pub(super) fn reporting(&self, kind: SubjectKind) -> String {
         let (contributing, matched) = (self.contributing, self.matched);
         match (self.unknown, self.warming) {
-            (true, _) => "containers unknown".to_owned(),
+            (true, _) => format!("{}s unknown", kind.member()),
             (false, 0) => format!("{contributing} of {matched} reporting"),
             (false, warming) => {
                 format!("{contributing} of {matched} reporting, {warming} warming up")
@@ -84,7 +82,7 @@ impl SignalView {
         let (lower, upper) = (percent(self.lower), percent(self.upper));
         Bar {
             lower,
-            upper,
+            tick: percent(self.shown_limits().1),
             band: upper - lower,
             value: value.map_or(0.0, percent),
         }

@@ -141,7 +141,7 @@ pub(super) fn health(agent: &AgentFacts) -> (&'static str, String) {
     }
 }
 
-/// Causes of ignored data, with numbers.
+/// Causes of refused data, with numbers.
 pub(super) fn refused(intake: &IngestStats) -> Vec<(&str, String)> {
     let refused = intake.refused.iter().filter(|(_, number)| **number > 0);
     refused
