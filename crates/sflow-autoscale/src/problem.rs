@@ -83,11 +83,13 @@ pub enum ProblemReason {
     Pool,
     /// A pool of machines is overloaded and does not grow, or its load is unknown.
     PoolHeld,
+    /// The history cannot be stored.
+    History,
 }
 
 impl ProblemReason {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Orchestrator,
         Self::ChangeFailed,
         Self::ModeUnset,
@@ -106,6 +108,7 @@ impl ProblemReason {
         Self::NotScalable,
         Self::Pool,
         Self::PoolHeld,
+        Self::History,
     ];
 
     /// The name, as in JSON and as label of metrics.
@@ -129,6 +132,7 @@ impl ProblemReason {
             Self::NotScalable => "not_scalable",
             Self::Pool => "pool",
             Self::PoolHeld => "pool_held",
+            Self::History => "history",
         }
     }
 
@@ -136,7 +140,12 @@ impl ProblemReason {
     pub const fn is_of_service(self) -> bool {
         !matches!(
             self,
-            Self::Orchestrator | Self::ModeUnset | Self::NodeDown | Self::Pool | Self::PoolHeld
+            Self::Orchestrator
+                | Self::ModeUnset
+                | Self::NodeDown
+                | Self::Pool
+                | Self::PoolHeld
+                | Self::History
         )
     }
 
@@ -144,7 +153,7 @@ impl ProblemReason {
     pub const fn delays(self) -> Delays {
         let (begin, end) = match self {
             Self::Orchestrator | Self::ModeUnset | Self::Labels | Self::ServiceGone => (0, 0),
-            Self::ChangeFailed | Self::NodeDown | Self::Pool => (0, 30),
+            Self::ChangeFailed | Self::NodeDown | Self::Pool | Self::History => (0, 30),
             // A single event; it is shown for as long as an operator may need to see it.
             Self::ForeignScale => (0, 600),
             Self::TasksNotStarting

@@ -1,5 +1,7 @@
 //! The control loop: telemetry, controller, node pools and status.
 
+use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -10,13 +12,14 @@ use crate::config::{self, ControlSettings, DEFAULT_OWNER, OWNER};
 use crate::docker::hints;
 use crate::format::{counted, duration};
 use crate::handle::{Refusal, Request};
+use crate::history::{HistorySettings, RoundInput, Source, Writer};
 use crate::hooks::{self, Pools};
 use crate::leader::LeaderPermit;
 use crate::notices;
 use crate::orchestrator::Orchestrator;
 use crate::policy::{Mode, Subject, SubjectKind};
 use crate::shared::Shared;
-use crate::status::LoopStatus;
+use crate::status::{LoopStatus, News};
 use sflow_autoscale::controller::{Controller, Discovered, Ownership, Round};
 use sflow_autoscale::node_pools::{PoolRound, Reconciler};
 use sflow_autoscale::observe::Telemetry;
@@ -30,6 +33,9 @@ pub struct Balancer<O> {
     pools: Option<Pools>,
     permit: LeaderPermit,
     status: Shared<LoopStatus>,
+    history: Option<Writer>,
+    /// The last mode of the loop (`None`), of each service and of each pool in the history.
+    modes: BTreeMap<Option<Subject>, Mode>,
 }
 
 impl<O: Orchestrator> Balancer<O> {
@@ -55,6 +61,8 @@ impl<O: Orchestrator> Balancer<O> {
             pools: None,
             permit: LeaderPermit::default(),
             status: Shared::new(LoopStatus::new(now)),
+            history: None,
+            modes: BTreeMap::new(),
         };
         balancer.settings_changed();
         Ok(balancer)
@@ -92,6 +100,55 @@ impl<O: Orchestrator> Balancer<O> {
         self.pools.as_mut()
     }
 
+    /// Stores the history, and shows what was stored before. Blocks on file I/O.
+    ///
+    /// # Errors
+    ///
+    /// If no thread can be started. A file that cannot be opened is a problem of the loop.
+    pub fn store_history(&mut self, now: Timestamp, settings: &HistorySettings) -> io::Result<()> {
+        let interval = self.controller.interval();
+        let (writer, mut restored) = Writer::start(settings, now, interval)?;
+        self.modes = std::mem::take(&mut restored.modes);
+        self.history = Some(writer);
+        self.status.lock().restore(restored, interval);
+        self.record_modes(now, Source::Start);
+        Ok(())
+    }
+
+    /// Adds the modes that differ from the last ones to the history.
+    fn record_modes(&mut self, now: Timestamp, source: Source) {
+        let Some(history) = &self.history else {
+            return;
+        };
+        let services = self.controller.managed().iter();
+        let services = services.map(|it| (Some(Subject::service(&it.name)), it.mode));
+        let pools = self.pools.iter().flat_map(Pools::reconcilers);
+        let pools = pools.map(|it| (Some(Subject::pool(&it.pool().name)), it.mode()));
+        let present = [(None, self.controller.mode())].into_iter();
+        for (subject, mode) in present.chain(services).chain(pools) {
+            if self.modes.insert(subject.clone(), mode) != Some(mode) {
+                history.record_mode(now, subject, mode, source);
+            }
+        }
+    }
+
+    /// Adds the news of a round to the history.
+    fn record_history(&mut self, now: Timestamp, news: &News, is_discovered: bool) {
+        if is_discovered {
+            self.record_modes(now, Source::Labels);
+        }
+        let Some(history) = &self.history else {
+            return;
+        };
+        let services = self.controller.managed().iter();
+        let services = services.map(|it| (it.last.as_ref(), it.observed.as_ref()));
+        let pools = self.pools.iter().flat_map(Pools::reconcilers);
+        let pools = pools.map(|it| (it.last(), it.observed()));
+        let decided = services.chain(pools);
+        let inputs = decided.filter_map(|(last, input)| RoundInput::of(now, last, input));
+        history.record_round(&news.entries, inputs);
+    }
+
     /// Processes one datagram.
     pub fn receive(&mut self, received_at: Timestamp, source: SocketAddr, bytes: &[u8]) {
         let mut telemetry = self.telemetry.lock();
@@ -117,7 +174,12 @@ impl<O: Orchestrator> Balancer<O> {
         }
         round.problems.iter_mut().for_each(hints::add);
         round.problems.extend(self.mode_unset());
+        let stored = self.history.as_ref().map(Writer::health);
+        let unstored = stored.as_ref().and_then(|it| it.problem.clone());
+        let unstored = unstored.map(|why| Problem::new(ProblemReason::History, "", why));
+        round.problems.extend(unstored);
         let mut status = self.status.lock();
+        stored.into_iter().for_each(|it| status.set_stored(it));
         let mode = self.controller.mode();
         let mut news = status.record_round(now, mode, self.controller.managed(), &round);
         if let (Some(pools), Some(machines)) = (&self.pools, &machines) {
@@ -126,6 +188,7 @@ impl<O: Orchestrator> Balancer<O> {
             news.machines = more.machines;
         }
         drop(status);
+        self.record_history(now, &news, !round.discovered.is_empty());
         for entry in &news.entries {
             let (id, decision) = (entry.id, &entry.decision);
             let (mode, outcome) = (decision.mode.name(), entry.outcome.name());
@@ -231,9 +294,16 @@ impl<O: Orchestrator> Balancer<O> {
     ///
     /// If the request cannot be applied; then nothing has changed.
     pub fn apply(&mut self, request: &Request) -> Result<(), Refusal> {
-        match request {
-            Request::SetMode { subject, mode } => self.set_mode(subject.as_ref(), *mode)?,
-            Request::Configure(config) => {
+        let source = match request {
+            Request::SetMode {
+                subject,
+                mode,
+                source,
+            } => {
+                self.set_mode(subject.as_ref(), *mode)?;
+                *source
+            }
+            Request::Configure(config, source) => {
                 let impossible = |error: query::Error| Refusal::Impossible(error.to_string());
                 if let Some(pools) = &mut self.pools {
                     hooks::configure(pools, &config.pools).map_err(impossible)?;
@@ -250,8 +320,11 @@ impl<O: Orchestrator> Balancer<O> {
                     .set_node_senders(config.collector.nodes.clone());
                 let services = counted(config.services.len(), "service");
                 info!("configuration reloaded: {services}");
+                *source
             }
-        }
+        };
+        let now = self.status.lock().present();
+        self.record_modes(now, source);
         self.settings_changed();
         Ok(())
     }

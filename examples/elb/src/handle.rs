@@ -8,6 +8,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Config;
+use crate::history::Source;
 use crate::policy::{Mode, Subject};
 use crate::shared::Shared;
 use crate::status::LoopStatus;
@@ -41,9 +42,11 @@ pub enum Request {
         subject: Option<Subject>,
         /// The mode.
         mode: Mode,
+        /// The cause of the change.
+        source: Source,
     },
     /// Replaces the configuration.
-    Configure(Box<Config>),
+    Configure(Box<Config>, Source),
 }
 
 /// Why a request was not applied.
@@ -141,7 +144,7 @@ impl Handle {
     pub async fn send(&self, request: Request) -> Result<(), Refusal> {
         let (answer, answered) = oneshot::channel();
         let configured = match &request {
-            Request::Configure(config) => Some(config.clone()),
+            Request::Configure(config, _) => Some(config.clone()),
             Request::SetMode { .. } => None,
         };
         let applied = async {

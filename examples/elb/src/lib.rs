@@ -23,6 +23,7 @@ pub mod diagnose;
 pub mod docker;
 pub mod format;
 pub mod handle;
+pub mod history;
 pub mod hooks;
 pub mod http;
 pub mod leader;

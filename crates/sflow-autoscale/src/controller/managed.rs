@@ -8,7 +8,7 @@ use sflow_metrics::Timestamp;
 use super::ServiceSettings;
 use crate::observe::MetricQuery;
 use crate::orchestrator::{Scaling, Service, ServiceId, TaskState};
-use crate::policy::{BudgetRequest, Decision, Mode, Policy};
+use crate::policy::{BudgetRequest, Decision, Mode, Observation, Policy};
 
 /// A service under control.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct ManagedService {
     pub state: Option<Arc<Service>>,
     /// The last decision.
     pub last: Option<Arc<Decision>>,
+    /// The input of the last decision.
+    pub observed: Option<Arc<Observation>>,
     /// The identity when it was last found.
     pub(super) known: Option<ServiceId>,
     /// The source of its settings.
@@ -62,6 +64,7 @@ impl ManagedService {
             query,
             state: None,
             last: None,
+            observed: None,
             origin,
             known: None,
             running_since: HashMap::new(),

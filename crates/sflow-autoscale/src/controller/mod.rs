@@ -18,7 +18,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sflow_metrics::{Timestamp, query};
 
 use self::change_quota::ChangeQuota;
@@ -82,7 +82,7 @@ pub struct Decided {
 }
 
 /// The outcome of a decision.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Outcome {
@@ -367,6 +367,7 @@ impl<O: Orchestrator> Controller<O> {
                     let mut decision = managed.policy.step(now, &observation);
                     decision.mode = role.mode(mode);
                     role.apply(&mut decision);
+                    managed.observed = Some(Arc::new(observation));
                     decisions.push((place, decision));
                 }
                 None => {
@@ -444,6 +445,7 @@ impl<O: Orchestrator> Controller<O> {
                     decision = managed.policy.step(now, &observation);
                     decision.mode = mode;
                     role.apply(&mut decision);
+                    managed.observed = Some(Arc::new(observation));
                 }
                 Err(problem) => {
                     managed.unconfirmed = Some(decision.result);

@@ -43,6 +43,7 @@ pub struct Reconciler {
     /// Machines that were activated again.
     activated: BTreeSet<String>,
     last: Option<Arc<Decision>>,
+    observed: Option<Arc<Observation>>,
     events: VecDeque<PoolEvent>,
     event_id: u64,
 }
@@ -87,6 +88,7 @@ impl Reconciler {
             advised: Vec::new(),
             activated: BTreeSet::new(),
             last: None,
+            observed: None,
             events: VecDeque::new(),
             event_id: 0,
             pool: pool.clone(),
@@ -160,6 +162,11 @@ impl Reconciler {
         self.last.as_ref()
     }
 
+    /// The input of the last decision.
+    pub const fn observed(&self) -> Option<&Arc<Observation>> {
+        self.observed.as_ref()
+    }
+
     /// The events, oldest first.
     pub const fn events(&self) -> &VecDeque<PoolEvent> {
         &self.events
@@ -215,6 +222,7 @@ impl Reconciler {
         let observation = self.observation(now, &machines, count, readings);
         let mut decision = self.policy.step(now, &observation);
         decision.mode = mode;
+        self.observed = Some(Arc::new(observation));
         let (min, most, _) = self.policy.settings().bounds(now);
         apply_minimum(&mut decision, &self.minimum_size, most);
         let poor = self.peers.poor();

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sflow_metrics::Timestamp;
 
 use super::observation::{Observation, Signal};
@@ -11,7 +11,7 @@ use super::subject::Subject;
 /// A decision with its inputs and the reason of every step.
 ///
 /// Log, page, JSON and tests use this one value.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Decision {
     /// The time of the decision.
@@ -132,7 +132,7 @@ impl fmt::Display for Decision {
 }
 
 /// One step of the pipeline.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Step {
     /// The stage of the pipeline.
@@ -147,7 +147,7 @@ pub struct Step {
 }
 
 /// The stages of the pipeline, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {

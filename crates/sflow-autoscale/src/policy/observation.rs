@@ -1,39 +1,79 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::settings::Saturation;
 use super::subject::Subject;
 use crate::format::quantity;
 
 /// The input of a decision.
-#[derive(Clone, Debug, Default, PartialEq)]
+///
+/// Its serialised form is enough to make the decision again with another policy; members with their
+/// default are left out.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct Observation {
     /// The service or pool.
+    #[serde(flatten)]
     pub subject: Subject,
     /// The desired number of replicas of the orchestrator.
     pub replicas: u32,
-    /// The age of each running task.
+    /// The age of each running task; serialised in seconds.
+    #[serde(with = "seconds")]
     pub running: Vec<Duration>,
     /// Number of tasks that do not start.
+    #[serde(skip_serializing_if = "is_zero")]
     pub pending: u32,
     /// The error of the orchestrator for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pending_error: Option<String>,
     /// An obstacle to any change.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub obstacle: Option<Obstacle>,
     /// One per metric of the rule, in its order.
     pub signals: Vec<Signal>,
     /// The share of the service of the budget.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ceiling: Option<u32>,
     /// The hosts that run it. Without telemetry of a host only its name is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<HostLoad>,
     /// The number of other hosts that are not saturated.
+    #[serde(skip_serializing_if = "is_zero")]
     pub elsewhere: u32,
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// Durations as seconds, rounded to milliseconds.
+mod seconds {
+    use super::{Deserialize, Duration};
+
+    pub(super) fn serialize<S: serde::Serializer>(
+        durations: &[Duration],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(durations.iter().map(|it| it.as_millis() as f64 / 1e3))
+    }
+
+    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Duration>, D::Error> {
+        let seconds = Vec::<f64>::deserialize(deserializer)?;
+        let duration = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        Ok(seconds.into_iter().map(duration).collect())
+    }
+}
+
 /// The load of a host, in percent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct HostLoad {
     /// The name of the host.
@@ -69,7 +109,7 @@ impl HostLoad {
 }
 
 /// A resource of a host that is used up.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Shortage {
     /// The quantity, in words.
@@ -100,7 +140,7 @@ impl Observation {
 }
 
 /// A metric as mean per container.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Signal {
     /// The name of the metric.
@@ -131,7 +171,7 @@ pub struct Signal {
 }
 
 /// The present value of a metric by packet samples, corrected by earlier counters.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Fast {
     /// The mean per running container.
@@ -155,7 +195,7 @@ impl Signal {
 }
 
 /// An obstacle to any change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "obstacle")]
 pub enum Obstacle {

@@ -1,10 +1,10 @@
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::subject::SubjectKind;
 use crate::format::quantity;
 
 /// The parts of the mean of a metric.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Parts {
     /// The unit of the mean, of its limits and of `measured`; empty for plain numbers.

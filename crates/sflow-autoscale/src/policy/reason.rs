@@ -1,11 +1,11 @@
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::hold::HoldReason;
 use super::observation::{Obstacle, Shortage};
 use super::parts::Parts;
 
 /// The reason of a step.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "reason")]
 #[non_exhaustive]
@@ -205,7 +205,7 @@ pub enum Reason {
 }
 
 /// A metric beyond a threshold or target.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Beyond {
     /// The metric.

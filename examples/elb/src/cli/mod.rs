@@ -6,6 +6,7 @@ mod check;
 mod compare;
 mod demo;
 mod health;
+mod history;
 pub mod replay;
 mod run;
 mod simulate;
@@ -102,6 +103,11 @@ enum Command {
     /// would change. Ends early when all expected data was received; Ctrl-C prints the findings so
     /// far. Fails if anything is wrong.
     Check(check::Args),
+    /// Print stored decisions and changes of modes.
+    ///
+    /// Reads the file that `[history]` in the configuration names, also while elb is running. Times
+    /// are in UTC.
+    History(history::Args),
     /// Query the health of a running elb, for a container's health check.
     Health(health::Args),
     /// Report the resource usage of this host and its containers to a collector.
@@ -246,6 +252,7 @@ impl Command {
             Self::Run(args) => args.run(log),
             Self::Check(args) => args.run(log),
             Self::Health(args) => args.run(),
+            Self::History(args) => args.run(),
             #[cfg(target_os = "linux")]
             Self::Agent(args) => args.run(log),
             Self::Replay(args) => args.run(log),

@@ -20,6 +20,7 @@ use crate::diagnose::{Facts, FindingLog, Findings};
 use crate::docker::{Docker, Lease};
 use crate::format::counted;
 use crate::handle::{Handle, Refusal, Request};
+use crate::history::Source;
 use crate::leader::{self, Candidate};
 use crate::notices;
 use crate::shared::Shared;
@@ -101,6 +102,10 @@ async fn balance(
     let mut balancer = Balancer::new(now(), docker, config.control, &config.services)?;
     balancer.discover(&config.discovery);
     balancer.keep(instance(now()), &config.pools)?;
+
+    if let Some(settings) = &config.history {
+        balancer.store_history(now(), settings)?;
+    }
 
     let listen = config.collector.listen;
     let receiver = UdpReceiver::bind(listen, &SocketSettings::default())
@@ -297,7 +302,7 @@ fn reloads(path: PathBuf) -> io::Result<mpsc::Receiver<anyhow::Result<Config>>> 
 /// Applies a reloaded configuration. An invalid one is not applied.
 fn reload(balancer: &mut Balancer<Docker>, handle: &Handle, loaded: anyhow::Result<Config>) {
     let result = loaded.and_then(|config| {
-        let request = Request::Configure(Box::new(config));
+        let request = Request::Configure(Box::new(config), Source::Reload);
         Ok(apply(balancer, handle, &request)?)
     });
     match result {
@@ -312,7 +317,7 @@ fn apply(
     handle: &Handle,
     request: &Request,
 ) -> Result<(), Refusal> {
-    let Request::Configure(new) = request else {
+    let Request::Configure(new, _) = request else {
         return balancer.apply(request);
     };
     if let Some(key) = handle.config().lock().fixed_change(new) {

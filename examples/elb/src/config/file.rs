@@ -12,11 +12,12 @@ use super::labels::Labels;
 use super::policy::{self, Policy};
 use super::pool::{self, PoolFile};
 use super::token;
-use super::value::time;
+use super::value::{self, time};
 use super::{
     Collector, Config, ControlSettings, DEFAULT_OWNER, Discovery, Http, Leader, ServiceSettings,
 };
 use crate::docker;
+use crate::history::HistorySettings;
 use crate::policy::Mode;
 
 /// Maximum number of services.
@@ -33,6 +34,7 @@ struct File {
     defaults: Policy,
     service: Vec<ServiceFile>,
     pool: Vec<PoolFile>,
+    history: Option<HistoryFile>,
 }
 
 #[derive(Default, Deserialize)]
@@ -45,6 +47,24 @@ struct ControlFile {
     changes_per_minute: Option<u32>,
     discover: Option<bool>,
     owner: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HistoryFile {
+    path: PathBuf,
+    #[serde(default = "month", deserialize_with = "value::age")]
+    max_age: Duration,
+    #[serde(default = "size", deserialize_with = "value::bytes")]
+    max_size: u64,
+}
+
+const fn month() -> Duration {
+    Duration::from_secs(30 * 24 * 3600)
+}
+
+const fn size() -> u64 {
+    64 << 20
 }
 
 /// The policy is a separate table because serde's `flatten` and `deny_unknown_fields` exclude each
@@ -121,6 +141,11 @@ impl File {
                 owner: control.owner.unwrap_or_else(|| DEFAULT_OWNER.to_owned()),
                 labels: Labels::new(self.defaults),
             },
+            history: self.history.map(|given| HistorySettings {
+                path: given.path,
+                max_age: given.max_age,
+                max_size: given.max_size,
+            }),
             text: text.to_owned(),
             hook_token_files,
         }

@@ -15,7 +15,7 @@ pub(crate) use labels::LABEL_PREFIX;
 pub use labels::{DEFAULT_OWNER, ENABLED, Labels, OWNER};
 pub use leader::Leader;
 pub use pool::Pool;
-pub(crate) use value::{duration, time};
+pub(crate) use value::{duration, long_duration, time};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -30,6 +30,7 @@ pub use sflow_autoscale::controller::{ControlSettings, ServiceSettings};
 
 use crate::bounded_file;
 use crate::docker;
+use crate::history::HistorySettings;
 use crate::policy::{Mode, Settings};
 use sflow_autoscale::observe::NodeSenders;
 
@@ -60,6 +61,8 @@ pub struct Config {
     pub pools: Vec<Pool>,
     /// Discovery of services by their labels.
     pub discovery: Discovery,
+    /// The stored history; `None` if it is not stored.
+    pub history: Option<HistorySettings>,
     /// Text of the configuration file.
     #[serde(skip)]
     pub text: String,
@@ -256,6 +259,7 @@ impl Config {
             ("http.token", http.token != new.http.token),
             ("http.token_file", http.token_file != new.http.token_file),
             ("http.names", http.names != new.http.names),
+            ("history", self.history != new.history),
             ("docker.tls", self.docker.tls != new.docker.tls),
             ("leader", self.leader != new.leader),
             // All instances have to use the lease of the same swarm.

@@ -37,6 +37,50 @@ where
     Ok(time.into())
 }
 
+/// Parses a duration such as `12h` or `30d`.
+pub(crate) fn long_duration(text: &str) -> Option<Duration> {
+    const DAY: f64 = 24.0 * 3600.0;
+    match text.trim().strip_suffix('d') {
+        Some(days) => Duration::try_from_secs_f64(days.trim_end().parse::<f64>().ok()? * DAY).ok(),
+        None => duration(text),
+    }
+}
+
+/// The maximum age of records, at least a minute.
+pub(super) fn age<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let age = text(
+        deserializer,
+        "an age such as \"12h\" or \"30d\"",
+        long_duration,
+    )?;
+    if age < Duration::from_secs(60) {
+        return Err(D::Error::custom("too short, the minimum is 1 minute"));
+    }
+    Ok(age)
+}
+
+/// A size of at least 1 MiB.
+pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    const UNITS: [(&str, u64); 5] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+    ];
+    let size = |text: &str| {
+        let (number, unit) = UNITS
+            .iter()
+            .find_map(|(name, unit)| Some((text.trim().strip_suffix(name)?, unit)))?;
+        number.trim_end().parse::<u64>().ok()?.checked_mul(*unit)
+    };
+    let size = text(deserializer, "a size such as \"64 MiB\" or \"1 GiB\"", size)?;
+    if size < 1 << 20 {
+        return Err(D::Error::custom("too small, the minimum is 1 MiB"));
+    }
+    Ok(size)
+}
+
 /// A number above 0.
 pub(super) fn positive<'de, D: Deserializer<'de>>(
     deserializer: D,

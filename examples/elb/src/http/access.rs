@@ -18,6 +18,7 @@ use subtle::ConstantTimeEq as _;
 use tracing::{info, warn};
 
 use super::Site;
+use crate::history::Source;
 use crate::status::LeaderView;
 
 /// Requirements for write access.
@@ -48,7 +49,14 @@ pub(super) const X_ELB: HeaderName = HeaderName::from_static("x-elb");
 
 /// Proof that the request is authorised to write, and that this instance is not a standby.
 #[derive(Debug)]
-pub(super) struct Permit(());
+pub(super) struct Permit(Option<IpAddr>);
+
+impl Permit {
+    /// The client that sent the request, or the proxy before it.
+    pub(super) const fn source(&self) -> Source {
+        Source::Client(self.0)
+    }
+}
 
 impl FromRequestParts<Site> for Permit {
     type Rejection = Problem;
@@ -70,7 +78,7 @@ impl FromRequestParts<Site> for Permit {
             parts.method,
             quoted(parts.uri.path())
         );
-        Ok(Self(()))
+        Ok(Self(peer))
     }
 }
 

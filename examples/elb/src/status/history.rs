@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::policy::{Decision, Reason, Stage, Step, Subject};
@@ -12,10 +12,10 @@ use sflow_autoscale::controller::{Decided, Outcome};
 use sflow_autoscale::node_pools::MachineStep;
 
 /// Number of decisions in the history.
-const DECISIONS: usize = 1_000;
+pub(crate) const DECISIONS: usize = 1_000;
 
 /// One decision of the history.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, utoipa::ToSchema)]
 pub struct Entry {
     /// Sequence number.
     pub id: u64,
@@ -26,7 +26,7 @@ pub struct Entry {
     #[serde(flatten)]
     pub outcome: Outcome,
     /// Steps for the machines, if the decision is about a pool.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub machines: Vec<MachineStep>,
     /// The decision as text.
     pub words: String,
@@ -49,6 +49,12 @@ struct Summary {
 }
 
 impl History {
+    /// Continues a history that ended with these decisions, from the number `last`.
+    pub(super) fn restore(&mut self, entries: Vec<Entry>, last: u64) {
+        self.entries = entries.into_iter().map(Arc::new).collect();
+        self.last.send_replace(last);
+    }
+
     /// Decisions with a number above `id`, oldest first.
     pub fn after(&self, id: u64) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
         let known = self.entries.partition_point(|entry| entry.id <= id);

@@ -15,15 +15,18 @@ use std::time::{Duration, Instant};
 
 use sflow_metrics::Timestamp;
 
+pub(crate) use self::points::POINTS;
 use self::points::Points;
 use self::view::{DecisionView, Point, ProblemView, ServiceView, Snapshot};
 use crate::format::unix;
+use crate::history::{Health, Restored};
 use crate::policy::{Mode, Subject, SubjectKind};
 use sflow_autoscale::controller::{Decided, ManagedService, Outcome, Round};
 use sflow_autoscale::node_pools::PoolEvent;
 use sflow_autoscale::observe::IngestStats;
 use sflow_autoscale::problem::{Changed, Current, Problem, ProblemReason, Tracker};
 
+pub(crate) use self::history::DECISIONS;
 pub use self::history::{Entry, History};
 pub use self::latency::Latency;
 use self::leader::Leader;
@@ -57,6 +60,7 @@ pub struct LoopStatus {
     outcomes: BTreeMap<&'static str, u64>,
     latency: Latency,
     pools: Pools,
+    stored: Option<Health>,
     leader: Leader,
 }
 
@@ -114,6 +118,7 @@ impl LoopStatus {
             outcomes: BTreeMap::new(),
             latency: Latency::default(),
             pools: Pools::default(),
+            stored: None,
             leader: Leader::default(),
         }
     }
@@ -123,6 +128,48 @@ impl LoopStatus {
         self.now = now;
         self.updated = Instant::now();
         self.about = about;
+    }
+
+    /// Continues with a stored history: its decisions and charts. `interval` is the time between two
+    /// rounds.
+    pub fn restore(&mut self, restored: Restored, interval: Duration) {
+        /// A longer time without an observation is a gap, in seconds.
+        const GAP: f64 = 15.0;
+        let gap = (3.0 * interval.as_secs_f64()).max(GAP);
+        let newest: BTreeMap<Subject, Vec<String>> = restored
+            .inputs
+            .iter()
+            .map(|it| (it.observation.subject.clone(), it.metrics()))
+            .collect();
+        for input in restored.inputs {
+            let observation = &input.observation;
+            let metrics = input.metrics();
+            // Values of another rule are not comparable.
+            if newest.get(&observation.subject) != Some(&metrics) {
+                continue;
+            }
+            let at = self.seconds(input.time);
+            let points = self.points.entry(observation.subject.clone());
+            let points = points.or_default();
+            points.push_gap(at, gap);
+            let running = u32::try_from(observation.running.len()).unwrap_or(u32::MAX);
+            let point = Point::new(at, &observation.signals, input.wanted(), running);
+            points.push(Some(point), metrics.len(), &observation.signals);
+        }
+        for points in self.points.values_mut() {
+            points.push_gap(0.0, 0.0);
+        }
+        self.history.restore(restored.decisions, restored.last);
+    }
+
+    /// Sets the state of the stored history.
+    pub fn set_stored(&mut self, health: Health) {
+        self.stored = Some(health);
+    }
+
+    /// State of the stored history; `None` if it is not stored.
+    pub const fn stored(&self) -> Option<&Health> {
+        self.stored.as_ref()
     }
 
     /// Records the result of a round. Returns what is new.
@@ -169,8 +216,11 @@ impl LoopStatus {
             points.push(point, service.signals.len(), inputs);
         }
         let names: HashSet<&str> = managed.iter().map(|it| it.name.as_str()).collect();
+        // Before the orchestrator has answered, services with labels are unknown.
         self.points.retain(|subject, _| {
-            subject.kind != SubjectKind::Service || names.contains(subject.name.as_str())
+            self.reached.is_none()
+                || subject.kind != SubjectKind::Service
+                || names.contains(subject.name.as_str())
         });
         news.problems = self.record_problems(now, &round.problems, round.reached);
         news
@@ -193,7 +243,7 @@ impl LoopStatus {
             ((*reason, about.clone()), message.clone(), reason.delays())
         });
         let is_unknown = |(reason, _): &(ProblemReason, String)| {
-            !is_reached && *reason != ProblemReason::ModeUnset
+            !is_reached && !matches!(reason, ProblemReason::ModeUnset | ProblemReason::History)
         };
         self.problems.update(now, found, is_unknown)
     }
@@ -403,8 +453,13 @@ impl LoopStatus {
     }
 
     fn seconds(&self, at: Timestamp) -> f64 {
-        (at - self.started).as_secs_f64()
+        seconds(self.started, at)
     }
+}
+
+/// Seconds from the start of the loop to a time, which may be earlier.
+fn seconds(started: Timestamp, at: Timestamp) -> f64 {
+    (at - started).as_secs_f64() - (started - at).as_secs_f64()
 }
 
 /// New decisions, problems and events of a round.

@@ -6,7 +6,7 @@ use super::view::Point;
 use crate::policy::Signal;
 
 /// Points of a history: one hour with one point every two seconds.
-const POINTS: usize = 1_800;
+pub(crate) const POINTS: u32 = 1_800;
 
 /// Points of a service or pool, oldest first.
 #[derive(Debug, Default)]
@@ -26,6 +26,21 @@ struct Reading {
 }
 
 impl Points {
+    /// Records a point without values if the last one is older than `gap` seconds.
+    pub(super) fn push_gap(&mut self, at: f64, gap: f64) {
+        let last = self.points.back().copied();
+        if let Some(last) = last.filter(|last| at - last.at > gap) {
+            let (load, least, most) = (None, None, None);
+            let unknown = Point {
+                load,
+                least,
+                most,
+                ..last
+            };
+            self.push(Some(unknown), self.further.len() + 1, &[]);
+        }
+    }
+
     /// The newest point.
     pub(super) fn newest(&self) -> Option<&Point> {
         self.points.back()
@@ -77,7 +92,7 @@ impl Points {
 }
 
 fn push<T>(history: &mut VecDeque<T>, newest: T) {
-    if history.len() == POINTS {
+    if history.len() >= POINTS as usize {
         history.pop_front();
     }
     history.push_back(newest);
@@ -138,10 +153,10 @@ mod tests {
         for _ in 0..POINTS + 10 {
             history.push(Some(point()), 2, &inputs(&[1.0, 2.0]));
         }
-        assert_eq!(history.points.len(), POINTS);
-        assert_eq!(history.further[0].len(), POINTS);
+        assert_eq!(history.points.len(), POINTS as usize);
+        assert_eq!(history.further[0].len(), POINTS as usize);
         history.push(Some(point()), 3, &inputs(&[1.0, 2.0, 3.0]));
         let of_second = loads(&history.of_metric(1));
-        assert_eq!(of_second[POINTS - 2..], [None, Some(2.0)]);
+        assert_eq!(of_second[POINTS as usize - 2..], [None, Some(2.0)]);
     }
 }

@@ -245,7 +245,7 @@ impl DecisionView {
         Self {
             id: entry.id,
             time: decision.time,
-            at: (decision.time - started).as_secs_f64(),
+            at: super::seconds(started, decision.time),
             kind: decision.subject.kind,
             service: decision.subject.name.clone(),
             from: decision.replicas,

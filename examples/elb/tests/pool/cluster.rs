@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use elb::handle::{Refusal, Request};
+use elb::history::Source;
 use elb::hooks;
 use elb::orchestrator::{
     Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Service,
@@ -273,6 +274,7 @@ async fn pool_without_hook_advises_and_rejects_act() {
     let request = |pool: &str| Request::SetMode {
         subject: Some(Subject::pool(pool)),
         mode: Mode::Act,
+        source: Source::Start,
     };
     let refusal = world.balancer.apply(&request("machines")).unwrap_err();
     assert!(refusal.to_string().contains("has no hook"), "{refusal}");

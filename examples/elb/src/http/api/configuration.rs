@@ -87,7 +87,7 @@ pub(super) async fn show(
 )]
 pub(super) async fn replace(
     State(site): State<Site>,
-    _: Permit,
+    permit: Permit,
     Extension(work): Extension<Work>,
     headers: HeaderMap,
     _: Params<Nothing>,
@@ -96,7 +96,11 @@ pub(super) async fn replace(
     let turn = site.api.configuring.lock().await;
     is_expected(&site, &headers)?;
     let config = parse(&site, work, text).await?;
-    send(&site, handle::Request::Configure(Box::new(config))).await?;
+    send(
+        &site,
+        handle::Request::Configure(Box::new(config), permit.source()),
+    )
+    .await?;
     drop(turn);
     let config = site.handle.config().lock().clone();
     let headers = [(ETAG, version(&site, &config))];

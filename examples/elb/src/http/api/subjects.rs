@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::input::{Body, Named, Nothing, Params, time};
 use crate::handle::{Refusal, Request};
+use crate::history::Source;
 use crate::http::Site;
 use crate::http::access::Permit;
 use crate::policy::{Mode, Subject, SubjectKind};
@@ -236,12 +237,17 @@ pub(super) async fn mode(State(site): State<Site>, _: Params<Nothing>) -> Json<L
 )]
 pub(super) async fn set_mode(
     state: State<Site>,
-    _: Permit,
+    permit: Permit,
     params: Params<Nothing>,
     Body(new): Body<NewMode>,
 ) -> Result<Json<LoopMode>, Problem> {
-    let (subject, mode) = (None, new.mode);
-    send(&state, Request::SetMode { subject, mode }).await?;
+    let (subject, mode, source) = (None, new.mode, permit.source());
+    let request = Request::SetMode {
+        subject,
+        mode,
+        source,
+    };
+    send(&state, request).await?;
     Ok(self::mode(state, params).await)
 }
 
@@ -275,12 +281,12 @@ pub(super) async fn service_mode(
 )]
 pub(super) async fn set_service_mode(
     State(site): State<Site>,
-    _: Permit,
+    permit: Permit,
     Named(name): Named,
     _: Params<Nothing>,
     Body(new): Body<NewMode>,
 ) -> Result<Json<SubjectMode>, Problem> {
-    set_mode_of(&site, Subject::service(name), new.mode).await
+    set_mode_of(&site, Subject::service(name), new.mode, permit.source()).await
 }
 
 /// Mode of a node pool
@@ -314,22 +320,24 @@ pub(super) async fn pool_mode(
 )]
 pub(super) async fn set_pool_mode(
     State(site): State<Site>,
-    _: Permit,
+    permit: Permit,
     Named(name): Named,
     _: Params<Nothing>,
     Body(new): Body<NewMode>,
 ) -> Result<Json<SubjectMode>, Problem> {
-    set_mode_of(&site, Subject::pool(name), new.mode).await
+    set_mode_of(&site, Subject::pool(name), new.mode, permit.source()).await
 }
 
 async fn set_mode_of(
     site: &Site,
     subject: Subject,
     mode: Mode,
+    source: Source,
 ) -> Result<Json<SubjectMode>, Problem> {
     let request = Request::SetMode {
         subject: Some(subject.clone()),
         mode,
+        source,
     };
     send(site, request).await?;
     mode_of(site, &subject)

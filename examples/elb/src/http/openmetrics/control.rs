@@ -7,6 +7,7 @@ use prometheus_client::metrics::MetricType;
 
 use super::{Encoder, flag};
 use crate::handle::Handle;
+use crate::history::Health;
 use crate::policy::Mode;
 use crate::status::LeaderView;
 use sflow_autoscale::problem::ProblemReason;
@@ -44,6 +45,7 @@ pub(super) fn rounds(to: &Encoder<'_>, handle: &Handle) -> fmt::Result {
     let (rounds, unreachable) = (status.rounds(), status.tally().unreachable);
     let (idle, present, reached) = (status.idle(), status.present(), status.reached());
     let latency = status.latency().clone();
+    let stored = status.stored().cloned();
     let current: Vec<(ProblemReason, String)> = status.problems().map(|it| it.0.clone()).collect();
     drop(status);
     to.counter("elb_rounds", "Rounds of the loop", rounds)?;
@@ -76,7 +78,21 @@ pub(super) fn rounds(to: &Encoder<'_>, handle: &Handle) -> fmt::Result {
     let help = "Duration of each stage of a round, and of the whole round";
     to.histograms("elb_stage_seconds", help, stages)?;
     let help = "Age of the newest reading that a decision used";
-    to.histograms("elb_reading_age_seconds", help, [([], latency.readings())])
+    to.histograms("elb_reading_age_seconds", help, [([], latency.readings())])?;
+    history(to, stored)
+}
+
+/// Metrics of the stored history; none if it is not stored.
+fn history(to: &Encoder<'_>, stored: Option<Health>) -> fmt::Result {
+    let Some(stored) = stored else {
+        return Ok(());
+    };
+    let help = "Failed attempts to write the history";
+    to.counter("elb_history_errors", help, stored.errors)?;
+    let help = "Records of the history that were dropped because the queue was full";
+    to.counter("elb_history_dropped", help, stored.dropped)?;
+    let help = "Size of the file of the history; 0 while it cannot be opened";
+    to.gauge("elb_history_size_bytes", help, stored.size as f64)
 }
 
 pub(super) fn leader(to: &Encoder<'_>, leader: &LeaderView) -> fmt::Result {
