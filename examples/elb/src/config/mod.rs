@@ -26,7 +26,6 @@ use serde::{Deserialize, Serialize};
 use sflow_autoscale::controller::{self, Ownership};
 pub use sflow_autoscale::controller::{ControlSettings, ServiceSettings};
 
-use crate::bounded_file;
 use crate::docker;
 use crate::policy::{Mode, Settings};
 use sflow_autoscale::observe::NodeSenders;
