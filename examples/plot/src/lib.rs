@@ -22,7 +22,7 @@
 //! panel.line(&mut drawing, &rates, LINE, 2);
 //! panel.times(&mut drawing);
 //! let svg = drawing.svg();
-//! assert!(svg.contains("4000 B/s") && svg.contains("0:20"));
+//! assert!(svg.contains("4000 B/s") && svg.contains("0:15"));
 //! ```
 
 mod axis;

@@ -123,7 +123,7 @@ impl Collector {
     }
 
     /// Whether datagrams from this sender are accepted.
-    pub fn takes(&self, sender: IpAddr) -> bool {
+    pub fn accepts(&self, sender: IpAddr) -> bool {
         let sender = sender.to_canonical();
         self.agents.is_empty() || self.agents.iter().any(|network| network.contains(&sender))
     }
