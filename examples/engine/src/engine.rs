@@ -44,7 +44,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// If the endpoint is invalid, or requires TLS and there are no certificates.
+    /// If the endpoint is invalid, or requires TLS and `tls` is missing.
     pub fn new(
         endpoint: &str,
         timeout: Duration,
@@ -81,7 +81,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// If there is no endpoint, or one is invalid.
+    /// If the list is empty or an endpoint is invalid.
     pub fn all(
         endpoints: &[String],
         timeout: Duration,

@@ -5,6 +5,7 @@ mod file;
 mod labels;
 mod policy;
 mod pool;
+mod source;
 mod token;
 mod value;
 
