@@ -17,7 +17,7 @@ use crate::CollectorAddress;
 /// tolerates loss, and collectors detect it by the sequence numbers.
 ///
 /// After a failure, the name of a collector is resolved again every 5 s, since it may have another
-/// address by then.
+/// address by then. Of several addresses, the one after the address that failed is used.
 ///
 /// ```
 /// use sflow_agent::Collectors;
@@ -46,10 +46,14 @@ impl Collectors {
     /// Time until the name of an unreachable collector is resolved again.
     pub const RETRY: Duration = Duration::from_secs(5);
 
-    /// Starts a task for each collector. Panics outside a runtime.
+    /// Starts a task for each collector.
     ///
     /// `report` is called with the address that datagrams are sent to, at first, when it changes
     /// and when the collector is reachable again; and with an error when it becomes unreachable.
+    ///
+    /// # Panics
+    ///
+    /// Outside a runtime of tokio.
     pub fn new<F>(addresses: impl IntoIterator<Item = CollectorAddress>, report: F) -> Self
     where
         F: Fn(&CollectorAddress, io::Result<SocketAddr>) + Clone + Send + Sync + 'static,
@@ -99,7 +103,7 @@ impl CollectorAddress {
     ///
     /// If the name is not resolved within 2 s, or the network is unreachable.
     pub async fn local_address(&self) -> io::Result<IpAddr> {
-        let (socket, _) = connect(self).await?;
+        let (socket, _) = connect(self, None).await?;
         Ok(socket.local_addr()?.ip())
     }
 }
@@ -145,9 +149,11 @@ impl<F: Fn(&CollectorAddress, io::Result<SocketAddr>)> Collector<F> {
             return;
         }
         self.retry_at = None;
-        match connect(&self.address).await {
+        let failed = self.to.filter(|_| self.is_failing);
+        match connect(&self.address, failed).await {
             Ok((socket, to)) => {
-                if self.to.replace(to) != Some(to) {
+                // After a failure, the address is reported when it is known to be reachable.
+                if self.to.replace(to) != Some(to) && !self.is_failing {
                     (self.report)(&self.address, Ok(to));
                 }
                 (self.socket, self.sent) = (Some(socket), 0);
@@ -178,17 +184,38 @@ impl<F: Fn(&CollectorAddress, io::Result<SocketAddr>)> Collector<F> {
     }
 }
 
-/// A socket to the collector, and the collector's address.
-async fn connect(collector: &CollectorAddress) -> io::Result<(UdpSocket, SocketAddr)> {
+/// A socket to the collector, and the collector's address: the first one that can be connected, in the
+/// order of [`after`].
+async fn connect(
+    collector: &CollectorAddress,
+    failed: Option<SocketAddr>,
+) -> io::Result<(UdpSocket, SocketAddr)> {
     const RESOLUTION: Duration = Duration::from_secs(2);
     let found = timeout(RESOLUTION, lookup_host(collector.as_str())).await;
-    let mut found = found.map_err(|_| {
+    let found = found.map_err(|_| {
         let problem = format!("its name was not resolved within {RESOLUTION:?}");
         io::Error::new(io::ErrorKind::TimedOut, problem)
     })??;
-    let to = found
-        .next()
-        .ok_or_else(|| io::Error::other("its name has no address"))?;
+    let mut error = io::Error::other("its name has no address");
+    for to in after(found.collect(), failed) {
+        match connect_to(to).await {
+            Ok(socket) => return Ok((socket, to)),
+            Err(why) => error = why,
+        }
+    }
+    Err(error)
+}
+
+/// The addresses, beginning with the one after an address that failed.
+fn after(mut addresses: Vec<SocketAddr>, failed: Option<SocketAddr>) -> Vec<SocketAddr> {
+    let place = failed.and_then(|failed| addresses.iter().position(|it| *it == failed));
+    if let Some(place) = place {
+        addresses.rotate_left(place + 1);
+    }
+    addresses
+}
+
+async fn connect_to(to: SocketAddr) -> io::Result<UdpSocket> {
     let any: IpAddr = if to.is_ipv4() {
         Ipv4Addr::UNSPECIFIED.into()
     } else {
@@ -196,5 +223,22 @@ async fn connect(collector: &CollectorAddress) -> io::Result<(UdpSocket, SocketA
     };
     let socket = UdpSocket::bind((any, 0)).await?;
     socket.connect(to).await?;
-    Ok((socket, to))
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_after_the_failed_one_is_next() {
+        let addresses = [1, 2, 3].map(|host| SocketAddr::from(([10, 0, 0, host], 6343)));
+        let [a, b, c] = addresses;
+        let after = |failed| after(addresses.to_vec(), failed);
+        assert_eq!(after(None), [a, b, c]);
+        assert_eq!(after(Some(a)), [b, c, a]);
+        assert_eq!(after(Some(c)), [a, b, c]);
+        let removed = SocketAddr::from(([10, 0, 0, 9], 6343));
+        assert_eq!(after(Some(removed)), [a, b, c]);
+    }
 }

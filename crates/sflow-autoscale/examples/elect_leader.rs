@@ -67,7 +67,11 @@ fn main() -> Result<(), InvalidLease> {
         let view = second.leadership();
         if view.holder != leader {
             let name = view.holder.as_deref().unwrap_or("nobody");
-            println!("{now:?}: {name} leads in term {}", view.term);
+            println!(
+                "{:5.2} s: {name} leads in term {}",
+                now.as_secs_f64(),
+                view.term
+            );
             leader = view.holder;
         }
     }

@@ -1,26 +1,10 @@
 //! Formatting of values and of external text, the same for terminal, page and charts.
 
-use std::fmt;
-
-use askama::filters::{Escaper, Html};
 use jiff::Timestamp as Calendar;
+pub use plot::duration;
 pub use sflow_autoscale::format::{Scale, count, counted, limits, number, quantity, span};
 use sflow_metrics::Timestamp;
-use untrusted::printable;
-
-/// A duration: `0:07`, `12:30`, `1:02:03`.
-pub fn duration(seconds: f64) -> String {
-    let whole = if seconds.is_finite() {
-        seconds.max(0.0).floor() as u64
-    } else {
-        0
-    };
-    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
-    match hours {
-        0 => format!("{minutes}:{seconds:02}"),
-        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
-    }
-}
+pub use untrusted::shortened;
 
 /// The time at the start of a log line: `2016-09-24T01:00:17+0000`.
 ///
@@ -52,25 +36,4 @@ pub fn unix(time: Timestamp) -> i64 {
 fn formatted(unix: i64, format: &str) -> String {
     let time = Calendar::from_second(unix).unwrap_or(Calendar::MAX);
     time.strftime(format).to_string()
-}
-
-/// Escapes text for HTML and SVG, and replaces unprintable characters. It applies to every value in
-/// a template.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Markup;
-
-impl Escaper for Markup {
-    fn write_escaped_str<W: fmt::Write>(&self, markup: W, text: &str) -> fmt::Result {
-        Html.write_escaped_str(markup, &printable(text))
-    }
-}
-
-/// The printable text, cut to at most `limit` characters with `…` in place of the rest.
-pub fn shortened(text: &str, limit: usize) -> String {
-    let text = printable(text);
-    if text.chars().count() <= limit {
-        return text.into_owned();
-    }
-    let kept = text.chars().take(limit.saturating_sub(1));
-    kept.chain(['…']).collect()
 }

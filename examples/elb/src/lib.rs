@@ -11,13 +11,9 @@
 //! problems and recommended actions, also for an installation that does not run yet. The
 //! [`balancer`] connects them. Experiments without a cluster run on [`sflow_simulator`].
 
-#[cfg(target_os = "linux")]
-pub mod agent;
 pub mod balancer;
-mod bounded_file;
 pub mod charts;
 pub mod cli;
-mod client;
 pub mod config;
 pub mod diagnose;
 pub mod docker;
@@ -31,10 +27,12 @@ mod notices;
 pub mod shared;
 pub mod status;
 pub mod terminal;
-mod tls;
 
 pub use self::status::view;
 pub use sflow_autoscale::{orchestrator, policy};
+
+/// Name and version of this program, for servers that it sends requests to.
+const PROGRAM: &str = concat!("elb/", env!("CARGO_PKG_VERSION"));
 
 /// The README of the repository, whose examples are tested as doctests.
 #[cfg(doctest)]

@@ -275,7 +275,7 @@ fn stack_configuration_is_valid_and_only_advises() {
         "the page is on loopback in the host's network"
     );
     assert!(!config.collector.agents.is_empty());
-    assert!(!config.collector.takes([203, 0, 113, 9].into()));
+    assert!(!config.collector.accepts([203, 0, 113, 9].into()));
 }
 
 #[test]

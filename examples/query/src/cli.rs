@@ -36,16 +36,13 @@ pub(crate) struct Cli {
     #[arg(short, long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "0.0.0.0:6343", value_parser = listen_address)]
     listen: Option<SocketAddr>,
 
-    /// Receive with N threads, each with a socket and statistics of its own; the results are the same.
+    /// Receive with N threads, from 1 to 64, each with a socket and statistics of its own.
     ///
-    /// For more datagrams than one CPU processes. The kernel distributes datagrams over the sockets
-    /// by the address and port of the sender. An agent belongs to the thread that its agent address
-    /// determines, so that it is counted once, whichever socket receives its datagrams. A container
-    /// or virtual machine that moves to another agent may be counted twice until the former agent's
-    /// data are stale, after three polling intervals. In --flows, the names of containers and hosts
-    /// are those that agents of the same thread report: with several threads, a packet may have an
-    /// address instead of the name that an agent of another thread reports. All limits, of memory
-    /// as well, are for each thread.
+    /// For more datagrams than one CPU processes. The results are those of one thread, except that a
+    /// container or virtual machine that moves to another agent may be counted twice until the data
+    /// of its former agent are stale, after three polling intervals; and that --flows may show the
+    /// address of a container or host instead of its name, if an agent of another thread reports it.
+    /// Limits, also of memory, apply to each thread.
     #[arg(
         long,
         value_name = "N",

@@ -52,6 +52,20 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// The [printable] text, cut to at most `limit` characters with `…` in place of the rest.
+///
+/// ```
+/// assert_eq!(untrusted::shortened("apache\u{7}.example", 9), "apache�.…");
+/// ```
+pub fn shortened(text: &str, limit: usize) -> String {
+    let text = printable(text);
+    if text.chars().count() <= limit {
+        return text.into_owned();
+    }
+    let kept = text.chars().take(limit.saturating_sub(1));
+    kept.chain(['…']).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

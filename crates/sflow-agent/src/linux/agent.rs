@@ -107,7 +107,8 @@ impl<K: Clone + Ord> HostAgent<K> {
     ///
     /// # Errors
     ///
-    /// If the key is in use.
+    /// If the key, or the data source that is derived from the container's UUID, is in use. Nothing
+    /// is then changed.
     pub fn add_container(
         &mut self,
         key: K,
@@ -227,7 +228,8 @@ impl<K: Clone + Ord> HostAgent<K> {
     ///
     /// # Errors
     ///
-    /// If the sample does not fit into a datagram.
+    /// If the sample does not fit into a datagram: it is not sent, but its packets are counted in the
+    /// sample pool of the interface.
     pub fn add_packet(
         &mut self,
         packet: &Packet,

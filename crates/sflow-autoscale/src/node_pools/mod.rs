@@ -13,6 +13,7 @@ mod machines;
 mod order;
 mod outliers;
 mod pools;
+mod reading;
 mod reconciler;
 mod settings;
 mod status;
@@ -25,7 +26,8 @@ pub use outliers::{
     Evidence, Indicator, Outliers, PeerEvent, PeerReading, PeerSettings, PeerState, UnknownReason,
 };
 pub use pools::{NodePools, PoolRound, instance};
-pub use reconciler::{PoolDecision, PoolReadings, Reconciler};
+pub use reading::PoolReadings;
+pub use reconciler::{PoolDecision, Reconciler};
 pub use settings::{PoolSettings, Selector};
 pub use status::{ActiveOrder, MachineState, MachineStatus, PoolEvent, PoolEventKind, PoolStatus};
 pub use step::{DrainReason, MachineNote, MachineStep};

@@ -7,7 +7,8 @@ use sflow_metrics::{Timestamp, query};
 
 use super::journal;
 use super::order::{Action, Order, Provider};
-use super::reconciler::{PoolReadings, Reconciler};
+use super::reading::PoolReadings;
+use super::reconciler::Reconciler;
 use super::settings::PoolSettings;
 use super::status::PoolEventKind;
 use super::step::MachineStep;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use sflow_metrics::{Timestamp, query};
 
-use super::capacity::{MinimumSize, minimum_size, unplaceable};
+use super::capacity::MinimumSize;
 use super::machines::{Goal, Leaving, Machine, Machines};
 use super::order::{Order, Promise};
-use super::outliers::{Outliers, PeerReading, PeerState};
+use super::outliers::Outliers;
+use super::reading::PoolReadings;
 use super::settings::PoolSettings;
 use super::status::{
     ActiveOrder, MachineState, MachineStatus, PoolEvent, PoolEventKind, PoolStatus,
@@ -16,10 +17,8 @@ use super::status::{
 use super::step::MachineStep;
 use crate::observe::MetricQuery;
 use crate::orchestrator::{Availability, Census, Demand, Node};
-use crate::policy::{
-    Decision, HoldReason, HostLoad, Mode, Observation, Policy, Reason, Signal, Stage, StayReason,
-    Subject,
-};
+use crate::policy::Observation;
+use crate::policy::{Decision, HoldReason, Mode, Policy, Reason, Stage};
 
 /// Limit of stored events of a pool.
 const MAX_EVENTS: usize = 200;
@@ -27,14 +26,14 @@ const MAX_EVENTS: usize = 200;
 /// A pool of nodes under control: decides its size and the next steps, without carrying them out.
 #[derive(Debug)]
 pub struct Reconciler {
-    pool: PoolSettings,
+    pub(super) pool: PoolSettings,
     mode: Mode,
     policy: Policy,
-    machines: Machines,
-    peers: Outliers,
+    pub(super) machines: Machines,
+    pub(super) peers: Outliers,
     query: MetricQuery,
     minimum_size: MinimumSize,
-    statuses: Vec<MachineStatus>,
+    pub(super) statuses: Vec<MachineStatus>,
     orders: BTreeMap<String, ActiveOrder>,
     /// Steps that are due because of answers to orders.
     due: Vec<MachineStep>,
@@ -46,17 +45,6 @@ pub struct Reconciler {
     observed: Option<Arc<Observation>>,
     events: VecDeque<PoolEvent>,
     event_id: u64,
-}
-
-/// The readings of a pool.
-#[derive(Clone, Debug, Default)]
-pub struct PoolReadings {
-    /// One per metric of the rule, over the machines that take tasks.
-    pub signals: Vec<Signal>,
-    /// The load of each host, by the name of its node.
-    pub hosts: BTreeMap<String, HostLoad>,
-    /// Work per CPU second of each host relative to the others, by the name of its node.
-    pub work: BTreeMap<String, f64>,
 }
 
 /// The decision for a pool and the steps that follow from it.
@@ -414,118 +402,6 @@ impl Reconciler {
                 MachineStep::Add { .. } | MachineStep::Remove { .. } => {}
             }
         }
-    }
-
-    fn minimum_of(&self, census: &Census, least: impl Fn(&Demand) -> u32) -> MinimumSize {
-        let serving: Vec<&Node> = self.serving(census).collect();
-        let is_other = |node: &&Node| node.takes_tasks() && !self.pool.nodes.matches(node);
-        let others: Vec<&Node> = census.nodes.iter().filter(is_other).collect();
-        minimum_size(census, &serving, &others, least, self.pool.settings.max)
-    }
-
-    /// The machines of the pool, one per name: of several nodes of one name, the one that is ready.
-    fn machines_of(&self, census: &Census) -> Vec<Machine> {
-        let mut by_name: BTreeMap<&str, Vec<&Node>> = BTreeMap::new();
-        for node in &census.nodes {
-            if self.pool.nodes.matches(node) {
-                by_name.entry(&node.name).or_default().push(node);
-            }
-        }
-        let staying: Vec<&Node> = census
-            .nodes
-            .iter()
-            .filter(|node| node.takes_tasks())
-            .collect();
-        let machine = |(name, nodes): (&str, Vec<&Node>)| {
-            let ready = nodes.iter().filter(|node| node.is_ready);
-            let is_shared = ready.count() > 1;
-            let node = nodes.iter().max_by_key(|node| node.is_ready)?;
-            let others: Vec<&Node> = staying
-                .iter()
-                .filter(|other| other.id != node.id)
-                .copied()
-                .collect();
-            let stays = if is_shared {
-                Some(StayReason::SharedName)
-            } else if node.takes_tasks() {
-                // The tasks of other leaving machines need capacity as well.
-                let leaving = census.nodes.iter();
-                let leaving = leaving.filter(|other| other.is_ready && !other.takes_tasks());
-                let leaving: Vec<&Node> = leaving.chain([*node]).collect();
-                let service = unplaceable(census, &leaving, &others);
-                service.map(|service| StayReason::NoRoom { service })
-            } else {
-                None
-            };
-            Some(Machine {
-                name: name.to_owned(),
-                is_ready: node.is_ready,
-                is_active: node.availability == Availability::Active,
-                stays,
-                tasks: node.task_count(),
-            })
-        };
-        by_name.into_iter().filter_map(machine).collect()
-    }
-
-    fn peer_readings(&self, machines: &[Machine], readings: &PoolReadings) -> Vec<PeerReading> {
-        let serving = machines.iter().filter(|machine| {
-            let is_leaving = self.machines.leaving().contains_key(&machine.name);
-            machine.is_ready && machine.is_active && !is_leaving
-        });
-        let reading = |machine: &Machine| PeerReading {
-            host: machine.name.clone(),
-            steal: readings
-                .hosts
-                .get(&machine.name)
-                .and_then(|load| load.steal),
-            work: readings.work.get(&machine.name).copied(),
-        };
-        serving.map(reading).collect()
-    }
-
-    fn observation(
-        &self,
-        now: Timestamp,
-        machines: &[Machine],
-        count: u32,
-        readings: &PoolReadings,
-    ) -> Observation {
-        let age = |machine: &Machine| self.machines.age(now, &machine.name);
-        let serving = machines.iter().filter(|machine| {
-            let is_leaving = self.machines.leaving().contains_key(&machine.name);
-            machine.is_ready && machine.is_active && !is_leaving
-        });
-        Observation {
-            subject: Subject::pool(&self.pool.name),
-            replicas: count,
-            running: serving.map(age).collect(),
-            signals: readings.signals.clone(),
-            ..Observation::default()
-        }
-    }
-
-    fn update_statuses(&mut self, machines: &[Machine], readings: &PoolReadings) {
-        let peers: BTreeMap<&str, PeerState> = self.peers.states().collect();
-        let status = |machine: &Machine| {
-            let state = match self.machines.leaving().get(&machine.name) {
-                _ if !machine.is_ready => MachineState::Away,
-                Some(Leaving::Draining { .. }) => MachineState::Draining,
-                Some(Leaving::Given { .. }) => MachineState::GivenBack,
-                None if machine.is_active => MachineState::Serving,
-                None => MachineState::OutOfUse,
-            };
-            MachineStatus {
-                name: machine.name.clone(),
-                state,
-                stays: machine.stays.clone(),
-                tasks: machine.tasks,
-                load: readings.hosts.get(&machine.name).cloned(),
-                work: readings.work.get(&machine.name).copied(),
-                peer: peers.get(machine.name.as_str()).copied(),
-            }
-        };
-        self.statuses = machines.iter().map(status).collect();
     }
 }
 

@@ -95,7 +95,7 @@ fn is_live(entity: &Entity<'_>) -> bool {
     matches!(entity.lifecycle(), Lifecycle::Live | Lifecycle::Warming)
 }
 
-/// Contents of the datagrams of one agent.
+/// The packet samples that one agent has sent, and the rate of its uptime.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct AgentSamples {
     /// Packet samples received.

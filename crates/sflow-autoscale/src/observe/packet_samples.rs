@@ -241,7 +241,8 @@ struct Correction {
 
 impl Corrections {
     /// The rate of all containers of a service together, if counters have confirmed it before.
-    /// `counters` is the present rate by counters. `None` if packets do not show one of the summands.
+    /// `counters` is the present rate by counters. `None` if packets do not show one of the summands,
+    /// or none was sampled recently.
     pub(super) fn apply(
         &mut self,
         now: Timestamp,
@@ -264,6 +265,10 @@ impl Corrections {
             .get(&key)
             .filter(|known| now - known.since >= WARM_UP)?;
         let correction = known.factor()?;
+        // Without samples, the relative error is unknown.
+        if short.value <= 0.0 {
+            return None;
+        }
         let error = short.variance.sqrt() / short.value;
         Some(SampledRate {
             value: short.value * correction,
@@ -407,6 +412,18 @@ mod tests {
                 .unwrap();
             assert!((sampled.value - 3_000.0).abs() < 1.0, "{sampled:?}");
         }
+    }
+
+    #[test]
+    fn service_without_recent_samples_has_no_rate() {
+        let mut corrections = Corrections::default();
+        let seen = samples(1_000.0, 1_000.0, 0.1);
+        for second in 0..50 {
+            corrections.apply(at(second), &seen, SERVICE, &bytes(), Some(500.0));
+        }
+        let idle = samples(0.0, 800.0, 0.0);
+        let sampled = corrections.apply(at(50), &idle, SERVICE, &bytes(), Some(500.0));
+        assert_eq!(sampled, None);
     }
 
     #[test]

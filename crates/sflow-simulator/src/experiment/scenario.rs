@@ -214,8 +214,9 @@ impl Scenario {
         self
     }
 
-    /// Replaces the workload of the first service by a recorded one, a number of requests for each
-    /// second times `factor`, and the duration by that of the recording.
+    /// Replaces the workload of the first service by a recorded one. Each line is the number of
+    /// requests in one second, which is multiplied by `factor`. The scenario then takes as long as the
+    /// recording.
     ///
     /// ```
     /// use std::time::Duration;

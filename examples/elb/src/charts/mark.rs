@@ -1,8 +1,10 @@
 //! Marks of decisions in a chart. A mark has a tooltip with time, change and reason; in a page it
 //! links to the decision.
 
-use super::drawing::{Color, FAILED, LOAD, MUTED, SAMPLES};
+use plot::{Color, LINE, MUTED, Shape};
+
 use super::series::Change;
+use super::{FAILED, SAMPLES};
 use crate::format::shortened;
 use crate::view::DecisionView;
 
@@ -52,10 +54,19 @@ impl Kind {
 
     pub(super) const fn color(self) -> Color {
         match self {
-            Self::Counters | Self::Advised => LOAD,
+            Self::Counters | Self::Advised => LINE,
             Self::Samples => SAMPLES,
             Self::Failed => FAILED,
             Self::External => MUTED,
+        }
+    }
+
+    pub(super) const fn shape(self) -> Shape {
+        match self {
+            Self::Counters | Self::External => Shape::Dot,
+            Self::Samples => Shape::Diamond,
+            Self::Advised => Shape::Ring,
+            Self::Failed => Shape::Cross,
         }
     }
 

@@ -1,8 +1,9 @@
 //! Small multiples: the replicas of several policies under several workloads, one panel per
 //! workload.
 
-use super::axis::Axis;
-use super::drawing::{Color, Drawing, LOAD, MUTED, Panel, Symbol, WITHOUT};
+use plot::{Axis, Color, Drawing, LINE, MUTED, Panel, Symbol};
+
+use super::WITHOUT;
 use super::series::Series;
 use crate::format::shortened;
 use crate::view::Point;
@@ -51,7 +52,7 @@ const LABELS: i32 = 30;
 const SHAPE: Color = ("#E1E5EA", "#E1E5EA");
 /// Colours of the policies, in order. Further policies have the last colour.
 const COLORS: [Color; 6] = [
-    LOAD,
+    LINE,
     ("#1F9E8F", "#1F9E8F"),
     WITHOUT,
     ("#8A4FBF", "#8A4FBF"),
@@ -79,7 +80,7 @@ fn draw(drawing: &mut Drawing, multiple: &Multiple, (left, top): (i32, i32), wid
     let (top, bottom) = (top + 42, top + PANEL - 36);
     let panel = Panel {
         x: Axis::time((begin, end), None, width - LABELS, 70),
-        y: Axis::replicas(most, bottom - top),
+        y: Axis::counts(most, bottom - top),
         left: left + LABELS,
         right: left + width,
         top,

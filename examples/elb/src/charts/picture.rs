@@ -2,14 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::COMPARISON;
-use super::axis::Axis;
-use super::drawing::{
-    CALM, Drawing, GRID, INK, LIMIT, LOAD, MUTED, Panel, RUNNING, SPREAD, Symbol, UNKNOWN, WITHOUT,
-    legend_width, text_width,
-};
+use plot::{Axis, Drawing, GRID, INK, LINE, MUTED, Panel, Symbol, legend_width, text_width};
+
 use super::mark::{Kind, Mark, marks};
 use super::series::{LARGEST_LOAD, Series};
+use super::{CALM, COMPARISON, LIMIT, RUNNING, SPREAD, UNKNOWN, WITHOUT};
 use crate::format::{Scale, clock, duration, shortened, unix};
 use crate::policy::SubjectKind;
 use crate::view::{DecisionView, Point, ServiceView, SignalView};
@@ -148,7 +145,6 @@ impl Picture<'_> {
         let height = height.clamp(300, 4096).cast_signed();
         let about = format!("Load and replicas of {}", self.name);
         let mut drawing = Drawing::new(&about, (width, height));
-        drawing.list = self.page.map(str::to_owned);
 
         let highest = self.limits.first().map_or(0.0, |(value, _)| value * 1.25);
         let largest = self.pasts().map(Series::largest_load);
@@ -167,7 +163,7 @@ impl Picture<'_> {
         let bottom = top + (below - top - 28 - HEADING) * 64 / 100;
         let load = Panel {
             x: time.clone(),
-            y: Axis::load(largest, &scale, bottom - top),
+            y: Axis::values(largest, bottom - top, |value| scale.number(value)),
             left,
             right,
             top,
@@ -177,7 +173,7 @@ impl Picture<'_> {
         let top = replicas_heading + HEADING - 4;
         let replicas = Panel {
             x: time,
-            y: Axis::replicas(self.most_replicas, below - top),
+            y: Axis::counts(self.most_replicas, below - top),
             top,
             bottom: below,
             ..load
@@ -187,9 +183,16 @@ impl Picture<'_> {
         self.draw_load(&mut drawing, &load, &scale, load_heading);
         self.draw_replicas(&mut drawing, &replicas, replicas_heading);
         replicas.times(&mut drawing);
-        let place = |mark: &Mark| replicas.place((mark.at, f64::from(mark.to)));
-        let marks = self.marks.iter().map(|mark| (place(mark), mark.clone()));
-        drawing.marks = marks.collect();
+        for mark in self.marks {
+            let link = self.page.zip(mark.id);
+            drawing.mark(plot::Mark {
+                at: replicas.place((mark.at, f64::from(mark.to))),
+                shape: mark.kind.shape(),
+                color: mark.kind.color(),
+                tooltip: mark.message.clone(),
+                link: link.map(|(list, id)| format!("{list}#decision-{id}")),
+            });
+        }
         let note = match self.began {
             Some(_) => "time of day (UTC)",
             None => "time since start (min:s)",
@@ -256,7 +259,7 @@ impl Picture<'_> {
             }
         }
         for run in self.with.load() {
-            panel.line(drawing, &run, LOAD, 2);
+            panel.line(drawing, &run, LINE, 2);
         }
         if self.pasts().all(|past| past.load().is_empty()) {
             let middle = (
@@ -270,10 +273,10 @@ impl Picture<'_> {
     fn load_legend(&self, scale: &Scale, gaps: bool) -> Vec<(Symbol, String)> {
         let mut legend = match self.without {
             Some(_) => vec![
-                (Symbol::Line(LOAD), "with the balancer".to_owned()),
+                (Symbol::Line(LINE), "with the balancer".to_owned()),
                 (Symbol::Line(WITHOUT), "without".to_owned()),
             ],
-            None => vec![(Symbol::Line(LOAD), "load".to_owned())],
+            None => vec![(Symbol::Line(LINE), "load".to_owned())],
         };
         legend.extend(match self.limits[..] {
             [(upper, _), (lower, _)] => {
@@ -318,7 +321,7 @@ impl Picture<'_> {
             SubjectKind::Pool => ("Machines", "serving"),
         };
         let mut legend = vec![
-            (Symbol::Line(LOAD), "desired".to_owned()),
+            (Symbol::Line(LINE), "desired".to_owned()),
             (Symbol::Area(RUNNING), running.to_owned()),
         ];
         if self.without.is_some() {
@@ -335,7 +338,7 @@ impl Picture<'_> {
         if let Some(without) = self.without {
             panel.line(drawing, &without.stairs(|point| point.running), WITHOUT, 2);
         }
-        panel.line(drawing, &self.with.stairs(|point| point.wanted), LOAD, 2);
+        panel.line(drawing, &self.with.stairs(|point| point.wanted), LINE, 2);
         self.label_changes(drawing, panel);
     }
 

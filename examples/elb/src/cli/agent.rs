@@ -1,5 +1,6 @@
+use agent::{Settings, run};
+
 use super::{Log, end_requested, runtime};
-use crate::agent::{Settings, run};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

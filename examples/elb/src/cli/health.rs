@@ -8,7 +8,6 @@ use hyper::header::HeaderValue;
 use tokio::time::timeout;
 
 use super::{runtime, say};
-use crate::client;
 
 /// Health check for containers: a minimal image contains no `curl`.
 #[derive(Debug, clap::Args)]
@@ -47,7 +46,7 @@ impl Args {
 /// Status and body of the response.
 async fn ask(address: SocketAddr, path: &str) -> anyhow::Result<(u16, String)> {
     let host = HeaderValue::from_str(&address.to_string())?;
-    let request = client::request(Method::GET, &host, path).body(Full::default())?;
+    let request = client::request(Method::GET, &host, path, crate::PROGRAM).body(Full::default())?;
     let stream = client::tcp(address).await?;
     let response = client::send(Box::new(stream), request).await?;
     let status = response.status().as_u16();

@@ -341,7 +341,7 @@ async fn receive(
         let received = receiver.receive().await?;
         let received_at = received.received_at.into();
         let mut telemetry = telemetry.lock();
-        if collector.takes(received.source.ip()) {
+        if collector.accepts(received.source.ip()) {
             telemetry.receive(received_at, received.source, received.bytes);
         } else {
             telemetry.refuse_sender(received_at, received.source, received.bytes);

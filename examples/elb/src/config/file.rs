@@ -7,10 +7,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::IntoDeserializer as _;
 
-use super::error::{ConfigError, Errors, Invalid, Source, ancestors, table_of};
+use super::error::{ConfigError, Errors, Invalid};
 use super::labels::Labels;
 use super::policy::{self, Policy};
 use super::pool::{self, PoolFile};
+use super::source::{Source, ancestors, table_of};
 use super::token;
 use super::value::{self, time};
 use super::{

@@ -82,12 +82,26 @@ impl Labels {
         // The policy as TOML, and the settings of each metric with the label that they begin with.
         let mut policy = String::new();
         let mut metrics: BTreeMap<String, (String, String)> = BTreeMap::new();
+        // The label of each setting: some settings have two spellings.
+        let mut spellings: BTreeMap<String, &str> = BTreeMap::new();
         for (label, value) in labels {
             let Some(key) = label.strip_prefix(LABEL_PREFIX) else {
                 continue;
             };
+            let metric = metric(key);
+            let setting = match &metric {
+                Some((name, what)) => format!("metric.{name}.{what}"),
+                None => key.replace('-', "_"),
+            };
+            if let Some(other) = spellings.insert(setting, label) {
+                errors.add(
+                    label,
+                    format!("{other} is the same setting: remove one of them"),
+                );
+                continue;
+            }
             let value = literal(value.trim());
-            let read = match (key, metric(key)) {
+            let read = match (key, metric) {
                 ("enabled" | "owner", _) => Ok(()),
                 ("priority", _) => value.try_into().map(|given| priority = given),
                 (_, Some((metric, what))) => {

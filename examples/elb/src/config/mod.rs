@@ -6,6 +6,7 @@ mod labels;
 mod leader;
 mod policy;
 mod pool;
+mod source;
 mod token;
 mod value;
 
@@ -28,7 +29,6 @@ use serde::{Deserialize, Serialize};
 use sflow_autoscale::controller::{self, Ownership};
 pub use sflow_autoscale::controller::{ControlSettings, ServiceSettings};
 
-use crate::bounded_file;
 use crate::docker;
 use crate::history::HistorySettings;
 use crate::policy::{Mode, Settings};
@@ -131,7 +131,7 @@ impl Collector {
     }
 
     /// Whether datagrams from this sender are accepted.
-    pub fn takes(&self, sender: IpAddr) -> bool {
+    pub fn accepts(&self, sender: IpAddr) -> bool {
         let sender = sender.to_canonical();
         self.agents.is_empty() || self.agents.iter().any(|network| network.contains(&sender))
     }

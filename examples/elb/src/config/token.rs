@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use super::error::Errors;
 use super::{Config, Pool};
-use crate::bounded_file;
 use crate::hooks::Call;
 
 /// Minimum length of a write token; shorter ones can be guessed.

@@ -145,7 +145,7 @@ impl Listening {
         let (source, bytes) = (received.source, received.bytes);
         let sender = source.ip().to_canonical();
         let at = Timestamp::from(received.received_at);
-        if self.collector.takes(sender) {
+        if self.collector.accepts(sender) {
             if let Some(datagram) = self.telemetry.receive(at, source, bytes) {
                 self.monitor.observe(at, sender, &datagram);
             }

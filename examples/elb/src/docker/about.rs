@@ -2,12 +2,11 @@
 
 use std::fmt;
 
+use engine::{List, or_default};
 use serde::Deserialize;
 
-use super::Docker;
-use super::engine::Answer;
-use super::list::{List, or_default};
 use super::node::NodeAnswer;
+use super::{Docker, Object};
 use crate::orchestrator::OrchestratorError;
 
 /// An engine and its role in a swarm.
@@ -60,7 +59,8 @@ impl Docker {
     ///
     /// If no manager answers, or the answer is invalid.
     pub async fn version(&mut self) -> Result<EngineVersion, OrchestratorError> {
-        Ok(self.ask::<Answer>("/version").await?.json()?)
+        let Object(version) = self.ask("/version").await?;
+        Ok(version)
     }
 
     /// The engine that answers, and its role in a swarm.
@@ -70,7 +70,7 @@ impl Docker {
     /// If no engine answers, or the answer is invalid.
     pub async fn about(&mut self) -> Result<About, OrchestratorError> {
         let version = self.version().await?;
-        let info: InfoAnswer = self.ask::<Answer>("/info").await?.json()?;
+        let Object::<InfoAnswer>(info) = self.ask("/info").await?;
         Ok(About {
             engine: version.engine,
             api: version.api,

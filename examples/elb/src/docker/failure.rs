@@ -1,25 +1,16 @@
 //! Failures of requests to an engine.
 
+use engine::Failure as Request;
 use thiserror::Error;
 
 use crate::orchestrator::OrchestratorError;
 
-/// Why a request failed, or why its effect is unknown.
+/// Why a request to a swarm failed, or why its effect is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(crate) enum Failure {
-    /// No answer.
-    #[error("{endpoint}: {why}")]
-    NoAnswer { endpoint: String, why: String },
-    /// The engine refused the request.
-    #[error("{endpoint}: status {status}: {message}")]
-    Refusal {
-        endpoint: String,
-        status: u16,
-        message: String,
-    },
-    /// The answer is invalid.
-    #[error("{endpoint}: invalid answer: {why}")]
-    InvalidAnswer { endpoint: String, why: String },
+pub(super) enum Failure {
+    /// The request to one manager failed.
+    #[error(transparent)]
+    Request(#[from] Request),
     /// No manager could answer.
     #[error("{0}")]
     NoManager(String),
@@ -38,23 +29,30 @@ impl Failure {
     /// Whether the failure is specific to the manager, so that another manager may succeed.
     pub(super) fn is_specific_to_manager(&self) -> bool {
         match self {
-            Self::NoAnswer { .. } | Self::NoManager(_) => true,
-            Self::Refusal { status: 503, .. } => true,
-            Self::Refusal { message, .. } => UNDECIDED.iter().any(|word| message.contains(word)),
-            Self::InvalidAnswer { .. } => false,
+            Self::NoManager(_) | Self::Request(Request::NoAnswer { .. }) => true,
+            Self::Request(Request::Refusal {
+                status, message, ..
+            }) => *status == 503 || UNDECIDED.iter().any(|word| message.contains(word)),
+            Self::Request(Request::InvalidAnswer { .. }) => false,
         }
     }
 
     /// Whether the requested object does not exist.
-    pub(crate) const fn is_not_found(&self) -> bool {
-        matches!(self, Self::Refusal { status: 404, .. })
+    pub(super) const fn is_not_found(&self) -> bool {
+        matches!(self, Self::Request(failure) if failure.is_not_found())
     }
 
     /// Whether the object was changed or created by another client. For a change the engine has no
     /// separate status.
     pub(super) fn is_conflict(&self) -> bool {
-        matches!(self, Self::Refusal { status: 409, message, .. } if message.contains("already exists"))
-            || matches!(self, Self::Refusal { message, .. } if message.contains("update out of sequence"))
+        let Self::Request(Request::Refusal {
+            status, message, ..
+        }) = self
+        else {
+            return false;
+        };
+        *status == 409 && message.contains("already exists")
+            || message.contains("update out of sequence")
     }
 }
 

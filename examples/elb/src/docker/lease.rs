@@ -6,16 +6,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use client::segment;
+use engine::{Answer, EndpointError, or_default};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sflow_autoscale::leader::{LeaseError, LeaseStore, Record, StoredRecord};
 
-use super::endpoint::EndpointError;
-use super::engine::Answer;
 use super::failure::Failure;
-use super::list::or_default;
-use super::{Docker, Get, Settings};
-use crate::client::segment;
+use super::{Docker, Get, Object, Settings};
 
 /// The contents of a new config, in base64: that its labels are the lease, and not to remove it.
 const DATA: &str = "VGhlIGxlYXNlIG9mIHRoZSBsZWFkZXIgb2YgZWxiLCBpbiB0aGUgbGFiZWxzLiBEbyBub3QgcmVtb3ZlIGl0IHdoaWxlIGVsYiBydW5zLgo=";
@@ -102,9 +100,9 @@ impl Lease {
 
 impl LeaseStore for Lease {
     async fn read(&mut self) -> Result<Option<StoredRecord>, LeaseError> {
-        let answer = Answer::get(self.docker.manager(), &self.path()).await;
-        let config: ConfigAnswer = match answer.and_then(|answer| answer.json()) {
-            Ok(config) => config,
+        let answer = Object::<ConfigAnswer>::get(self.docker.manager(), &self.path()).await;
+        let config = match answer {
+            Ok(Object(config)) => config,
             Err(failure) if failure.is_not_found() => return Ok(None),
             Err(failure) => {
                 if failure.is_specific_to_manager() {

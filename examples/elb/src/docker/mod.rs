@@ -1,6 +1,6 @@
 //! Docker swarm, through the engine's HTTP API.
 //!
-//! Reads and writes by the same HTTP client as hooks. A typed client would lose fields of the service
+//! Reads and writes with the client of the package [`engine`]. A typed client would lose fields of the service
 //! specification that its model does not contain or encodes differently (health checks, for
 //! example), and swarm would then replace all tasks. Therefore an update takes the specification as
 //! received, changes one number and sends it back.
@@ -9,44 +9,32 @@
 //! requested that another engine rejects.
 
 mod about;
-mod endpoint;
-mod engine;
-mod events;
 mod failure;
 pub(crate) mod hints;
 mod lease;
-mod list;
 mod node;
 mod service;
 mod task;
-mod tls;
 mod update;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::time::Duration;
 
+use client::segment;
+use engine::{Answer, Endpoint, Engine, Entry, List, with_filters};
+pub use engine::{EndpointError, Events, TlsFiles};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 pub use self::about::{About, EngineVersion, Manager, Member};
-use self::endpoint::Endpoint;
-pub use self::endpoint::EndpointError;
-pub(crate) use self::engine::Engine;
-use self::engine::{Answer, with_filters};
-pub use self::events::Events;
-pub(crate) use self::failure::Failure;
+use self::failure::Failure;
 pub use self::lease::Lease;
-pub(crate) use self::list::Entry;
-use self::list::List;
 use self::node::NodeAnswer;
 use self::service::ServiceAnswer;
 use self::task::TaskAnswer;
-use self::tls::Tls;
-pub use self::tls::TlsFiles;
-use crate::client::segment;
 use crate::config::time;
 use crate::orchestrator::{
     Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Scaling,
@@ -117,14 +105,12 @@ impl Docker {
     ///
     /// If the list of endpoints is empty or an endpoint is invalid.
     pub fn connect(settings: &Settings) -> Result<Self, EndpointError> {
-        let tls = settings.tls.clone().map(|files| Arc::new(Tls::new(files)));
-        let engine =
-            |endpoint: &String| Engine::new(endpoint.parse()?, settings.timeout, tls.clone());
-        let managers = settings.endpoints.iter().map(engine);
-        let managers: Vec<Engine> = managers.collect::<Result<_, EndpointError>>()?;
-        if managers.is_empty() {
-            return Err(EndpointError::None);
-        }
+        let Settings {
+            endpoints,
+            timeout,
+            tls,
+        } = settings;
+        let managers = Engine::all(endpoints, *timeout, tls.as_ref(), crate::PROGRAM)?;
         Ok(Self {
             managers,
             current: 0,
@@ -142,11 +128,14 @@ impl Docker {
 
     /// Starts to receive events of the managers.
     ///
+    /// Decisions do not depend on events. An event causes an earlier reading; without events
+    /// everything is read once per minute.
+    ///
     /// # Errors
     ///
     /// See [`connect`](Self::connect).
     pub fn events(settings: &Settings) -> Result<Events, EndpointError> {
-        Ok(events::listen(Self::connect(settings)?.managers))
+        Ok(engine::listen(Self::connect(settings)?.managers))
     }
 
     /// The endpoint that is used first.
@@ -235,7 +224,7 @@ impl Docker {
 
     /// Sends a change to the manager that answered last.
     async fn post(&mut self, path: &str, body: &Value) -> Result<Answer, Failure> {
-        let posted = self.manager().post(path, body).await;
+        let posted = self.manager().post(path, body).await.map_err(Failure::from);
         if posted.as_ref().is_err_and(Failure::is_specific_to_manager) {
             // It is unknown whether it was applied. The next reading shows it.
             self.use_next_manager();
@@ -266,7 +255,7 @@ impl Docker {
             return Err(update::not_scalable(service));
         }
         let path = format!("/services/{}", segment(&service.id.0));
-        let fresh = self.ask::<Answer>(&path).await.map_err(about)?.json()?;
+        let Object(fresh) = self.ask(&path).await.map_err(about)?;
         let Some(update) = update::with_replicas(fresh, service, replicas)? else {
             return Ok(());
         };
@@ -288,7 +277,7 @@ impl Docker {
         drained_for: Option<&str>,
     ) -> Result<(), OrchestratorError> {
         let path = format!("/nodes/{}", segment(&node.id));
-        let fresh = self.ask::<Answer>(&path).await?.json()?;
+        let Object(fresh) = self.ask(&path).await?;
         let Some(spec) = node::with_availability(fresh, node, availability, drained_for)? else {
             return Ok(());
         };
@@ -320,15 +309,18 @@ trait Get: Sized {
     fn get(engine: &Engine, path: &str) -> impl Future<Output = Result<Self, Failure>> + Send;
 }
 
-impl Get for Answer {
+/// An object as returned by the engine.
+struct Object<T>(T);
+
+impl<T: DeserializeOwned> Get for Object<T> {
     async fn get(engine: &Engine, path: &str) -> Result<Self, Failure> {
-        engine.get(path).await
+        Ok(Self(engine.get(path).await?.json()?))
     }
 }
 
 impl<T: Entry> Get for List<T> {
     async fn get(engine: &Engine, path: &str) -> Result<Self, Failure> {
-        engine.list(path).await
+        Ok(engine.list(path).await?)
     }
 }
 

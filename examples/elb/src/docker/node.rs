@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
+use engine::{Entry, kept_labels, or_default};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::about::{Manager, Member};
-use super::list::{Entry, kept_labels, or_default};
 use super::service::ResourcesAnswer;
 use super::update::version_of;
 use crate::orchestrator::{Availability, Node, NodeAddresses, OrchestratorError, ServiceId};

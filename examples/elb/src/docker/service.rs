@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use engine::{Entry, kept_labels, or_default};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::list::{Entry, kept_labels, or_default};
 use crate::orchestrator::{
     Demand, Labelled, Resources, Rollout, Scaling, Service, ServiceId, Task,
 };

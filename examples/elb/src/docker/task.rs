@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use engine::{Entry, List};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::list::{Entry, List};
 use crate::orchestrator::{Task, TaskState};
 
 /// A task as returned by the engine.

@@ -1,9 +1,9 @@
 //! Updates of a service's number of replicas.
 
+use engine::Answer;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::engine::Answer;
 use super::service::ServiceAnswer;
 use crate::config::LABEL_PREFIX;
 use crate::orchestrator::{OrchestratorError, Scaling, Service};

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use client::{Certificates, Stream, tcp};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper::http::uri::{PathAndQuery, Scheme};
@@ -10,8 +11,6 @@ use hyper::{Method, Uri};
 use sflow_autoscale::node_pools::Order;
 
 use super::call::{ANSWER_BYTES, Try, json, promised, reason};
-use crate::client::{self, Stream, tcp};
-use crate::tls::Certificates;
 
 /// Sends an order to a server. `ca` is a file with the certificate authorities of the server; by
 /// default those of the system are used.
@@ -35,7 +34,7 @@ pub(super) async fn post(
         .map_or("", |authority| authority.as_str());
     let host = HeaderValue::from_str(host).map_err(|error| text(error.into()))?;
     let path = target.path_and_query().map_or("/", PathAndQuery::as_str);
-    let request = client::request(Method::POST, &host, path);
+    let request = client::request(Method::POST, &host, path, crate::PROGRAM);
     let mut request = request.header("idempotency-key", &order.order);
     if let Some(token) = token {
         let mut value = HeaderValue::try_from(format!("Bearer {token}"))

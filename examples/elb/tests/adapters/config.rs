@@ -254,11 +254,11 @@ fn t14_only_listed_senders_are_accepted() {
         ("::1", false),
     ] {
         let sender = sender.parse().unwrap();
-        assert_eq!(config.collector.takes(sender), is_heard, "{sender}");
+        assert_eq!(config.collector.accepts(sender), is_heard, "{sender}");
     }
     let any = Config::from_toml("").unwrap().collector;
-    assert!(any.takes([203, 0, 113, 9].into()));
-    assert!(!Config::article().collector.takes([203, 0, 113, 9].into()));
+    assert!(any.accepts([203, 0, 113, 9].into()));
+    assert!(!Config::article().collector.accepts([203, 0, 113, 9].into()));
     assert_eq!(
         summary("[collector]\nagents = [\"10.0.0.0/33\"]\n"),
         "collector.agents[0]: expected an address or a network such as \"10.0.0.0/8\", found \
@@ -293,7 +293,10 @@ fn suggested_line_keeps_senders_and_combines_networks() {
         assert_eq!(line, expected);
         let config = Config::from_toml(&format!("[collector]\n{line}\n")).unwrap();
         for sender in senders {
-            assert!(config.collector.takes(sender.parse().unwrap()), "{sender}");
+            assert!(
+                config.collector.accepts(sender.parse().unwrap()),
+                "{sender}"
+            );
         }
     }
 }

@@ -43,6 +43,36 @@ fn syntax_error_and_unknown_key_have_their_line() {
         "service[0].policy.min: 3 is greater than max (2)\n --> line 4, column 7\n  |\n4 | min = \
          3\n  |       ^\n"
     );
+    // In lists and inline tables, only the wrong key or value is quoted.
+    for (text, excerpt) in [
+        (
+            "[collector]\nagents = [\"10.0.0.1\", \"x\"]\n".to_owned(),
+            "2 | agents = […, \"x\"\n  |              ^^^\n",
+        ),
+        (
+            "[collector]\nagents = [\n  \"10.0.0.1\",\n  \"x\", # y\n]\n".to_owned(),
+            "4 |   \"x\"\n  |   ^^^\n",
+        ),
+        (
+            format!("{SERVICE}metric = [{{ name = \"vir_cpu_cores\", goal = 1 }}]\n"),
+            "4 | metric = [{ name = …, goal\n  |                       ^^^^\n",
+        ),
+        (
+            format!("{SERVICE}{METRIC}up = {{ percent = 0 }}\n"),
+            "5 | up = { percent = 0\n  |                  ^\n",
+        ),
+        (
+            "http = { listen = 1, token = \"a\" }\n".to_owned(),
+            "1 | http = { listen = 1\n  |                   ^\n",
+        ),
+        (
+            "http = { listen = \"0.0.0.0:1\", token = 73577357 }\n".to_owned(),
+            "1 | http = { listen = …, token = …\n  |                              ^\n",
+        ),
+    ] {
+        let error = refused(&text);
+        assert!(error.ends_with(excerpt), "{error}");
+    }
     for (text, line, problem) in [
         ("[control\n", 1, "unclosed table"),
         (
@@ -451,7 +481,7 @@ fn all_errors_of_a_file_are_reported_with_key_and_line() {
                 [[pool]]\nname = \"p\"\n[pool.hook]\ntries = 0\n";
     let errors = listed(text);
     let begins = [
-        "line 2: `agents = …`: collector.agents[0]: expected an address or a network",
+        "line 2: `agents = [\"x\"`: collector.agents[0]: expected an address or a network",
         "line 5: `changes_per_minute = 0`: control.changes_per_minute: must be at least 1",
         "line 7: `percent = 0`: defaults.down.percent: 0 is not positive",
         "line 18: `warm_up = 5`: service[1].policy.warm_up: expected a duration",
@@ -471,8 +501,9 @@ fn all_errors_of_a_file_are_reported_with_key_and_line() {
         "line 4: `budget = 1`: control.budget: less than 4",
         "line 5: `changes_per_minute = 0`: control.changes_per_minute: must be at least 1",
         "line 11: `min = 3`: service[0].policy.min: 3 is greater than max (2)",
-        "line 13: `metric = …`: service[0].policy.metric[0].lower: 2 is not between 0 and upper (1)",
-        "line 14: `up = …`: service[0].policy.up.tolerance: not applicable",
+        "line 13: `metric = [{ name = …, lower = 2`: service[0].policy.metric[0].lower: 2 is not \
+         between 0 and upper (1)",
+        "line 14: `up = { tolerance = 0.2`: service[0].policy.up.tolerance: not applicable",
         "line 16: `name = \"a\"`: service[1].name: duplicate service",
         "line 17: `[service.policy]`: service[1].policy.metric: at least one metric is required",
         "line 19: `[[pool]]`: pool[0].policy.metric: at least one metric is required",

@@ -140,6 +140,20 @@ fn error_names_the_invalid_label() {
 }
 
 #[test]
+fn setting_with_two_spellings_names_both_labels() {
+    for (one, other) in [
+        ("elb.warm-up", "elb.warm_up"),
+        ("elb.down.max-step", "elb.down.max_step"),
+        ("elb.cpu.target", "elb.metric.vir_cpu_utilization.target"),
+    ] {
+        let given = [("elb.enabled", "true"), (one, "1"), (other, "2")];
+        let refusal = read(&given).unwrap_err().to_string();
+        let phrase = format!("{other}: {one} is the same setting: remove one of them");
+        assert!(refusal.contains(&phrase), "{refusal}");
+    }
+}
+
+#[test]
 fn all_invalid_labels_of_a_service_are_reported() {
     let error = read(&[
         ("elb.enabled", "true"),

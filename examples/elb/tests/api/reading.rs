@@ -429,6 +429,6 @@ async fn empty_list_of_agents_is_a_problem_with_the_line_to_add() {
     let agents = world.json("/api/v1/agents").await;
     for agent in agents["agents"].as_array().unwrap() {
         let sender = agent["sender"].as_str().unwrap().parse().unwrap();
-        assert!(allowed.takes(sender), "{text}");
+        assert!(allowed.accepts(sender), "{text}");
     }
 }

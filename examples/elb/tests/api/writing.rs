@@ -68,11 +68,8 @@ async fn configuration_is_replaced_only_with_its_current_etag() {
     let path = "/api/v1/config";
     let before = world.get(path).await;
     assert_eq!(before.header("content-type"), Some("application/toml"));
-    assert!(
-        before
-            .body
-            .starts_with("# The configuration of the article")
-    );
+    // Comments may contain secrets.
+    assert!(!before.body.contains('#'), "{}", before.body);
     let version = before.header("etag").unwrap().to_owned();
     let text = before.body.replace("max = 10", "max = 7");
     let toml = [("X-Elb", "1"), ("Content-Type", "application/toml")];

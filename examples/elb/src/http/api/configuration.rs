@@ -23,8 +23,8 @@ use sflow_autoscale::observe::MetricQuery;
 
 /// The current configuration
 ///
-/// The text in TOML, or the values in JSON. Tokens and arguments of hooks are replaced by
-/// "***", and queries of URLs by "?…".
+/// The text in TOML without comments, or the values in JSON. Tokens and arguments of hooks are
+/// replaced by "***", and queries of URLs by "?…".
 #[utoipa::path(
     get,
     path = "/api/v1/config",

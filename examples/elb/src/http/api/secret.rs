@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
+use toml_parser::Source;
+use toml_parser::lexer::TokenKind;
 
 use crate::hooks::without_query;
 
@@ -20,14 +22,32 @@ const TOKENS: &[&[&str]] = &[
 /// Path of URLs whose queries may contain a secret.
 const URL: &[&str] = &["pool", "hook", "url"];
 
-/// The text with secrets replaced.
+/// The text with secrets replaced, and without comments, which may contain former secrets. All lines
+/// keep their numbers.
 pub(super) fn blanked(text: &str) -> String {
-    let found = found(text);
-    let changes = found.iter().map(|secret| {
-        let blank = toml::Value::from(secret.blank.as_str()).to_string();
-        (&secret.place, blank)
-    });
-    replaced(text, changes)
+    let secrets = found(text);
+    let is_in_secret = |comment: &Range<usize>| {
+        let mut secrets = secrets.iter();
+        secrets.any(|secret| secret.place.contains(&comment.start))
+    };
+    let comments = comments(text).filter(|comment| !is_in_secret(comment));
+    let blank = |secret: &Secret| toml::Value::from(secret.blank.as_str()).to_string();
+    let blanks = secrets.iter().map(|it| (it.place.clone(), blank(it)));
+    let changes = comments.map(|comment| (comment, String::new()));
+    let mut changes: Vec<_> = changes.chain(blanks).collect();
+    changes.sort_by_key(|(place, _)| place.start);
+    replaced(text, changes.iter().map(|(place, new)| (place, new)))
+}
+
+/// The places of comments, with the space before them.
+fn comments(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let tokens = Source::new(text).lex();
+    let comments = tokens.filter(|token| token.kind() == TokenKind::Comment);
+    comments.map(|comment| {
+        let span = comment.span();
+        let before = text.get(..span.start()).unwrap_or_default();
+        before.trim_end_matches([' ', '\t']).len()..span.end()
+    })
 }
 
 /// Replaces sections of a text, which are in order and do not overlap.
@@ -156,8 +176,8 @@ mod tests {
     fn secrets_are_blanked_and_restored() {
         for (text, expected) in [
             (
-                "# mine\n[http]\ntoken = \"correct horse\" # secret\nlisten = 1\n",
-                "# mine\n[http]\ntoken = \"***\" # secret\nlisten = 1\n",
+                "[http]\ntoken = \"correct horse\"\nlisten = 1\n",
+                "[http]\ntoken = \"***\"\nlisten = 1\n",
             ),
             ("http.token = 'x'", "http.token = \"***\""),
             (
@@ -215,5 +235,29 @@ mod tests {
             values,
             serde_json::json!({ "http": { "token": "***", "listen": 1 } })
         );
+    }
+
+    #[test]
+    fn comments_are_left_out_and_lines_keep_their_numbers() {
+        for (text, expected) in [
+            (
+                "# token = \"former\"\n[http]\ntoken = \"x\"\t# \"next\"\n# end",
+                "\n[http]\ntoken = \"***\"\n",
+            ),
+            (
+                "[http]\nname = \"a # b\" # c\nlisten = 'd # e'\n",
+                "[http]\nname = \"a # b\"\nlisten = 'd # e'\n",
+            ),
+            (
+                "text = \"\"\"\n# not a comment\n\"\"\" # one\n",
+                "text = \"\"\"\n# not a comment\n\"\"\"\n",
+            ),
+            (
+                "[[pool]]\nhook.arguments = [ # a\n\"x\"] # b\n",
+                "[[pool]]\nhook.arguments = \"***\"\n",
+            ),
+        ] {
+            assert_eq!(blanked(text), expected);
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Card of a service or pool.
 
+use client::segment;
 use sflow_autoscale::observe::ContainerView;
 
 use crate::charts;
-use crate::client::segment;
 use crate::format::shortened;
 use crate::policy::SubjectKind;
 use crate::view::{DecisionView, PoolView, ServiceView, Snapshot};

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse as _, Response};
+use client::segment;
 use sflow_autoscale::observe::ContainerView;
 use sflow_metrics::Timestamp;
 
@@ -22,7 +23,6 @@ use self::text::{
 };
 use super::Site;
 use super::diagnosis::Diagnosis;
-use crate::client::segment;
 use crate::diagnose::{Finding, Level, TelemetryFacts};
 use crate::format::{Scale, clock, date, duration, unix};
 use crate::policy::{self, SubjectKind};

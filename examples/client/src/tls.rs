@@ -1,5 +1,3 @@
-//! TLS connections of clients.
-
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,29 +10,32 @@ use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
-use crate::bounded_file;
-
 /// Why TLS cannot be configured: the file and the problem.
 #[derive(Debug, Error)]
 #[error("{0}")]
-pub(crate) struct TlsError(String);
+pub struct TlsError(String);
 
 /// The certificates that a client trusts and presents.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Certificates {
+pub struct Certificates {
     /// Name of the server in messages, such as `manager`.
-    pub(crate) server: &'static str,
+    pub server: &'static str,
     /// Name of its address in messages, such as `endpoint`.
-    pub(crate) address: &'static str,
+    pub address: &'static str,
     /// Certificate authorities of the server; `None` for those of the system.
-    pub(crate) ca: Option<PathBuf>,
+    pub ca: Option<PathBuf>,
     /// Client certificate and its key.
-    pub(crate) identity: Option<(PathBuf, PathBuf)>,
+    pub identity: Option<(PathBuf, PathBuf)>,
 }
 
 impl Certificates {
     /// Reads the files, of at most 1 MiB each. Blocks.
-    pub(crate) fn load(&self) -> Result<ClientConfig, TlsError> {
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read or contains no valid certificate or key. The error does not contain
+    /// the content.
+    pub fn load(&self) -> Result<ClientConfig, TlsError> {
         let roots = match &self.ca {
             Some(ca) => roots_in(ca)?,
             None => system_roots()?,
@@ -65,7 +66,7 @@ impl Certificates {
     /// # Errors
     ///
     /// A description with a recommended action.
-    pub(crate) async fn connect(
+    pub async fn connect(
         &self,
         config: Arc<ClientConfig>,
         stream: TcpStream,

@@ -1,6 +1,3 @@
-//! TLS connections to managers, with a private certificate authority and a client certificate.
-//! Changed files are reloaded.
-
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +9,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 use tracing::{info, warn};
 
-use crate::tls::{Certificates, TlsError};
+use client::{Certificates, TlsError};
 
 /// Files for TLS connections to managers, with Docker's names.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -75,8 +72,9 @@ impl TlsFiles {
 /// Size and modification time of each existing file.
 type Stamp = [Option<(u64, SystemTime)>; 3];
 
-/// TLS configuration, shared by all managers.
-pub(super) struct Tls {
+/// TLS with a private certificate authority and a client certificate, shared by all managers of a
+/// swarm. Changed files are reloaded.
+pub struct Tls {
     files: TlsFiles,
     certificates: Certificates,
     loaded: Mutex<Option<(Stamp, Arc<ClientConfig>)>>,
@@ -90,7 +88,7 @@ impl fmt::Debug for Tls {
 
 impl Tls {
     /// Reads no file: the files may be created later.
-    pub(super) fn new(files: TlsFiles) -> Self {
+    pub fn new(files: TlsFiles) -> Self {
         Self {
             certificates: Certificates {
                 server: "manager",
@@ -108,7 +106,7 @@ impl Tls {
     /// # Errors
     ///
     /// A description with a recommended action.
-    pub(super) async fn connect(
+    pub async fn connect(
         self: &Arc<Self>,
         stream: TcpStream,
         host: &str,

@@ -1,9 +1,11 @@
 //! Monitors the containers of this host's engine and their resource usage.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use client::segment;
+use engine::{EndpointError, Engine, Entry, Failure};
 use serde::Deserialize;
 use serde_json::Value;
 use sflow_agent::linux::{Container, ContainerCounters, ContainerUsage, Host};
@@ -12,12 +14,9 @@ use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info, warn};
+use untrusted::shortened;
 
 use super::container::{counters, described};
-use crate::client::segment;
-use crate::docker::{EndpointError, Engine, Entry, Failure};
-use crate::format::shortened;
-use crate::shared::Shared;
 
 /// A change of the containers, or an answer about one. Containers are identified by their ids.
 #[derive(Debug)]
@@ -42,14 +41,18 @@ struct Listed {
 impl Entry for Listed {}
 
 /// Limits and pause state of the containers that run, by id.
-type Known = HashMap<String, ContainerUsage>;
+type Known = Mutex<HashMap<String, ContainerUsage>>;
+
+fn lock(known: &Known) -> MutexGuard<'_, HashMap<String, ContainerUsage>> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Requests to the engine. They run in separate tasks because the engine may be slow.
 #[derive(Debug)]
 pub(super) struct EngineMonitor {
     engine: Arc<Engine>,
     host: Host,
-    known: Shared<Known>,
+    known: Arc<Known>,
     updates: Sender<Update>,
     permits: Arc<Semaphore>,
     tasks: JoinSet<()>,
@@ -63,12 +66,17 @@ impl EngineMonitor {
         updates: Sender<Update>,
     ) -> Result<Self, EndpointError> {
         const TIMEOUT: Duration = Duration::from_secs(5);
+        const PROGRAM: &str = concat!("agent/", env!("CARGO_PKG_VERSION"));
         /// Concurrent requests for counters.
         const REQUESTS: usize = 8;
-        let engine = Arc::new(Engine::at(endpoint, TIMEOUT)?);
-        let known = Shared::<Known>::default();
+        let engine = Arc::new(Engine::new(endpoint, TIMEOUT, None, PROGRAM)?);
+        let known = Arc::<Known>::default();
         let mut tasks = JoinSet::new();
-        tasks.spawn(watch(Arc::clone(&engine), known.clone(), updates.clone()));
+        tasks.spawn(watch(
+            Arc::clone(&engine),
+            Arc::clone(&known),
+            updates.clone(),
+        ));
         Ok(Self {
             engine,
             host,
@@ -82,7 +90,7 @@ impl EngineMonitor {
     /// Requests the counters of a container; the answer is an [`Update::Counters`].
     pub(super) fn request_counters(&mut self, id: String, container: Container) {
         while self.tasks.try_join_next().is_some() {}
-        let Some(limits) = self.known.lock().get(&id).copied() else {
+        let Some(limits) = lock(&self.known).get(&id).copied() else {
             return;
         };
         let (engine, host) = (Arc::clone(&self.engine), self.host.clone());
@@ -109,7 +117,7 @@ impl EngineMonitor {
 }
 
 /// Sends updates until the task is aborted.
-async fn watch(engine: Arc<Engine>, known: Shared<Known>, updates: Sender<Update>) {
+async fn watch(engine: Arc<Engine>, known: Arc<Known>, updates: Sender<Update>) {
     /// Time between two requests for the list of containers.
     const LISTING: Duration = Duration::from_secs(1);
     let mut answers = true;
@@ -147,7 +155,7 @@ async fn watch(engine: Arc<Engine>, known: Shared<Known>, updates: Sender<Update
 /// has failed, which is logged once.
 async fn update(
     engine: &Engine,
-    known: &Shared<Known>,
+    known: &Known,
     updates: &Sender<Update>,
     failing: &mut HashSet<String>,
 ) -> Result<(), Failure> {
@@ -155,13 +163,13 @@ async fn update(
     let here: HashSet<&str> = listed.iter().map(|listed| listed.id.as_str()).collect();
     failing.retain(|id| here.contains(id.as_str()));
     let is_gone = |id: &String, _: &mut ContainerUsage| !here.contains(id.as_str());
-    let gone: Vec<_> = known.lock().extract_if(is_gone).collect();
+    let gone: Vec<_> = lock(known).extract_if(is_gone).collect();
     for (id, _) in gone {
         updates.send(Update::Ended(id)).await.ok();
     }
     for Listed { id, state } in listed {
         let is_paused = state == "paused";
-        if let Some(known) = known.lock().get_mut(&id) {
+        if let Some(known) = lock(known).get_mut(&id) {
             known.is_paused = is_paused;
             continue;
         }
@@ -180,7 +188,7 @@ async fn update(
         };
         if let Some((container, mut limits)) = described(&inspected) {
             limits.is_paused = is_paused;
-            known.lock().insert(id.clone(), limits);
+            lock(known).insert(id.clone(), limits);
             let started = Update::Started(id, Box::new(container));
             updates.send(started).await.ok();
         }

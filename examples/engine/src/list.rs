@@ -1,5 +1,3 @@
-//! Lists of the engine, parsed on another thread while they are received, in bounded memory.
-
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,14 +12,14 @@ use serde::{Deserialize, Deserializer, de};
 use tokio::sync::mpsc::Receiver;
 
 /// Maximum size of a list in bytes; 10,000 tasks need a third of it.
-pub(super) const LIST_BYTES: usize = 96 << 20;
+pub(crate) const LIST_BYTES: usize = 96 << 20;
 /// Maximum size of a list entry, in bytes.
 const ENTRY_BYTES: usize = 4 << 20;
 /// Maximum memory for the parsed entries, in bytes.
 const KEPT_BYTES: usize = 64 << 20;
 
 /// A list entry.
-pub(crate) trait Entry: DeserializeOwned + Send + 'static {
+pub trait Entry: DeserializeOwned + Send + 'static {
     /// Estimated memory, in bytes.
     fn kept(&self) -> usize {
         size_of::<Self>()
@@ -29,15 +27,19 @@ pub(crate) trait Entry: DeserializeOwned + Send + 'static {
 }
 
 /// Estimated memory of labels: each needs two allocations in a tree.
-pub(super) fn kept_labels(labels: &BTreeMap<String, String>) -> usize {
+pub fn kept_labels(labels: &BTreeMap<String, String>) -> usize {
     let labels = labels.iter();
     labels
         .map(|(name, value)| 100 + name.len() + value.len())
         .sum()
 }
 
-/// Deserializes a field that engines may set to `null`.
-pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+/// Deserializes a field that engines may set to `null`, as the default value.
+///
+/// # Errors
+///
+/// If the value is neither `null` nor of this type.
+pub fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
@@ -47,10 +49,11 @@ where
 
 /// A list.
 #[derive(Debug)]
-pub(crate) struct List<T> {
-    pub(crate) entries: Vec<T>,
+pub struct List<T> {
+    /// The entries, in the order of the answer.
+    pub entries: Vec<T>,
     /// Time of the answer by the engine's clock.
-    pub(super) date: Option<Timestamp>,
+    pub date: Option<Timestamp>,
 }
 
 /// Parses a list whose parts arrive through the channel. Some engines write `null` for an empty
@@ -59,7 +62,7 @@ pub(crate) struct List<T> {
 /// # Errors
 ///
 /// If the data is not a list of such entries, or exceeds a limit.
-pub(super) fn parse<T: Entry>(parts: Receiver<Bytes>) -> serde_json::Result<Vec<T>> {
+pub(crate) fn parse<T: Entry>(parts: Receiver<Bytes>) -> serde_json::Result<Vec<T>> {
     let since_entry = Rc::new(Cell::new(0));
     let reader = Parts {
         parts,

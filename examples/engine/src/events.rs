@@ -1,8 +1,3 @@
-//! Events of the engine: changes of services and nodes.
-//!
-//! Decisions do not depend on events. An event causes an earlier reading; without events everything
-//! is read once per minute.
-
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -10,14 +5,17 @@ use serde_json::json;
 use tokio::sync::watch;
 use tracing::debug;
 
-use super::engine::{Engine, with_filters};
+use crate::{Engine, with_filters};
 
 /// A stream without data for this time is considered broken.
 const IDLE_LIMIT: Duration = Duration::from_secs(300);
 /// Initial and maximum time until the stream is requested again.
 const RETRY_DELAY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
-/// Notifies of changes.
+/// Notifies of changes of services and nodes.
+///
+/// An event means that something should be read again. A program also reads everything from time to
+/// time, since events are lost while no engine answers.
 #[derive(Clone, Debug)]
 pub struct Events(watch::Receiver<()>);
 
@@ -32,7 +30,11 @@ impl Events {
 }
 
 /// Reads the events of these managers in turn, until all receivers are dropped.
-pub(super) fn listen(managers: Vec<Engine>) -> Events {
+///
+/// # Panics
+///
+/// Outside a runtime of tokio.
+pub fn listen(managers: Vec<Engine>) -> Events {
     let (sender, receiver) = watch::channel(());
     tokio::spawn(async move {
         let mut pause = RETRY_DELAY.0;

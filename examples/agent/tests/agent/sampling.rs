@@ -5,14 +5,14 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use elb::agent::Settings;
+use agent::Settings;
 use sflow_v5::flow::SampledHeader;
 use sflow_v5::{Datagram, FlowSample, Interface, Sample};
 use tokio::net::UdpSocket;
 use tokio::time::sleep;
 
+use crate::MAX_WAIT;
 use crate::host::{Datagrams, Host, listen, validate};
-use crate::support::MAX_WAIT;
 
 /// Capturing needs a network namespace; the test runs the next one in a new namespace.
 #[test]

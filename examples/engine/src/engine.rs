@@ -1,5 +1,3 @@
-//! HTTP client of one engine.
-
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,38 +12,46 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::endpoint::{Endpoint, EndpointError};
-use super::failure::Failure;
-use super::list::{self, Entry, LIST_BYTES, List};
-use super::tls::Tls;
-use crate::client::{self, message, segment};
+use client::{message, segment};
+
+use crate::endpoint::{Endpoint, EndpointError};
+use crate::failure::Failure;
+use crate::list::{self, Entry, LIST_BYTES, List};
+use crate::tls::{Tls, TlsFiles};
 
 /// Maximum size of an answer that is not a list, in bytes.
 const OBJECT_BYTES: usize = 4 << 20;
 /// Number of received parts of a list that wait for the parser.
 const QUEUED_PARTS: usize = 4;
 
-/// One engine.
+/// An engine.
 #[derive(Debug)]
-pub(crate) struct Engine {
+pub struct Engine {
     endpoint: Endpoint,
     name: String,
     host: HeaderValue,
     timeout: Duration,
     tls: Option<Arc<Tls>>,
+    program: &'static str,
 }
 
 impl Engine {
-    /// The engine at an endpoint without TLS.
-    pub(crate) fn at(endpoint: &str, timeout: Duration) -> Result<Self, EndpointError> {
-        Self::new(endpoint.parse()?, timeout, None)
-    }
-
-    pub(super) fn new(
-        endpoint: Endpoint,
+    /// The engine at an endpoint, with TLS if its certificates are given. A Unix socket is used
+    /// without TLS. Sends nothing.
+    ///
+    /// `timeout` limits each request, from connecting to the last byte of the answer. `program` is
+    /// the name and the version of the program, such as `elb/0.1.0`.
+    ///
+    /// # Errors
+    ///
+    /// If the endpoint is invalid, or requires TLS and `tls` is missing.
+    pub fn new(
+        endpoint: &str,
         timeout: Duration,
         tls: Option<Arc<Tls>>,
+        program: &'static str,
     ) -> Result<Self, EndpointError> {
+        let endpoint: Endpoint = endpoint.parse()?;
         let endpoint = match tls {
             Some(_) => endpoint.secured(),
             None => endpoint,
@@ -67,25 +73,60 @@ impl Engine {
             host,
             timeout,
             tls,
+            program,
         })
     }
 
+    /// The engines at these endpoints, such as the managers of a swarm. See [`new`](Self::new).
+    ///
+    /// # Errors
+    ///
+    /// If the list is empty or an endpoint is invalid.
+    pub fn all(
+        endpoints: &[String],
+        timeout: Duration,
+        tls: Option<&TlsFiles>,
+        program: &'static str,
+    ) -> Result<Vec<Self>, EndpointError> {
+        if endpoints.is_empty() {
+            return Err(EndpointError::None);
+        }
+        let tls = tls.map(|files| Arc::new(Tls::new(files.clone())));
+        let engine = |endpoint: &String| Self::new(endpoint, timeout, tls.clone(), program);
+        endpoints.iter().map(engine).collect()
+    }
+
     /// The endpoint as text.
-    pub(super) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.name
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Result<Answer, Failure> {
+    /// Sends a GET request. `path` may contain a query.
+    ///
+    /// # Errors
+    ///
+    /// If the engine does not answer in time, refuses the request, or its answer is too large.
+    pub async fn get(&self, path: &str) -> Result<Answer, Failure> {
         self.exchange(Method::GET, path, Bytes::new()).await
     }
 
-    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
+    /// Sends a POST request with a JSON body.
+    ///
+    /// # Errors
+    ///
+    /// If the engine does not answer in time, refuses the request, or its
+    /// answer is too large. After no answer it is unknown whether the request had an effect.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
         let body = Bytes::from(body.to_string());
         self.exchange(Method::POST, path, body).await
     }
 
     /// Reads a list. It is parsed on another thread while it is received.
-    pub(crate) async fn list<T: Entry>(&self, path: &str) -> Result<List<T>, Failure> {
+    ///
+    /// # Errors
+    ///
+    /// If the engine does not answer in time, refuses the request, or its answer is not such a list.
+    pub async fn list<T: Entry>(&self, path: &str) -> Result<List<T>, Failure> {
         self.in_time(async {
             let response = self.send(Method::GET, path, Bytes::new()).await?;
             self.receive_list(response).await
@@ -94,7 +135,11 @@ impl Engine {
     }
 
     /// Starts to read a stream without end. The time limit applies to the head of the response.
-    pub(super) async fn stream(&self, path: &str) -> Result<Response<Incoming>, Failure> {
+    ///
+    /// # Errors
+    ///
+    /// If the head of the response is not received in time.
+    pub async fn stream(&self, path: &str) -> Result<Response<Incoming>, Failure> {
         self.in_time(self.send(Method::GET, path, Bytes::new()))
             .await
     }
@@ -123,7 +168,7 @@ impl Engine {
         path: &str,
         body: Bytes,
     ) -> Result<Response<Incoming>, Failure> {
-        let request = client::request(method, &self.host, path);
+        let request = client::request(method, &self.host, path, self.program);
         let request = request.body(Full::new(body));
         let request = request.map_err(|error| self.no_answer(error.to_string()))?;
         let stream = self.endpoint.connect(self.tls.as_ref()).await;
@@ -207,13 +252,18 @@ impl Engine {
 
 /// A successful answer.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub struct Answer {
     endpoint: String,
     body: Bytes,
 }
 
 impl Answer {
-    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+    /// The answer as a value.
+    ///
+    /// # Errors
+    ///
+    /// If it is not JSON of this type.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(&self.body).map_err(|error| Failure::InvalidAnswer {
             endpoint: self.endpoint.clone(),
             why: error.to_string(),
@@ -239,6 +289,6 @@ fn refusal(body: &[u8]) -> String {
 }
 
 /// A path with filters, which are JSON in the query.
-pub(super) fn with_filters(path: &str, filters: &Value) -> String {
+pub fn with_filters(path: &str, filters: &Value) -> String {
     format!("{path}?filters={}", segment(&filters.to_string()))
 }

@@ -1,4 +1,4 @@
-//! Reads files that a configuration names: regular files of bounded size.
+//! Reads files whose names come from a configuration: regular files of bounded size.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
@@ -10,7 +10,7 @@ use std::path::Path;
 ///
 /// If the file cannot be read, is larger, or is not a regular file: a FIFO would block, and a
 /// device has no end. The error does not contain the file's content.
-pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     // Checked before opening, because opening a device can have side effects.
     check(&std::fs::metadata(path)?)?;
     let file = open(path)?;
@@ -30,7 +30,7 @@ pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 ///
 /// See [`read`]; also if the content is not UTF-8.
-pub(crate) fn read_to_string(path: &Path, limit: u64) -> io::Result<String> {
+pub fn read_to_string(path: &Path, limit: u64) -> io::Result<String> {
     String::from_utf8(read(path, limit)?).map_err(|_| {
         let problem = "not UTF-8 text";
         io::Error::new(io::ErrorKind::InvalidData, problem)

@@ -1,5 +1,10 @@
-//! HTTP client for engines and hooks: one request per connection, so that no connection is used
-//! that the server has closed in the meantime.
+//! A small HTTP/1 client: one request per connection, so that no connection is used that the server
+//! has closed in the meantime.
+//!
+//! The caller opens the connection: [`tcp`], with TLS by [`Certificates`], or any other [`Stream`]
+//! such as a Unix socket. Limits of time and size are the caller's, too.
+
+mod tls;
 
 use std::error::Error;
 use std::io;
@@ -14,32 +19,43 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, ToSocketAddrs};
 
+pub use tls::{Certificates, TlsError};
+
 /// A connection to a server.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// Opens a TCP connection.
-pub(crate) async fn tcp(address: impl ToSocketAddrs) -> io::Result<TcpStream> {
+///
+/// # Errors
+///
+/// If the name is unknown or no address accepts the connection.
+pub async fn tcp(address: impl ToSocketAddrs) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
-/// A request with a JSON body. `path` may contain a query.
-pub(crate) fn request(method: Method, host: &HeaderValue, path: &str) -> Builder {
+/// A request with a JSON body. `path` may contain a query. `program` is the name and the version of
+/// the program, such as `elb/0.1.0`.
+pub fn request(method: Method, host: &HeaderValue, path: &str, program: &'static str) -> Builder {
     Request::builder()
         .method(method)
         .uri(path)
         .header(HOST, host)
-        .header(USER_AGENT, concat!("elb/", env!("CARGO_PKG_VERSION")))
+        .header(USER_AGENT, program)
         .header(CONTENT_TYPE, "application/json")
         .header(CONNECTION, "close")
 }
 
 /// Sends a request and returns the response with its unread body. Follows no redirect. The
 /// connection is closed when the response is dropped.
-pub(crate) async fn send(
+///
+/// # Errors
+///
+/// If the connection fails, or the server does not answer in HTTP/1.
+pub async fn send(
     stream: Box<dyn Stream>,
     request: Request<Full<Bytes>>,
 ) -> hyper::Result<Response<Incoming>> {
@@ -50,7 +66,7 @@ pub(crate) async fn send(
 }
 
 /// An error with its causes: the outer errors of hyper contain few details.
-pub(crate) fn message(error: &(dyn Error + 'static)) -> String {
+pub fn message(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
     let mut message: Vec<String> = causes.map(ToString::to_string).collect();
     message.dedup();
@@ -58,7 +74,11 @@ pub(crate) fn message(error: &(dyn Error + 'static)) -> String {
 }
 
 /// Percent-encodes a text as one part of a path or a query.
-pub(crate) fn segment(text: &str) -> String {
+///
+/// ```
+/// assert_eq!(client::segment("a/b c"), "a%2Fb%20c");
+/// ```
+pub fn segment(text: &str) -> String {
     let mut segment = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {

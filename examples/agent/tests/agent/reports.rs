@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use elb::agent::run;
+use agent::run;
 use sflow_metrics::query::Query;
 use sflow_v5::counter::{HostAdapters, HostParent, IfCounters, VirtCpu};
 use sflow_v5::enums::{DataSourceKind, DomainState};
@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use crate::host::*;
-use crate::support::{MAX_WAIT, unused_address};
+use crate::{MAX_WAIT, unused_address};
 
 /// Runs in virtual time.
 #[tokio::test(start_paused = true)]

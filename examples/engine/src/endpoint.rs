@@ -1,5 +1,3 @@
-//! Endpoints of engines.
-
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -11,14 +9,15 @@ use thiserror::Error;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
-use super::tls::Tls;
-use crate::client::{Stream, tcp};
+use client::{Stream, tcp};
+
+use crate::tls::Tls;
 
 /// Why an endpoint is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum EndpointError {
     /// The list is empty.
-    #[error("no endpoint: at least one manager is required, such as unix:///var/run/docker.sock")]
+    #[error("no endpoint: at least one is required, such as unix:///var/run/docker.sock")]
     None,
     /// The format is invalid.
     #[error("endpoint {endpoint:?}: {why}; write unix:///path or tcp://host:port")]
@@ -29,13 +28,13 @@ pub enum EndpointError {
         why: &'static str,
     },
     /// TLS without certificates.
-    #[error("endpoint {0:?} uses TLS: docker.tls is required")]
+    #[error("endpoint {0:?} uses TLS: the files of its certificates are required as tls")]
     Tls(String),
 }
 
-/// The endpoint of an engine.
+/// The endpoint of an engine: `unix:///path`, `tcp://host:port` or `https://host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Endpoint {
+pub enum Endpoint {
     /// Unix socket.
     Unix(PathBuf),
     /// Host and port.
@@ -46,7 +45,7 @@ pub(super) enum Endpoint {
 
 impl Endpoint {
     /// The `Host` header. A Unix socket has no host name, but the header is required.
-    pub(super) fn host(&self) -> &str {
+    pub fn host(&self) -> &str {
         match self {
             Self::Unix(_) => "docker",
             Self::Tcp(address) | Self::Tls(address) => address,
@@ -55,7 +54,7 @@ impl Endpoint {
 
     /// The endpoint with TLS, unless it is a Unix socket.
     #[must_use]
-    pub(super) fn secured(self) -> Self {
+    pub fn secured(self) -> Self {
         match self {
             Self::Tcp(address) => {
                 // A default port without TLS becomes the default port with TLS.
@@ -71,7 +70,7 @@ impl Endpoint {
     /// # Errors
     ///
     /// A description of the failure.
-    pub(super) async fn connect(&self, tls: Option<&Arc<Tls>>) -> Result<Box<dyn Stream>, String> {
+    pub async fn connect(&self, tls: Option<&Arc<Tls>>) -> Result<Box<dyn Stream>, String> {
         let text = |error: io::Error| error.to_string();
         match self {
             #[cfg(unix)]

@@ -1,25 +1,21 @@
-//! Axes with ticks at round numbers.
-
 use std::ops::Range;
 
-use crate::format::{Scale, clock, duration};
-
-/// A range and its labelled ticks.
-#[derive(Clone)]
-pub(super) struct Axis {
-    pub(super) range: Range<f64>,
-    pub(super) ticks: Vec<(f64, String)>,
+/// An axis: a range of values with labelled ticks at round numbers.
+#[derive(Clone, Debug)]
+pub struct Axis {
+    /// The values from one end of the axis to the other.
+    pub range: Range<f64>,
+    /// Value and label of each tick.
+    pub ticks: Vec<(f64, String)>,
 }
 
 impl Axis {
-    /// Time since the start, over at least a minute, with at most one tick per `spacing` pixels.
-    /// Labelled with the time of day if the start time is known.
-    pub(super) fn time(
-        (first, last): (f64, f64),
-        began: Option<i64>,
-        width: i32,
-        spacing: i32,
-    ) -> Self {
+    /// Time in seconds since the start, over at least a minute and `width` pixels, with at most one
+    /// tick per `spacing` pixels.
+    ///
+    /// The labels are the time of day (UTC) if the start is known in Unix seconds, else the time
+    /// since the start as [`duration`].
+    pub fn time((first, last): (f64, f64), began: Option<i64>, width: i32, spacing: i32) -> Self {
         const STEPS: [f64; 15] = [
             5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0,
             14_400.0, 43_200.0, 86_400.0,
@@ -48,18 +44,19 @@ impl Axis {
         Self { range, ticks }
     }
 
-    /// A load from zero to at least `largest`.
-    pub(super) fn load(largest: f64, scale: &Scale, height: i32) -> Self {
+    /// Values from zero to at least `largest`, on an axis of `height` pixels.
+    pub fn values(largest: f64, height: i32, label: impl Fn(f64) -> String) -> Self {
         let step = round_up(largest / f64::from((height / 34).clamp(2, 6)));
         let range = 0.0..step * (largest / step).ceil().max(1.0);
         let ticks = multiples(step, &range)
-            .map(|value| (value, scale.number(value)))
+            .map(|value| (value, label(value)))
             .collect();
         Self { range, ticks }
     }
 
-    /// Replicas from zero to `largest`, with space above for a label.
-    pub(super) fn replicas(largest: u32, height: i32) -> Self {
+    /// Whole numbers from zero to `largest`, on an axis of `height` pixels, with space above for a
+    /// label.
+    pub fn counts(largest: u32, height: i32) -> Self {
         let largest = f64::from(largest.max(2));
         let step = round_up(largest / f64::from((height / 20).clamp(1, 6))).max(1.0);
         let range = 0.0..largest * 1.2;
@@ -70,13 +67,34 @@ impl Axis {
     }
 }
 
-/// `23:25`, or with seconds where ticks are closer than minutes.
-fn time_of_day(at: f64, step: f64) -> String {
-    let mut time = clock(at.round() as i64);
-    if step >= 60.0 {
-        time.truncate(5);
+/// A time in seconds as minutes or hours: `0:07`, `12:30`, `1:02:03`. Negative and unknown times
+/// are zero.
+///
+/// ```
+/// assert_eq!(plot::duration(3_723.9), "1:02:03");
+/// ```
+pub fn duration(seconds: f64) -> String {
+    let whole = if seconds.is_finite() {
+        seconds.max(0.0).floor() as u64
+    } else {
+        0
+    };
+    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
     }
-    time
+}
+
+/// `23:25`, or with seconds where ticks are closer than minutes. `at` is in seconds since a
+/// midnight.
+fn time_of_day(at: f64, step: f64) -> String {
+    let at = (at.round() as i64).rem_euclid(86_400);
+    let (hours, minutes, seconds) = (at / 3600, at / 60 % 60, at % 60);
+    match step >= 60.0 {
+        true => format!("{hours:02}:{minutes:02}"),
+        false => format!("{hours:02}:{minutes:02}:{seconds:02}"),
+    }
 }
 
 /// The next of 1, 2, 5, 10, 20, 50, … (and of 0.5, 0.2, …) that is not below `value`.

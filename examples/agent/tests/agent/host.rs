@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use elb::agent::{Roots, Settings, run};
+use agent::{Roots, Settings, run};
 use serde_json::{Value, json};
 use sflow_metrics::{Config, Registry, Timestamp};
 use sflow_v5::counter::{HostDescr, VirtCpu};
@@ -18,7 +18,7 @@ use tokio::net::{UdpSocket, UnixListener};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
-use crate::support::MAX_WAIT;
+use crate::MAX_WAIT;
 
 pub(crate) const WEB: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 /// A container that the engine lists and cannot inspect.

@@ -7,10 +7,13 @@
 //! packets, 1 in N ───────┘
 //! ```
 //!
-//! The records are those of Host sFlow with its docker module.
+//! The records are those of Host sFlow with its docker module. `elb agent` is the program.
+//!
+//! Runs on Linux only: on other systems the package is empty.
+#![cfg(target_os = "linux")]
 
 mod container;
-mod engine;
+mod monitor;
 mod packets;
 
 use std::net::IpAddr;
@@ -18,14 +21,14 @@ use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use jiff::SignedDuration;
 use sflow_agent::linux::{Host, HostAgent};
 use sflow_agent::{CollectorAddress, Collectors, Config, Error};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
-use self::engine::{EngineMonitor, Update};
-use crate::config::duration;
+use self::monitor::{EngineMonitor, Update};
 pub use sflow_agent::linux::Roots;
 
 /// Settings of an agent.
@@ -74,7 +77,8 @@ pub struct Settings {
 
 fn polling(text: &str) -> Result<Duration, &'static str> {
     let expected = "expected a time from 1 s to 1 h, such as 10s";
-    let time = duration(text).ok_or(expected)?;
+    let time: SignedDuration = text.parse().map_err(|_| expected)?;
+    let time = Duration::try_from(time).map_err(|_| expected)?;
     let range = Duration::from_secs(1)..=Duration::from_secs(3600);
     range.contains(&time).then_some(time).ok_or(expected)
 }
