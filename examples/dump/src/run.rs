@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use command::Progress;
 use sflow_collector::Received;
 use sflow_collector::capture::{Capture, CaptureError, Port};
 use sflow_collector::udp::{SocketSettings, UdpReceiver};
@@ -15,7 +16,6 @@ use untrusted::report;
 
 use crate::filter::Filter;
 use crate::output::{Output, Stopped};
-use crate::progress::Progress;
 use crate::view::View;
 
 /// The source of datagrams.
@@ -76,7 +76,7 @@ impl Run {
         }
         match result {
             Ok(()) | Err(Stopped::Closed) => Ok(self.findings),
-            Err(Stopped::Failed(error)) => Err(error).context("cannot write to standard output"),
+            Err(Stopped::Failed(error)) => Err(error).context("cannot write the output"),
         }
     }
 
@@ -100,8 +100,12 @@ impl Run {
     }
 
     fn file(&mut self, path: &Path, capture: Capture) -> Result<(), Stopped> {
-        let progress = Progress::new(&name(path), capture.file_size(), self.view.is_quiet());
-        let mut capture = progress.watch(capture);
+        let is_quiet = self.view.is_quiet() || !self.output.is_terminal();
+        let progress = Progress::new(&name(path), capture.file_size(), is_quiet);
+        let mut capture = match progress.reporter() {
+            Some(reporter) => capture.on_progress(reporter),
+            None => capture,
+        };
         self.view.start();
         loop {
             let next = match capture.next_datagram() {

@@ -3,6 +3,7 @@
 use sflow_collector::Received;
 use sflow_v5::{Datagram, Error};
 
+use crate::brief;
 use crate::count::Count;
 use crate::filter::Filter;
 use crate::json::Json;
@@ -13,6 +14,8 @@ use crate::text;
 pub(crate) enum View {
     /// A block per datagram.
     Text,
+    /// A line per sampled packet.
+    Brief,
     /// A line per datagram.
     Json(Json),
     /// A summary at the end.
@@ -44,6 +47,7 @@ impl View {
     ) -> bool {
         match self {
             Self::Text => text::datagram(received, datagram, filter, out),
+            Self::Brief => brief::datagram(received, datagram, filter, out),
             Self::Json(json) => json.datagram(received, datagram, filter, out),
             Self::Count(count) => count.datagram(datagram, filter),
             Self::Speed(speed) => speed.datagram(datagram, received.bytes.len(), filter),
@@ -54,6 +58,7 @@ impl View {
     pub(crate) fn refused(&mut self, received: &Received<'_>, error: &Error, out: &mut Vec<u8>) {
         match self {
             Self::Text => text::refused(received, error, out),
+            Self::Brief => brief::refused(received, error, out),
             Self::Json(json) => json.refused(received, error, out),
             Self::Count(count) => count.refused(received.bytes, error),
             Self::Speed(_) => {}
@@ -63,7 +68,7 @@ impl View {
     /// Writes the summary, after the last datagram.
     pub(crate) fn end(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Text | Self::Json(_) => {}
+            Self::Text | Self::Brief | Self::Json(_) => {}
             Self::Count(count) => count.write(out),
             Self::Speed(speed) => speed.write(out),
         }
