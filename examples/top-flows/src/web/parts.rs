@@ -8,8 +8,9 @@ use super::html::Text;
 use super::link::Link;
 use crate::format::{number, share};
 use crate::matrix::{Matrix, Party};
-use crate::picture::{Picture, STRIPES};
+use crate::picture::Picture;
 use crate::question::{Narrow, Question};
+use crate::timeline::STRIPES;
 use crate::timeline::{MOMENTS, Point};
 
 /// Size of the timeline in units of the drawing.
@@ -182,7 +183,8 @@ impl Flows<'_> {
             "</svg><figcaption>the last {seconds} s · peak {peak} {unit}"
         )?;
         for (place, keys) in self.picture.stripes.iter().enumerate() {
-            let keys: Vec<String> = keys.iter().map(crate::format::value).collect();
+            let keys: Vec<String> =
+                crate::service_names::values(self.picture.keys(), keys).collect();
             let keys = keys.join(", ");
             write!(
                 f,
@@ -291,6 +293,11 @@ impl Display for Services<'_> {
             "<td class=\"sum\"><b>{}</b></td></tr></tfoot></table></div>",
             number(matrix.total)
         )?;
+        f.write_str("<p class=\"quiet matrix\">up to")?;
+        for (value, step) in matrix.scale().into_iter().zip([2, 4, 6, 8]) {
+            write!(f, " <span class=\"h{step}\"> {} </span>", number(value))?;
+        }
+        writeln!(f, " {}</p>", Text(&matrix.unit))?;
         if matrix.beyond > 0.0 {
             let beyond = number(matrix.beyond);
             write!(
