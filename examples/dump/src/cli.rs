@@ -174,7 +174,9 @@ impl Cli {
             Self { json: true, .. } => View::Json(Json::new(self.time)),
             Self { count: true, .. } => View::Count(Box::default()),
             Self { null: true, .. } => View::Speed(Default::default()),
-            _ => View::Text,
+            _ => View::Text {
+                is_colored: self.output.is_colored(),
+            },
         };
         let output = match self.output.open() {
             Ok(output) => Output::new(output, self.output.is_terminal()),

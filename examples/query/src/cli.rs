@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -226,9 +227,9 @@ impl Cli {
         };
         let mut arguments = self.arguments.clone().into_iter();
         let view = if self.metrics {
-            return show::catalogue(self.json).map(|()| ExitCode::SUCCESS);
+            return self.print_document(&show::catalogue(self.json)?);
         } else if self.flow_keys {
-            return show::keys(self.json).map(|()| ExitCode::SUCCESS);
+            return self.print_document(&show::keys(self.json)?);
         } else if self.prometheus.is_some()
             && arguments
                 .as_slice()
@@ -326,6 +327,15 @@ impl Cli {
                 ExitCode::FAILURE
             }
         })
+    }
+
+    /// Prints what needs no input; a closed pipe is not an error.
+    fn print_document(&self, text: &[u8]) -> anyhow::Result<ExitCode> {
+        let mut output = self.output.open()?;
+        match output.write_all(text).and_then(|()| output.flush()) {
+            Err(error) if !command::is_closed(&error) => Err(error.into()),
+            _ => Ok(ExitCode::SUCCESS),
+        }
     }
 
     /// Ends the program if an option of the output does not fit the results.

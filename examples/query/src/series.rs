@@ -37,7 +37,17 @@ pub(crate) struct Series {
     min: f64,
     max: f64,
     /// The smallest and the largest number of entities that contributed.
-    pub(crate) entities: Option<(usize, usize)>,
+    pub(crate) contributing: Option<(usize, usize)>,
+    /// The largest number of entities that the query selects.
+    pub(crate) matched: usize,
+}
+
+/// A value at one time, and the numbers of entities that contributed to it and that the query selects.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reading {
+    pub(crate) value: Option<f64>,
+    pub(crate) contributing: usize,
+    pub(crate) matched: usize,
 }
 
 /// The sum and number of values in an interval.
@@ -70,11 +80,11 @@ impl Recorder {
         }
     }
 
-    /// Adds the values at a time, with the number of entities that contributed to each.
+    /// Adds the values at a time.
     pub(crate) fn record(
         &mut self,
         at: SystemTime,
-        values: impl IntoIterator<Item = (Name, Option<f64>, usize)>,
+        values: impl IntoIterator<Item = (Name, Reading)>,
     ) {
         let start = *self.start.get_or_insert(at);
         let passed = at.duration_since(start).unwrap_or_default();
@@ -87,14 +97,14 @@ impl Recorder {
         for series in self.series.values_mut() {
             series.last = None;
         }
-        for (name, value, entities) in values {
+        for (name, reading) in values {
             let is_full = self.series.len() >= MOST_SERIES;
             if is_full && !self.series.contains_key(&name) {
                 self.left_out += 1;
                 continue;
             }
             let series = self.series.entry(name).or_default();
-            series.push(index, value, entities);
+            series.push(index, reading);
         }
     }
 
@@ -126,11 +136,13 @@ impl Recorder {
 }
 
 impl Series {
-    fn push(&mut self, index: usize, value: Option<f64>, entities: usize) {
-        let (least, most) = self.entities.unwrap_or((entities, entities));
-        self.entities = Some((least.min(entities), most.max(entities)));
-        self.last = value;
-        let Some(value) = value else { return };
+    fn push(&mut self, index: usize, reading: Reading) {
+        let count = reading.contributing;
+        let (least, most) = self.contributing.unwrap_or((count, count));
+        self.contributing = Some((least.min(count), most.max(count)));
+        self.matched = self.matched.max(reading.matched);
+        self.last = reading.value;
+        let Some(value) = reading.value else { return };
         let is_first = self.intervals.is_empty();
         self.min = if is_first { value } else { self.min.min(value) };
         self.max = if is_first { value } else { self.max.max(value) };
@@ -210,7 +222,11 @@ mod tests {
         let mut recorder = Recorder::new(Duration::from_secs(1));
         for (second, value) in (0..).zip(values) {
             let at = SystemTime::UNIX_EPOCH + Duration::from_secs(second);
-            recorder.record(at, [(NAME, value, 1)]);
+            let reading = Reading {
+                value,
+                ..Reading::default()
+            };
+            recorder.record(at, [(NAME, reading)]);
         }
         recorder
     }
@@ -252,7 +268,11 @@ mod tests {
             SystemTime::UNIX_EPOCH,
             start + Duration::from_secs(1 << 33),
         ] {
-            recorder.record(at, [(NAME, Some(1.0), 1)]);
+            let reading = Reading {
+                value: Some(1.0),
+                ..Reading::default()
+            };
+            recorder.record(at, [(NAME, reading)]);
         }
         assert_eq!(recorder.series[&NAME].statistics().unwrap().mean, 1.0);
         assert!(recorder.intervals() <= MOST_INTERVALS);

@@ -199,6 +199,10 @@ fn cannot_play(path: &Path, error: CaptureError) -> anyhow::Error {
 impl Cli {
     /// Runs the command.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        if !self.output.is_colored() {
+            // Also of the screen.
+            ratatui::crossterm::style::force_color_output(false);
+        }
         if self.documents.is_requested() {
             self.documents.print(Self::command())?;
             return Ok(ExitCode::SUCCESS);

@@ -20,9 +20,14 @@ pub(crate) fn datagram(
     received: &Received<'_>,
     datagram: &Datagram<'_>,
     filter: &Filter,
+    is_colored: bool,
     out: &mut Vec<u8>,
 ) -> bool {
     let start = out.len();
+    if is_colored {
+        // Bold.
+        out.extend_from_slice(b"\x1b[1m");
+    }
     time(received.received_at, out);
     let header = datagram.header;
     put!(
@@ -34,6 +39,9 @@ pub(crate) fn datagram(
         header.uptime / 1000,
         header.uptime % 1000,
     );
+    if is_colored {
+        out.extend_from_slice(b"\x1b[0m");
+    }
     out.push(b'\n');
     let empty = out.len();
     filter.samples(datagram, |part| sample(part, received.bytes, out));
@@ -257,7 +265,13 @@ mod tests {
             let parsed = Datagram::parse(&bytes).unwrap();
             let mut out = Vec::new();
             let received = samples::received(&bytes);
-            assert!(datagram(&received, &parsed, &Filter::default(), &mut out));
+            assert!(datagram(
+                &received,
+                &parsed,
+                &Filter::default(),
+                false,
+                &mut out
+            ));
             let block = String::from_utf8(out).unwrap();
             assert!(block.lines().all(|line| !line.ends_with(' ')), "{block}");
             assert!(!block.contains(" elements]"), "{block}");

@@ -87,6 +87,19 @@ fn errors_count_from_the_start_of_the_datagram() {
 }
 
 #[test]
+fn colour_is_on_request() {
+    let path = capture("hsflowd-swarm");
+    let plain = printed(&["-n", "1", &path]);
+    assert!(!plain.contains('\u{1b}'));
+    let colored = printed(&["-n", "1", "--color", "always", &path]);
+    assert!(colored.starts_with("\u{1b}[1m2026-11-23T04:04:59.856"));
+    assert_eq!(
+        colored.replace("\u{1b}[1m", "").replace("\u{1b}[0m", ""),
+        plain
+    );
+}
+
+#[test]
 fn closed_pipe_ends_the_program() {
     for arguments in [&["-1"][..], &["--json"], &[]] {
         let path = capture("hsflowd-swarm");

@@ -8,7 +8,7 @@ use sflow_metrics::{
 
 use super::{Style, age, csv, json};
 use crate::quantity::quantity;
-use crate::series::Name;
+use crate::series::{Name, Reading};
 use crate::telemetry::Shared;
 use untrusted::escaped;
 
@@ -84,17 +84,22 @@ pub(super) fn csv_titles(out: &mut Vec<u8>) {
     csv::row(["time", "group", "expression", "unit", "value"], out);
 }
 
-/// The values of all expressions and groups, and from how many entities each is.
+/// The values of all expressions and groups.
 pub(super) fn values(
     shared: &Shared,
     now: Timestamp,
     query: &Query,
-) -> anyhow::Result<Vec<(Name, Option<f64>, usize)>> {
+) -> anyhow::Result<Vec<(Name, Reading)>> {
     let partial = shared.query(now, query)?;
     let mut values = Vec::new();
     let mut add = |group: Option<String>, expression: usize, summary: &Summary| {
         let name = Name { expression, group };
-        values.push((name, summary.value, summary.contributing));
+        let reading = Reading {
+            value: summary.value,
+            contributing: summary.contributing,
+            matched: summary.matched,
+        };
+        values.push((name, reading));
     };
     if query.grouping().is_none() {
         for (index, (summary, _)) in partial.summaries(now).iter().enumerate() {

@@ -15,8 +15,8 @@ struct Line<'a> {
     origin: &'a str,
 }
 
-/// Prints every metric.
-pub(crate) fn catalogue(is_json: bool) -> anyhow::Result<()> {
+/// Text or JSON of every metric.
+pub(crate) fn catalogue(is_json: bool) -> anyhow::Result<Vec<u8>> {
     let mut out = Vec::new();
     if is_json {
         for metric in Metric::all() {
@@ -39,5 +39,5 @@ pub(crate) fn catalogue(is_json: bool) -> anyhow::Result<()> {
         }
         columns.write(Style::default(), &mut out);
     }
-    Ok(command::write(&out)?)
+    Ok(out)
 }

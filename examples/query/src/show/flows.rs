@@ -8,7 +8,7 @@ use sflow_metrics::{Timestamp, flow};
 use super::columns::Columns;
 use super::{Style, csv, json, moment};
 use crate::quantity::quantity;
-use crate::series::Name;
+use crate::series::{Name, Reading};
 use crate::telemetry::Shared;
 use untrusted::escaped;
 
@@ -125,7 +125,7 @@ pub(super) fn values(
     shared: &Shared,
     now: Timestamp,
     definition: &flow::Definition,
-) -> anyhow::Result<Vec<(Name, Option<f64>, usize)>> {
+) -> anyhow::Result<Vec<(Name, Reading)>> {
     let answer = shared.flows(now, definition)?;
     let values = answer.rows.iter().map(|row| {
         let keys: Vec<String> = row.keys.iter().map(flow::Value::to_string).collect();
@@ -133,7 +133,11 @@ pub(super) fn values(
             expression: 0,
             group: Some(keys.join(", ")),
         };
-        (name, Some(row.value), 0)
+        let reading = Reading {
+            value: Some(row.value),
+            ..Reading::default()
+        };
+        (name, reading)
     });
     Ok(values.collect())
 }
@@ -241,8 +245,8 @@ struct Key {
     means: &'static str,
 }
 
-/// Prints every key of flows.
-pub(crate) fn keys(is_json: bool) -> anyhow::Result<()> {
+/// Text or JSON of every key of flows.
+pub(crate) fn keys(is_json: bool) -> anyhow::Result<Vec<u8>> {
     let mut out = Vec::new();
     let mut columns = Columns::titled(&["key", "meaning"]);
     for key in flow::Key::all() {
@@ -261,7 +265,7 @@ pub(crate) fn keys(is_json: bool) -> anyhow::Result<()> {
         let values: Vec<_> = flow::Measure::names().collect();
         out.extend_from_slice(format!("\nvalue={}\n", values.join(" | ")).as_bytes());
     }
-    Ok(command::write(&out)?)
+    Ok(out)
 }
 
 pub(crate) fn unit(definition: &flow::Definition) -> String {

@@ -15,7 +15,7 @@ use serde::Serialize;
 use sflow_metrics::{Registry, Timestamp, flow, query::Query};
 
 use crate::quantity::as_bits;
-use crate::series::Name;
+use crate::series::{Name, Reading};
 use crate::telemetry::Shared;
 
 pub(crate) use catalogue::catalogue;
@@ -74,12 +74,12 @@ impl View {
         }
     }
 
-    /// The values of a query or of flows at a time, and from how many entities each is.
+    /// The values of a query or of flows at a time.
     pub(crate) fn values(
         &self,
         shared: &Shared,
         at: SystemTime,
-    ) -> anyhow::Result<Vec<(Name, Option<f64>, usize)>> {
+    ) -> anyhow::Result<Vec<(Name, Reading)>> {
         match self {
             Self::Answers(query) => answers::values(shared, at.into(), query),
             Self::Flows(definition) => flows::values(shared, at.into(), definition),

@@ -38,7 +38,8 @@ struct Answer {
     max: Option<f64>,
     p95: Option<f64>,
     last: Option<f64>,
-    /// The largest number of entities that contributed at one time.
+    /// The largest numbers of entities at one time.
+    contributing: usize,
     matched: usize,
 }
 
@@ -82,11 +83,15 @@ pub(crate) fn write(
             ],
             None => ["no value", "", "", "", ""].map(str::to_owned),
         };
-        let (least, most) = series.entities.unwrap_or_default();
-        let from = match least == most {
-            true => format!("{most} {}", answers::plural(expression, most)),
-            false => format!("{least} to {most} {}", answers::plural(expression, most)),
+        let (least, most) = series.contributing.unwrap_or_default();
+        let mut from = match least == most {
+            true => most.to_string(),
+            false => format!("{least} to {most}"),
         };
+        if most < series.matched {
+            from += &format!(" of {}", series.matched);
+        }
+        from += &format!(" {}", answers::plural(expression, series.matched));
         let group = is_grouped.then(|| escaped(name.group.as_deref().unwrap_or("")).into_owned());
         let expression = escaped(&expression.to_string()).into_owned();
         let spark = series.sparkline(SPARKLINE, recorder.intervals());
@@ -135,7 +140,8 @@ fn write_json(
                 max: value(|it| it.max),
                 p95: value(|it| it.p95),
                 last: statistics.and_then(|it| it.last).map(|last| factor * last),
-                matched: series.entities.map_or(0, |(_, most)| most),
+                contributing: series.contributing.map_or(0, |(_, most)| most),
+                matched: series.matched,
             })
         });
         let line = Line {
