@@ -147,6 +147,30 @@ fn files_are_not_overwritten_silently() {
 }
 
 #[test]
+fn closed_pipe_ends_the_program() {
+    for arguments in [
+        &["--entities", "--json", "--every", "50ms"][..],
+        &["avg:load_one", "--csv", "--every", "10ms"],
+        &["--flows", "keys=ip.src", "--every", "50ms"],
+    ] {
+        let mut query = program()
+            .args(arguments)
+            .arg(SWARM)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut output = BufReader::new(query.stdout.take().unwrap());
+        output.read_line(&mut line).unwrap();
+        drop(output);
+        let output = query.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+    }
+}
+
+#[test]
 fn completions_and_man_page_are_printed() {
     for (arguments, expected) in [
         (&["--completions", "bash"][..], "complete -F _query"),

@@ -122,7 +122,7 @@ impl Flows<'_> {
         };
         let only = question.narrowed(*key, value, Narrow::To);
         let without = question.narrowed(*key, value, Narrow::Without);
-        let shown = value.to_string();
+        let shown = crate::service_names::value(*key, value);
         write!(
             f,
             "<td><a href=\"{}\" title=\"only with this value\"><bdi>{}</bdi></a>\
