@@ -9,14 +9,17 @@ const DELAY: Duration = Duration::from_secs(2);
 /// The progress of reading a file, on standard error: shown after two seconds, and only if standard
 /// error is a terminal.
 #[derive(Debug)]
-pub struct Progress(Option<ProgressBar>);
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    start: Instant,
+}
 
 impl Progress {
-    /// `size` is in bytes, `None` if unknown. `is_quiet`: nothing else is written to the terminal
-    /// meanwhile.
-    pub fn new(name: &str, size: Option<u64>, is_quiet: bool) -> Self {
+    /// `size` is in bytes, `None` if unknown. `start` is that of the first of several files.
+    /// `is_quiet`: nothing else is written to the terminal meanwhile.
+    pub fn new(name: &str, size: Option<u64>, start: Instant, is_quiet: bool) -> Self {
         if !io::stderr().is_terminal() || !is_quiet {
-            return Self(None);
+            return Self { bar: None, start };
         }
         let bar = ProgressBar::with_draw_target(size, ProgressDrawTarget::hidden());
         let template = match size {
@@ -26,16 +29,18 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        Self(Some(
-            bar.with_prefix(untrusted::printable(name).into_owned()),
-        ))
+        let bar = bar.with_prefix(untrusted::printable(name).into_owned());
+        Self {
+            bar: Some(bar),
+            start,
+        }
     }
 
     /// A function that updates the progress with the number of bytes read; `None` if it is never
     /// shown.
     pub fn reporter(&self) -> Option<impl FnMut(u64) + Send + use<>> {
-        let bar = self.0.clone()?;
-        let start = Instant::now();
+        let bar = self.bar.clone()?;
+        let start = self.start;
         Some(move |bytes_read| {
             if bar.is_hidden() && start.elapsed() >= DELAY {
                 bar.set_draw_target(ProgressDrawTarget::stderr());
@@ -47,7 +52,7 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Some(bar) = &self.0 {
+        if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use command::Progress;
@@ -81,6 +81,7 @@ impl Run {
     }
 
     fn files(&mut self, paths: &[PathBuf], port: Port) -> Result<(), Stopped> {
+        let start = Instant::now();
         for path in paths {
             if self.left == Some(0) || self.stop.is_requested() {
                 break;
@@ -92,16 +93,16 @@ impl Run {
                 Capture::open_until(path, stop)
             };
             match capture {
-                Ok(capture) => self.file(path, capture.with_port(port))?,
+                Ok(capture) => self.file(path, capture.with_port(port), start)?,
                 Err(error) => self.unreadable(path, error)?,
             }
         }
         Ok(())
     }
 
-    fn file(&mut self, path: &Path, capture: Capture) -> Result<(), Stopped> {
+    fn file(&mut self, path: &Path, capture: Capture, start: Instant) -> Result<(), Stopped> {
         let is_quiet = self.view.is_quiet() || !self.output.is_terminal();
-        let progress = Progress::new(&name(path), capture.file_size(), is_quiet);
+        let progress = Progress::new(&name(path), capture.file_size(), start, is_quiet);
         let mut capture = match progress.reporter() {
             Some(reporter) => capture.on_progress(reporter),
             None => capture,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
 use command::Progress;
@@ -44,9 +44,15 @@ pub(crate) fn replay(
     is_quiet: bool,
     mut handle: impl FnMut(Event<'_>) -> anyhow::Result<ControlFlow<()>>,
 ) -> anyhow::Result<ControlFlow<()>> {
+    let start = Instant::now();
     for path in paths {
         let mut capture = open(path, stop)?.with_port(port);
-        let progress = Progress::new(&path.to_string_lossy(), capture.file_size(), is_quiet);
+        let progress = Progress::new(
+            &path.to_string_lossy(),
+            capture.file_size(),
+            start,
+            is_quiet,
+        );
         if let Some(reporter) = progress.reporter() {
             capture = capture.on_progress(reporter);
         }

@@ -42,7 +42,7 @@ pub fn run(
     let (begin, client) = (Instant::now(), Client::Local);
     match source {
         Source::Capture(capture) => {
-            let progress = Progress::new(&model.status.source, capture.file_size(), true);
+            let progress = Progress::new(&model.status.source, capture.file_size(), begin, true);
             let mut capture = match progress.reporter() {
                 Some(reporter) => Box::new(capture.on_progress(reporter)),
                 None => capture,
