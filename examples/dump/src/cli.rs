@@ -24,8 +24,8 @@ use crate::view::View;
 /// malformed structures are printed with their bytes; the rest of the datagram is decoded.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true, after_long_help = EXAMPLES)]
-#[command(group = ArgGroup::new("input").required(true).args(["files", "listen"]))]
-#[command(group = ArgGroup::new("view").args(["json", "count", "null"]))]
+#[command(group = ArgGroup::new("input").args(["files", "listen"]))]
+#[command(group = ArgGroup::new("view").args(["brief", "json", "count", "null"]))]
 pub(crate) struct Cli {
     /// Captures or directories of captures, read in order; `-` is standard input.
     ///
@@ -46,24 +46,33 @@ pub(crate) struct Cli {
         value_name = "ADDRESS",
         num_args = 0..=1,
         default_missing_value = "0.0.0.0:6343",
-        value_parser = listen_address
+        value_parser = listen_address,
+        help_heading = "Input"
     )]
     listen: Option<SocketAddr>,
 
+    /// Print one line for each sampled packet, in the notation of tcpdump.
+    ///
+    /// The time is that of the datagram, in UTC. `length` is that of the payload; the parentheses
+    /// contain the length of the frame, the sampling rate, the interfaces and the agent. Dropped
+    /// packets have the reason instead of the rate. Counters are not shown.
+    #[arg(short = '1', long, help_heading = "Output")]
+    brief: bool,
+
     /// Print JSON, one object per line and datagram.
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Output")]
     json: bool,
 
     /// Add the time of reception to each object, as `received_at`.
-    #[arg(long, requires = "json")]
+    #[arg(long, requires = "json", help_heading = "Output")]
     time: bool,
 
     /// Print only a summary at the end: agents, lost datagrams, formats, errors.
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Output")]
     count: bool,
 
     /// Decode everything, and print only the rate at the end.
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     null: bool,
 
     /// Show only matching parts: agent=ADDRESS, format=ENTERPRISE:NUMBER or name=NAME.
@@ -86,13 +95,20 @@ pub(crate) struct Cli {
         long,
         value_name = "PORT",
         default_value = "6343",
-        conflicts_with = "listen"
+        conflicts_with = "listen",
+        help_heading = "Input"
     )]
     port: Port,
 
     /// Exit with code 3 if anything is malformed.
     #[arg(long)]
     strict: bool,
+
+    #[command(flatten)]
+    output: command::Output,
+
+    #[command(flatten)]
+    documents: command::Documents,
 }
 
 const EXAMPLES: &str = "\
@@ -103,6 +119,9 @@ Examples:
 
   List the agents in a capture and the datagrams lost:
     dump --count capture.pcap
+
+  Print the packets that agents sampled, one line each:
+    dump -1 capture.pcap
 
   Print the processor time of every container as JSON:
     dump --json --filter virt_cpu capture.pcap | jq .samples[].records[].fields.cpuTime
@@ -127,6 +146,22 @@ fn limit(text: &str) -> Result<u64, &'static str> {
 impl Cli {
     /// Runs the program; errors go to standard error.
     pub(crate) fn run(self) -> ExitCode {
+        if self.documents.is_requested() {
+            return match self.documents.print(Self::command()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    report!("cannot write to standard output: {error}");
+                    ExitCode::FAILURE
+                }
+            };
+        }
+        if self.files.is_empty() && self.listen.is_none() {
+            let message = "give a capture or a UDP address: <FILE|--listen [<ADDRESS>]>";
+            let mut command = Self::command();
+            command
+                .error(ErrorKind::MissingRequiredArgument, message)
+                .exit();
+        }
         let filter = match Filter::new(&self.filter) {
             Ok(filter) => filter,
             Err(error) => {
@@ -135,10 +170,20 @@ impl Cli {
             }
         };
         let view = match &self {
+            Self { brief: true, .. } => View::Brief,
             Self { json: true, .. } => View::Json(Json::new(self.time)),
             Self { count: true, .. } => View::Count(Box::default()),
             Self { null: true, .. } => View::Speed(Default::default()),
-            _ => View::Text,
+            _ => View::Text {
+                is_colored: self.output.is_colored(),
+            },
+        };
+        let output = match self.output.open() {
+            Ok(output) => Output::new(output, self.output.is_terminal()),
+            Err(error) => {
+                report!("{error:#}");
+                return ExitCode::FAILURE;
+            }
         };
         let inputs = match self.listen {
             Some(address) => Inputs::Socket(address),
@@ -155,7 +200,7 @@ impl Cli {
             is_strict: self.strict,
             stop,
             findings: Findings::default(),
-            output: Output::new(),
+            output,
             received: 0,
             shown: 0,
         };

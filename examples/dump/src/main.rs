@@ -1,12 +1,12 @@
 //! The `dump` command: prints sFlow datagrams from captures or a UDP port.
 
+mod brief;
 mod cli;
 mod count;
 mod escape;
 mod filter;
 mod json;
 mod output;
-mod progress;
 mod put;
 mod record;
 mod run;

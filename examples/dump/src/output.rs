@@ -1,13 +1,14 @@
-//! Buffered standard output.
+//! Buffered output.
 
-use std::io::{self, ErrorKind, StdoutLock, Write as _};
+use std::io::{self, Write};
 
 /// The number of buffered bytes that are written at once.
 const PIECE: usize = 64 << 10;
 
 pub(crate) struct Output {
     buffer: Vec<u8>,
-    stdout: StdoutLock<'static>,
+    target: Box<dyn Write>,
+    is_terminal: bool,
 }
 
 /// The reason why output ended.
@@ -19,11 +20,17 @@ pub(crate) enum Stopped {
 }
 
 impl Output {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(target: Box<dyn Write>, is_terminal: bool) -> Self {
         Self {
             buffer: Vec::with_capacity(2 * PIECE),
-            stdout: io::stdout().lock(),
+            target,
+            is_terminal,
         }
+    }
+
+    /// Whether output goes to a terminal.
+    pub(crate) const fn is_terminal(&self) -> bool {
+        self.is_terminal
     }
 
     /// The buffer to append output to.
@@ -45,13 +52,13 @@ impl Output {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        let written = self.stdout.write_all(&self.buffer);
+        let written = self.target.write_all(&self.buffer);
         self.buffer.clear();
-        written
-            .and_then(|()| self.stdout.flush())
-            .map_err(|error| match error.kind() {
-                ErrorKind::BrokenPipe => Stopped::Closed,
-                _ => Stopped::Failed(error),
-            })
+        written.and_then(|()| self.target.flush()).map_err(|error| {
+            match command::is_closed(&error) {
+                true => Stopped::Closed,
+                false => Stopped::Failed(error),
+            }
+        })
     }
 }

@@ -3,9 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use command::Progress;
 use sflow_collector::Received;
 use sflow_collector::capture::{Capture, CaptureError, Port};
 use sflow_collector::udp::{SocketSettings, UdpReceiver};
@@ -15,7 +16,6 @@ use untrusted::report;
 
 use crate::filter::Filter;
 use crate::output::{Output, Stopped};
-use crate::progress::Progress;
 use crate::view::View;
 
 /// The source of datagrams.
@@ -76,11 +76,12 @@ impl Run {
         }
         match result {
             Ok(()) | Err(Stopped::Closed) => Ok(self.findings),
-            Err(Stopped::Failed(error)) => Err(error).context("cannot write to standard output"),
+            Err(Stopped::Failed(error)) => Err(error).context("cannot write the output"),
         }
     }
 
     fn files(&mut self, paths: &[PathBuf], port: Port) -> Result<(), Stopped> {
+        let start = Instant::now();
         for path in paths {
             if self.left == Some(0) || self.stop.is_requested() {
                 break;
@@ -92,16 +93,20 @@ impl Run {
                 Capture::open_until(path, stop)
             };
             match capture {
-                Ok(capture) => self.file(path, capture.with_port(port))?,
+                Ok(capture) => self.file(path, capture.with_port(port), start)?,
                 Err(error) => self.unreadable(path, error)?,
             }
         }
         Ok(())
     }
 
-    fn file(&mut self, path: &Path, capture: Capture) -> Result<(), Stopped> {
-        let progress = Progress::new(&name(path), capture.file_size(), self.view.is_quiet());
-        let mut capture = progress.watch(capture);
+    fn file(&mut self, path: &Path, capture: Capture, start: Instant) -> Result<(), Stopped> {
+        let is_quiet = self.view.is_quiet() || !self.output.is_terminal();
+        let progress = Progress::new(&name(path), capture.file_size(), start, is_quiet);
+        let mut capture = match progress.reporter() {
+            Some(reporter) => capture.on_progress(reporter),
+            None => capture,
+        };
         self.view.start();
         loop {
             let next = match capture.next_datagram() {

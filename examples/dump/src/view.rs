@@ -3,6 +3,7 @@
 use sflow_collector::Received;
 use sflow_v5::{Datagram, Error};
 
+use crate::brief;
 use crate::count::Count;
 use crate::filter::Filter;
 use crate::json::Json;
@@ -12,7 +13,9 @@ use crate::text;
 /// An output format.
 pub(crate) enum View {
     /// A block per datagram.
-    Text,
+    Text { is_colored: bool },
+    /// A line per sampled packet.
+    Brief,
     /// A line per datagram.
     Json(Json),
     /// A summary at the end.
@@ -43,7 +46,10 @@ impl View {
         out: &mut Vec<u8>,
     ) -> bool {
         match self {
-            Self::Text => text::datagram(received, datagram, filter, out),
+            Self::Text { is_colored } => {
+                text::datagram(received, datagram, filter, *is_colored, out)
+            }
+            Self::Brief => brief::datagram(received, datagram, filter, out),
             Self::Json(json) => json.datagram(received, datagram, filter, out),
             Self::Count(count) => count.datagram(datagram, filter),
             Self::Speed(speed) => speed.datagram(datagram, received.bytes.len(), filter),
@@ -53,7 +59,8 @@ impl View {
     /// Shows a datagram that is not sFlow version 5.
     pub(crate) fn refused(&mut self, received: &Received<'_>, error: &Error, out: &mut Vec<u8>) {
         match self {
-            Self::Text => text::refused(received, error, out),
+            Self::Text { .. } => text::refused(received, error, out),
+            Self::Brief => brief::refused(received, error, out),
             Self::Json(json) => json.refused(received, error, out),
             Self::Count(count) => count.refused(received.bytes, error),
             Self::Speed(_) => {}
@@ -63,7 +70,7 @@ impl View {
     /// Writes the summary, after the last datagram.
     pub(crate) fn end(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Text | Self::Json(_) => {}
+            Self::Text { .. } | Self::Brief | Self::Json(_) => {}
             Self::Count(count) => count.write(out),
             Self::Speed(speed) => speed.write(out),
         }

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
+use command::Progress;
 use sflow_collector::capture::{Capture, CaptureError, Port};
 use sflow_collector::udp::{SocketSettings, UdpReceiver};
 use sflow_collector::{Received, Tally};
@@ -35,16 +36,28 @@ pub(crate) enum Event<'a> {
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Calls `handle` with each event of captures. Breaks if `handle` does or if the program is requested
-/// to stop.
+/// to stop. `is_quiet`: nothing is printed to the terminal meanwhile.
 pub(crate) fn replay(
     paths: &[PathBuf],
     port: Port,
     stop: &Stop,
+    is_quiet: bool,
     mut handle: impl FnMut(Event<'_>) -> anyhow::Result<ControlFlow<()>>,
 ) -> anyhow::Result<ControlFlow<()>> {
+    let start = Instant::now();
     for path in paths {
         let mut capture = open(path, stop)?.with_port(port);
+        let progress = Progress::new(
+            &path.to_string_lossy(),
+            capture.file_size(),
+            start,
+            is_quiet,
+        );
+        if let Some(reporter) = progress.reporter() {
+            capture = capture.on_progress(reporter);
+        }
         let ended = read(&mut capture, path, stop, &mut handle);
+        drop(progress);
         report(path, &capture, port);
         if ended?.is_break() {
             return Ok(ControlFlow::Break(()));

@@ -3,9 +3,13 @@
 mod cli;
 mod duration;
 mod input;
+mod plot;
 mod prometheus;
+mod quantity;
 mod run;
+mod series;
 mod show;
+mod span;
 mod telemetry;
 
 use std::process::ExitCode;

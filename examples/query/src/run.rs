@@ -1,6 +1,7 @@
 //! Passes datagrams to the registry, and prints results when they are due.
 
-use std::io::{self, Write as _};
+use std::fs::File;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,6 +9,7 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, anyhow};
+use sflow_collector::Received;
 use sflow_collector::capture::Port;
 use sflow_collector::replay::Ticks;
 use sflow_collector::udp::UdpReceiver;
@@ -16,8 +18,11 @@ use stop::Stop;
 use untrusted::report;
 
 use crate::input::{self, Event, Input, POLL_INTERVAL};
+use crate::plot::{self, Panel};
 use crate::prometheus::{self, Settings};
-use crate::show::View;
+use crate::series::Recorder;
+use crate::show::{self, Style, View, summary};
+use crate::span::{Limits, Position, Span};
 use crate::telemetry::{Shared, Totals};
 
 #[derive(Debug)]
@@ -25,9 +30,15 @@ pub(crate) struct Run {
     pub(crate) view: Option<View>,
     /// The interval between results; `None` prints once, at the end.
     pub(crate) every: Option<Duration>,
-    pub(crate) is_json: bool,
+    pub(crate) style: Style,
     pub(crate) prometheus: Option<Settings>,
+    /// The part of captures that is used.
+    pub(crate) span: Span,
+    pub(crate) is_to_terminal: bool,
 }
+
+/// The time between two values of statistics over a whole capture.
+const STEP: Duration = Duration::from_secs(1);
 
 /// The result of a run, which decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +50,13 @@ pub(crate) enum Outcome {
 }
 
 impl Run {
-    pub(crate) fn run(&self, input: &Input) -> anyhow::Result<Outcome> {
+    /// Prints results to `output`, and draws them to `plot`.
+    pub(crate) fn run(
+        &self,
+        input: &Input,
+        output: Box<dyn Write>,
+        plot: Option<File>,
+    ) -> anyhow::Result<Outcome> {
         let workers = match input {
             Input::Captures(..) => 1,
             Input::Sockets(_, workers) => *workers,
@@ -52,31 +69,59 @@ impl Run {
             report!("metrics on http://{listening}/metrics");
         }
         let stop = Stop::watch().context("cannot watch for Ctrl-C")?;
+        let is_summary = self.every.is_none()
+            && matches!(input, Input::Captures(..))
+            && matches!(self.view, Some(View::Answers(_)));
         let mut printer = Printer {
             run: self,
             shared: &shared,
             stop: &stop,
-            ticks: self.every.map(Ticks::new),
+            ticks: self.every.or(is_summary.then_some(STEP)).map(Ticks::new),
             shown: None,
             is_incomplete: false,
             out: Vec::new(),
+            output,
+            limits: None,
+            span: None,
+            skipped: None,
+            is_summary,
+            recorder: (is_summary || plot.is_some())
+                .then(|| Recorder::new(self.every.unwrap_or(STEP))),
         };
+        if let Some(view) = self.view.as_ref().filter(|_| self.style.is_csv) {
+            view.csv_titles(&mut printer.out);
+        }
         let ended = match input {
             Input::Captures(paths, port) => printer.replay(paths, *port),
             Input::Sockets(address, workers) => printer.listen(input::bind(*address, *workers)?),
         };
         let totals = shared.totals();
-        printer.show_last(&totals)?;
+        let last = match input {
+            Input::Captures(..) => printer.span.map(|(_, last)| last),
+            Input::Sockets(..) => totals.last,
+        };
+        if let Some(last) = last {
+            printer.show_last(last)?;
+        }
+        if let Some(file) = plot {
+            printer.plot(file)?;
+        }
         let is_all_read = ended?.is_continue();
         report_malformed(&totals);
-        if totals.last.is_some() && self.prometheus.is_some() && is_all_read {
+        if last.is_some() && self.prometheus.is_some() && is_all_read {
             report!("end of input; metrics are served until Ctrl-C");
             input::wait_for_stop(&stop);
         }
-        Ok(match totals.last {
+        Ok(match last {
             _ if printer.is_incomplete => Outcome::Incomplete,
             Some(_) => Outcome::Complete,
-            None => Outcome::NoDatagrams,
+            None => {
+                if let Some(limits) = printer.limits {
+                    let [first, last] = [limits.first, limits.last].map(show::moment);
+                    report!("no datagrams in this time; the captures are from {first} to {last}");
+                }
+                Outcome::NoDatagrams
+            }
         })
     }
 
@@ -101,6 +146,16 @@ struct Printer<'r> {
     /// Whether a file could not be read completely.
     is_incomplete: bool,
     out: Vec<u8>,
+    output: Box<dyn Write>,
+    /// Of a capture, after its first datagram.
+    limits: Option<Limits>,
+    /// The times of the first and the last datagram of a capture within the limits.
+    span: Option<(SystemTime, SystemTime)>,
+    /// A time at which no results are printed although they are due.
+    skipped: Option<SystemTime>,
+    /// Whether statistics over the whole time are printed, at the end.
+    is_summary: bool,
+    recorder: Option<Recorder>,
 }
 
 impl Printer<'_> {
@@ -108,20 +163,66 @@ impl Printer<'_> {
     /// [`listen`](Self::listen).
     fn replay(&mut self, paths: &[PathBuf], port: Port) -> anyhow::Result<ControlFlow<()>> {
         let stop = self.stop;
-        input::replay(paths, port, stop, |event| match event {
-            Event::Datagram(received) => {
-                let shown = self.show_due(received.received_at)?;
-                if shown.is_continue() {
-                    self.shared.ingest(0, received);
-                }
-                Ok(shown)
-            }
+        let is_quiet = self.run.every.is_none() || !self.run.is_to_terminal;
+        input::replay(paths, port, stop, is_quiet, |event| match event {
+            Event::Datagram(received) => self.datagram(received),
             Event::Unreadable(error) => {
                 report!("{error:#}");
                 self.is_incomplete = true;
                 Ok(ControlFlow::Continue(()))
             }
         })
+    }
+
+    /// Handles a datagram of a capture.
+    fn datagram(&mut self, received: Received<'_>) -> anyhow::Result<ControlFlow<()>> {
+        let at = received.received_at;
+        let span = self.run.span;
+        let limits = self.limits.get_or_insert_with(|| span.limits(at));
+        match limits.position(at) {
+            Position::After => return Ok(ControlFlow::Continue(())),
+            // The losses of agents are those within the limits.
+            Position::Before if matches!(self.run.view, Some(View::Agents)) => {
+                return Ok(ControlFlow::Continue(()));
+            }
+            Position::Before => {
+                self.shared.ingest(0, received);
+                return Ok(ControlFlow::Continue(()));
+            }
+            Position::Within => {}
+        }
+        if let Some((_, last)) = &mut self.span {
+            *last = at;
+        } else {
+            self.span = Some((at, at));
+            self.begin(at)?;
+        }
+        let shown = self.show_due(at)?;
+        if shown.is_continue() {
+            self.shared.ingest(0, received);
+        }
+        Ok(shown)
+    }
+
+    /// Prepares for the first datagram of a capture within the limits.
+    fn begin(&mut self, at: SystemTime) -> anyhow::Result<()> {
+        let Some(View::Flows(definition)) = &self.run.view else {
+            return Ok(());
+        };
+        self.shared.restart_flows(definition)?;
+        // Intervals of flows begin at multiples of their length. A first one that would be shorter
+        // than a tenth is a part of the second.
+        if let (Some(every), Some(ticks)) = (self.run.every, &mut self.ticks) {
+            let since_epoch = at
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default();
+            let into = since_epoch.as_nanos() % every.as_nanos();
+            let into = Duration::from_nanos(u64::try_from(into).unwrap_or(0));
+            let left = every.saturating_sub(into);
+            self.skipped = at.checked_add(left).filter(|_| left < every / 10);
+            ticks.due(at.checked_sub(into).unwrap_or(at));
+        }
+        Ok(())
     }
 
     /// Receives with one thread for each socket, and prints results in this thread. Breaks when the
@@ -172,6 +273,9 @@ impl Printer<'_> {
     /// Prints the results that are due at this time of the stream.
     fn show_due(&mut self, now: SystemTime) -> anyhow::Result<ControlFlow<()>> {
         while let Some(due) = self.ticks.as_mut().and_then(|ticks| ticks.due(now)) {
+            if self.skipped == Some(due) {
+                continue;
+            }
             if self.stop.is_requested() || self.show(due)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -181,33 +285,86 @@ impl Printer<'_> {
     }
 
     /// Prints the results after the last datagram, unless they are printed already.
-    fn show_last(&mut self, totals: &Totals) -> anyhow::Result<()> {
-        if let Some(last) = totals.last
-            && self.shown != Some(last)
-        {
+    fn show_last(&mut self, last: SystemTime) -> anyhow::Result<()> {
+        if self.shown != Some(last) {
             // The input has ended, so that a closed output changes nothing.
             let _: ControlFlow<()> = self.show(last)?;
+        }
+        if let (true, Some(recorder), Some(View::Answers(query)), Some((since, until))) =
+            (self.is_summary, &self.recorder, &self.run.view, self.span)
+        {
+            summary::write(recorder, query, since, until, self.run.style, &mut self.out)?;
+            let _: ControlFlow<()> = self.print()?;
         }
         Ok(())
     }
 
     fn show(&mut self, at: SystemTime) -> anyhow::Result<ControlFlow<()>> {
-        self.out.clear();
         for mut telemetry in self.shared.each() {
             telemetry.registry.expire(at.into());
         }
-        if let Some(view) = &self.run.view {
-            view.write(self.shared, at, self.run.is_json, &mut self.out)?;
+        let Some(view) = &self.run.view else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        if let Some(recorder) = &mut self.recorder {
+            recorder.record(at, view.values(self.shared, at)?);
         }
-        // Without a lock: standard output may be slow, and neither receivers nor scrapes must wait
-        // for it.
-        let mut stdout = io::stdout().lock();
-        match stdout.write_all(&self.out).and_then(|()| stdout.flush()) {
+        if self.is_summary {
+            return Ok(ControlFlow::Continue(()));
+        }
+        view.write(self.shared, at, self.run.style, &mut self.out)?;
+        // The next interval of a capture.
+        if let (View::Flows(definition), Some(_)) = (view, self.span)
+            && definition.smoothing().is_none()
+            && definition.window().is_none()
+        {
+            self.shared.restart_flows(definition)?;
+        }
+        self.print()
+    }
+
+    /// Writes what is formatted.
+    fn print(&mut self) -> anyhow::Result<ControlFlow<()>> {
+        // Without a lock: the output may be slow, and neither receivers nor scrapes must wait for it.
+        let written = self.output.write_all(&self.out);
+        self.out.clear();
+        match written.and_then(|()| self.output.flush()) {
             Ok(()) => Ok(ControlFlow::Continue(())),
-            // The reader has closed the pipe.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
-            Err(error) => Err(error).context("cannot write to standard output"),
+            Err(error) if command::is_closed(&error) => Ok(ControlFlow::Break(())),
+            Err(error) => Err(error).context("cannot write the output"),
         }
+    }
+
+    /// Draws the recorded values.
+    fn plot(&self, mut file: File) -> anyhow::Result<()> {
+        let style = self.run.style;
+        let Some(recorder) = &self.recorder else {
+            return Ok(());
+        };
+        let (title, panels) = match &self.run.view {
+            Some(View::Answers(query)) => {
+                (query.to_string(), summary::panels(recorder, query, style))
+            }
+            Some(View::Flows(definition)) => {
+                let (factor, unit) = style.unit(&show::unit(definition));
+                let lines = recorder
+                    .series()
+                    .map(|(name, series)| (name.group.clone().unwrap_or_default(), series));
+                let lines = lines.collect();
+                (
+                    definition.to_string(),
+                    vec![Panel {
+                        unit,
+                        factor,
+                        lines,
+                    }],
+                )
+            }
+            _ => return Ok(()),
+        };
+        let svg = plot::svg(recorder, &title, panels);
+        file.write_all(svg.as_bytes())
+            .context("cannot write the chart")
     }
 }
 

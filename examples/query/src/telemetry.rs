@@ -173,6 +173,22 @@ impl Shared {
         Ok(all.answer(now))
     }
 
+    /// Starts the totals of flows anew. The names of addresses remain known.
+    pub(crate) fn restart_flows(
+        &self,
+        definition: &flow::Definition,
+    ) -> Result<(), flow::TooManyDefinitions> {
+        for mut telemetry in self.each() {
+            let registry = &mut telemetry.registry;
+            let former = registry.flow_definitions().next().map(|(id, _)| id);
+            registry.watch_flows(definition.clone())?;
+            if let Some(former) = former {
+                registry.unwatch_flows(former);
+            }
+        }
+        Ok(())
+    }
+
     /// The number of entities of each kind and lifecycle.
     pub(crate) fn entity_counts(&self, now: Timestamp) -> BTreeMap<(String, String), usize> {
         let mut counts = BTreeMap::new();

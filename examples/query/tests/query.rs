@@ -48,6 +48,143 @@ fn query_prints_results_at_each_interval() {
 }
 
 #[test]
+fn statistics_are_over_the_whole_capture() {
+    let lines = json(&["--json", "avg:vir_cpu_utilization", SWARM]);
+    let answer = &lines[0]["answers"][0];
+    assert_eq!(answer["last"], 0.0, "the containers are idle at the end");
+    let value = |name: &str| answer[name].as_f64().unwrap();
+    assert!((15.0..25.0).contains(&value("value")), "{answer}");
+    assert!(
+        value("max") > 40.0 && value("p95") <= value("max"),
+        "{answer}"
+    );
+    assert_eq!(answer["matched"], 4);
+    // In one minute, by time and by duration after the start, which is at 04:04:59.856.
+    for (since, until) in [("04:06", "2026-11-23T04:07:00Z"), ("60.144s", "120.144s")] {
+        let range = ["--since", since, "--until", until];
+        let lines = json(&[&["--json", "avg:vir_cpu_utilization", SWARM][..], &range].concat());
+        assert_eq!(lines[0]["since"], "2026-11-23T04:06:00.019Z");
+        assert_eq!(lines[0]["time"], "2026-11-23T04:06:59.985Z");
+        assert!(lines[0]["answers"][0]["min"].as_f64().unwrap() > 5.0);
+    }
+    let output = run(&["avg:load_one", SWARM, "--since", "3h"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        error.contains("no datagrams in this time; the captures are from"),
+        "{error}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn flows_of_each_minute_add_up_to_the_capture() {
+    const FLOWS: [&str; 3] = ["--json", "--flows", "keys=end.src;value=bits;top=3"];
+    let whole = json(&[&FLOWS[..], &[NAMED]].concat());
+    let minutes = json(&[&FLOWS[..], &[NAMED, "--every", "1m"]].concat());
+    let total = |line: &Json| line["total"].as_f64().unwrap();
+    let times: Vec<_> = minutes.iter().map(|line| line["time"].clone()).collect();
+    assert_eq!(
+        times,
+        ["2026-11-30T04:00:00.000Z", "2026-11-30T04:00:34.549Z"]
+    );
+    let sum: f64 = minutes.iter().map(total).sum();
+    assert!((sum / total(&whole[0]) - 1.0).abs() < 0.01, "{sum}");
+    // A part has the names that agents reported before it.
+    let part = json(&[&FLOWS[..], &[NAMED, "--since", "60s"]].concat());
+    assert!(total(&part[0]) < 0.5 * total(&whole[0]));
+    assert!(
+        part[0]["rows"][0]["keys"][0]
+            .as_str()
+            .unwrap()
+            .starts_with("shop_web.")
+    );
+    let bytes = json(&["--json", "--flows", "keys=end.src;value=bytes;top=3", NAMED]);
+    assert_eq!(8.0 * total(&bytes[0]), total(&whole[0]));
+}
+
+#[test]
+fn files_are_not_overwritten_silently() {
+    let folder = new_folder();
+    let [csv, svg] = ["a.csv", "a.svg"].map(|name| folder.join(name).display().to_string());
+    let arguments = [
+        "avg:load_one by host",
+        SWARM,
+        "--every",
+        "1m",
+        "--csv",
+        "--output",
+        &csv,
+        "--plot",
+        &svg,
+    ];
+    assert!(run(&arguments).status.success());
+    let text = std::fs::read_to_string(&csv).unwrap();
+    assert!(
+        text.starts_with(
+            "time,group,expression,unit,value\n2026-11-23T04:05:59.856Z,node1,avg:load_one,,"
+        ),
+        "{text}"
+    );
+    let image = std::fs::read_to_string(&svg).unwrap();
+    assert!(
+        image.starts_with("<svg ") && image.ends_with("</svg>\n"),
+        "{image}"
+    );
+    assert_eq!(image.matches("<path ").count(), 3, "one line for each host");
+    let output = run(&arguments);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        error.ends_with("exists; --force overwrites it: File exists (os error 17)\n"),
+        "{error}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        run(&[&arguments[..], &["--force"]].concat())
+            .status
+            .success()
+    );
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn closed_pipe_ends_the_program() {
+    for arguments in [
+        &["--entities", "--json", "--every", "50ms"][..],
+        &["avg:load_one", "--csv", "--every", "10ms"],
+        &["--flows", "keys=ip.src", "--every", "50ms"],
+    ] {
+        let mut query = program()
+            .args(arguments)
+            .arg(SWARM)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut output = BufReader::new(query.stdout.take().unwrap());
+        output.read_line(&mut line).unwrap();
+        drop(output);
+        let output = query.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+    }
+}
+
+#[test]
+fn completions_and_man_page_are_printed() {
+    for (arguments, expected) in [
+        (&["--completions", "bash"][..], "complete -F _query"),
+        (&["--completions", "fish"][..], "complete -c query -l since"),
+        (&["--man"][..], ".TH query 1"),
+    ] {
+        let output = run(arguments);
+        assert!(output.status.success() && output.stderr.is_empty());
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[test]
 fn entities_and_agents_are_listed() {
     let entities = json(&["--json", "--entities", SWARM]);
     let count = |kind: &str| entities.iter().filter(|line| line["kind"] == kind).count();
@@ -179,6 +316,22 @@ fn mistakes_on_the_command_line_are_explained() {
             "expected a number of series",
         ),
         (&["avg:load_one", SWARM, "--listen"][..], 2, "not both"),
+        (&["mean:load_one", SWARM][..], 2, "did you mean `avg`?"),
+        (
+            &["avg:load_one", SWARM, "--csv"][..],
+            2,
+            "--csv requires --every",
+        ),
+        (
+            &["--agents", SWARM, "--csv"][..],
+            2,
+            "--csv is for a query or --flows",
+        ),
+        (
+            &["avg:load_one", SWARM, "--since", "noon"][..],
+            2,
+            "expected a time as in",
+        ),
         (&["avg:load_one", "missing.pcap"][..], 1, "missing.pcap"),
         (
             &["--flows", "keys=ip.scr", SWARM][..],
@@ -234,6 +387,13 @@ fn datagrams_are_received_live() {
     );
     drop(answers);
     assert!(query.wait().unwrap().code().is_some());
+}
+
+/// A new directory.
+fn new_folder() -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("query-output-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 fn json(arguments: &[&str]) -> Vec<Json> {

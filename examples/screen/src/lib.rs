@@ -26,6 +26,8 @@ pub fn is_available() -> bool {
 /// Restores the terminal when the program ends while a [`Screen`] is open.
 pub fn restore() {
     // An error of the terminal cannot be handled here.
+    let _ =
+        ratatui::crossterm::execute!(io::stdout(), ratatui::crossterm::event::DisableMouseCapture);
     let _ = ratatui::try_restore();
 }
 

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,7 +22,7 @@ use top_flows::model::Shared;
 use top_flows::once::{self, Document, MatrixDocument};
 use top_flows::preset::{self, Preset};
 use top_flows::question::{Aggregate, Fields, MOST, Question, TOP, smoothing};
-use top_flows::source::Source;
+use top_flows::source::{Playback, Source};
 use top_flows::terminal::{self, Start};
 use top_flows::web;
 use untrusted::report;
@@ -40,7 +40,7 @@ pub(crate) struct Cli {
     capture: Option<PathBuf>,
 
     /// Receive on ADDRESS, PORT or ADDRESS:PORT; default 0.0.0.0:6343.
-    #[arg(short, long, value_name = "ADDRESS", value_parser = listen_address, conflicts_with = "capture")]
+    #[arg(short, long, value_name = "ADDRESS", value_parser = listen_address, conflicts_with = "capture", help_heading = "Input")]
     listen: Option<SocketAddr>,
 
     /// The destination port of datagrams in a capture; `any` for all ports.
@@ -48,13 +48,23 @@ pub(crate) struct Cli {
         long,
         value_name = "PORT",
         default_value = "6343",
-        conflicts_with = "listen"
+        conflicts_with = "listen",
+        help_heading = "Input"
     )]
     port: Port,
 
     /// Playback speed of the capture as a multiple of real time.
-    #[arg(short, long, value_name = "FACTOR", default_value = "1", value_parser = speed, requires = "capture")]
+    #[arg(short, long, value_name = "FACTOR", default_value = "1", value_parser = speed, requires = "capture", help_heading = "Input")]
     speed: f64,
+
+    /// Play the capture again after its end.
+    #[arg(
+        long = "loop",
+        requires = "capture",
+        conflicts_with = "once",
+        help_heading = "Input"
+    )]
+    is_looped: bool,
 
     /// Keys that distinguish flows, separated by commas; --keys-help lists them.
     #[arg(short, long, value_name = "KEYS")]
@@ -98,23 +108,23 @@ pub(crate) struct Cli {
     ///
     /// Access requires no password: with another address than 127.0.0.1, all hosts that can reach
     /// it have read access.
-    #[arg(short, long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:8008", value_parser = web::address)]
+    #[arg(short, long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:8008", value_parser = web::address, help_heading = "Page")]
     web: Option<SocketAddr>,
 
     /// Serve only the page, without a screen.
-    #[arg(long, requires = "web")]
+    #[arg(long, requires = "web", help_heading = "Page")]
     no_terminal: bool,
 
     /// Read the capture to its end, or listen for --seconds; print the result and exit.
-    #[arg(long, conflicts_with_all = ["web", "speed"])]
+    #[arg(long, conflicts_with_all = ["web", "speed"], help_heading = "Output")]
     once: bool,
 
     /// With --once: time to listen in seconds.
-    #[arg(long, value_name = "N", default_value = "10", value_parser = seconds, requires = "once")]
+    #[arg(long, value_name = "N", default_value = "10", value_parser = seconds, requires = "once", help_heading = "Output")]
     seconds: f64,
 
     /// With --once: print one JSON document.
-    #[arg(long, requires = "once")]
+    #[arg(long, requires = "once", help_heading = "Output")]
     json: bool,
 
     /// Show the matrix of traffic between services.
@@ -122,21 +132,30 @@ pub(crate) struct Cli {
     matrix: bool,
 
     /// List all keys and exit.
-    #[arg(long)]
+    #[arg(long, help_heading = "Documents")]
     keys_help: bool,
 
     /// Print the presets as JSON and exit.
-    #[arg(long)]
+    #[arg(long, help_heading = "Documents")]
     presets_help: bool,
+
+    #[command(flatten)]
+    output: command::Output,
+
+    #[command(flatten)]
+    documents: command::Documents,
 }
+
+/// The maximum number of services in the text of a matrix.
+const COLUMNS: usize = 12;
 
 const EXAMPLES: &str = "\
 Examples:
   Live flows in the terminal and on http://127.0.0.1:8008/
     top-flows --web
 
-  A capture at ten times its speed
-    top-flows capture.pcap --speed 10
+  A capture at ten times its speed, again and again
+    top-flows capture.pcap --speed 10 --loop
 
   Traffic between services of a swarm (or press m)
     top-flows --matrix
@@ -158,6 +177,8 @@ Keys on the screen:
   !         only packets without it         Backspace   previous question
   s         sort by this column             u   bits, bytes, packets
   space     pause                           + -   speed of a capture
+  [ ]       10 s back or forward            { }   60 s
+  r         a capture from its start        mouse select a row, a time
   a         sum or maximum of data sources  t l   number of rows, minimum value
   ?         help                            q   quit
 
@@ -178,8 +199,20 @@ fn cannot_play(path: &Path, error: CaptureError) -> anyhow::Error {
 impl Cli {
     /// Runs the command.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        if !self.output.is_colored() {
+            // Also of the screen.
+            ratatui::crossterm::style::force_color_output(false);
+        }
+        if self.documents.is_requested() {
+            self.documents.print(Self::command())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        if self.output.is_file() && !(self.once || self.keys_help || self.presets_help) {
+            usage("--output requires --once");
+        }
+        let mut out = self.output.open()?;
         if self.keys_help {
-            return print(&keys_help());
+            return print(&mut out, &keys_help());
         }
         let mut presets = match &self.presets {
             Some(path) => preset::read(path)?,
@@ -187,7 +220,10 @@ impl Cli {
         };
         presets.extend(preset::own());
         if self.presets_help {
-            return print(&(untrusted::json::to_string_pretty(&presets)? + "\n"));
+            return print(
+                &mut out,
+                &(untrusted::json::to_string_pretty(&presets)? + "\n"),
+            );
         }
         let question = self.question();
         let is_drawn = !self.once && !self.no_terminal && terminal::is_available();
@@ -208,7 +244,7 @@ impl Cli {
             }
         };
         if self.once {
-            return self.once(source, &question, &is_over);
+            return self.once(source, &question, &is_over, &mut out);
         }
         self.show(source, question, presets, &is_over)
     }
@@ -271,6 +307,7 @@ impl Cli {
         source: Source,
         question: &Question,
         is_over: &AtomicBool,
+        out: &mut impl Write,
     ) -> anyhow::Result<ExitCode> {
         let asked = match self.matrix {
             true => matrix::question(question),
@@ -315,10 +352,11 @@ impl Cli {
         let code = match (self.matrix, self.json) {
             (true, true) => {
                 let matrix = Matrix::new(&picture, once::SERVICES);
-                document(&MatrixDocument::new(&matrix, &model.status))
+                self.document(out, &MatrixDocument::new(&matrix, &model.status))
             }
-            (false, true) => document(&Document::new(&picture, &model.status, false)),
-            (_, false) => print(&once::text(&picture)),
+            (false, true) => self.document(out, &Document::new(&picture, &model.status, false)),
+            (true, false) => print(out, &once::matrix_text(&Matrix::new(&picture, COLUMNS))),
+            (false, false) => print(out, &once::text(&picture)),
         }?;
         match (&model.status.fault, path) {
             (Some(fault), Some(path)) => {
@@ -328,6 +366,19 @@ impl Cli {
             _ if !model.status.file_errors.is_empty() => Ok(ExitCode::FAILURE),
             _ => Ok(code),
         }
+    }
+
+    fn document(
+        &self,
+        out: &mut impl Write,
+        document: &impl Serialize,
+    ) -> anyhow::Result<ExitCode> {
+        let mut text = match self.output.is_terminal() {
+            true => untrusted::json::to_string_pretty(document)?,
+            false => untrusted::json::to_string(document)?,
+        };
+        text.push('\n');
+        print(out, &text)
     }
 
     fn show(
@@ -352,7 +403,12 @@ impl Cli {
             }
             None => None,
         };
-        let fed = source.run(model.clone(), Arc::clone(is_over))?;
+        let playback = Playback {
+            path: self.capture.clone().filter(|path| path != Path::new("-")),
+            port: self.port,
+            is_looped: self.is_looped,
+        };
+        let fed = source.play(playback, model.clone(), Arc::clone(is_over))?;
         if self.no_terminal {
             if let Some(page) = page {
                 report!("serving the page on {page}");
@@ -386,21 +442,10 @@ impl Cli {
     }
 }
 
-fn document(document: &impl Serialize) -> anyhow::Result<ExitCode> {
-    let mut text = match io::stdout().is_terminal() {
-        true => untrusted::json::to_string_pretty(document)?,
-        false => untrusted::json::to_string(document)?,
-    };
-    text.push('\n');
-    print(&text)
-}
-
-fn print(text: &str) -> anyhow::Result<ExitCode> {
-    let mut out = io::stdout().lock();
+/// Writes text; a closed pipe is not an error.
+fn print(out: &mut impl Write, text: &str) -> anyhow::Result<ExitCode> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).context("cannot write to standard output")
-        }
+        Err(error) if !command::is_closed(&error) => Err(error).context("cannot write the output"),
         _ => Ok(ExitCode::SUCCESS),
     }
 }

@@ -25,6 +25,7 @@ pub mod once;
 pub mod picture;
 pub mod preset;
 pub mod question;
+pub mod service_names;
 pub mod source;
 pub mod terminal;
 pub mod timeline;

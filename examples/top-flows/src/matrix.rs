@@ -7,6 +7,9 @@ use sflow_metrics::{Timestamp, flow};
 use crate::picture::Picture;
 use crate::question::{MOST, Question, Sort};
 
+/// The range of the colours, in powers of ten.
+const DECADES: u8 = 4;
+
 /// Traffic between services.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matrix {
@@ -144,14 +147,23 @@ impl Matrix {
             .sum()
     }
 
-    /// The intensity of a cell from 0 to 1 on a logarithmic scale.
+    /// The intensity of a cell from 0 to 1 on a logarithmic scale of four decades.
     pub fn heat(&self, from: usize, to: usize) -> f64 {
-        const DECADES: f64 = 4.0;
-        let hottest = self.cells.iter().copied().fold(0.0, f64::max);
+        let hottest = self.hottest();
         let cell = self.cell(from, to);
         if cell <= 0.0 || hottest <= 0.0 {
             return 0.0;
         }
-        (1.0 + (cell / hottest).log10() / DECADES).clamp(0.05, 1.0)
+        (1.0 + (cell / hottest).log10() / f64::from(DECADES)).clamp(0.05, 1.0)
+    }
+
+    /// The legend of [`heat`](Self::heat): the largest values with the intensities ¼, ½, ¾ and 1.
+    pub fn scale(&self) -> [f64; DECADES as usize] {
+        let hottest = self.hottest();
+        [1e-3, 1e-2, 1e-1, 1.0].map(|part| part * hottest)
+    }
+
+    fn hottest(&self) -> f64 {
+        self.cells.iter().copied().fold(0.0, f64::max)
     }
 }

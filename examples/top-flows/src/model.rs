@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use sflow_collector::capture::CaptureError;
 use sflow_collector::{OtherProtocol, Tally};
 use sflow_metrics::Timestamp;
-use sflow_v5::Datagram;
+use sflow_v5::{Datagram, Sample};
 
 use crate::completion::{self, Completion, KeyValues};
 use crate::format;
 use crate::history::{History, StoredDatagram};
 use crate::picture::Picture;
-use crate::question::{Field, Question};
+use crate::question::{Field, Measured, Question};
 use crate::window::Window;
 
 /// Limits of the history in bytes and in time.
@@ -41,6 +41,12 @@ pub struct Model {
     /// Number of the first datagram after that time. Datagrams are processed in the order of their
     /// arrival, whatever times they have.
     horizon: u64,
+    /// The time and the number of the last datagram with packet samples.
+    last_packets: Option<(Timestamp, u64)>,
+    /// The last time and number for smoothed values, after the end.
+    last_view: Option<(Timestamp, u64)>,
+    /// The time to continue at.
+    target: Option<Timestamp>,
     /// The status of the stream.
     pub status: Status,
 }
@@ -141,6 +147,9 @@ impl Model {
             key_values: KeyValues::default(),
             clock: None,
             horizon: 0,
+            last_packets: None,
+            last_view: None,
+            target: None,
             status: Status {
                 source: source.to_owned(),
                 speed,
@@ -161,18 +170,87 @@ impl Model {
     /// Adds a datagram.
     pub fn receive(&mut self, datagram: StoredDatagram) {
         self.status.datagrams += 1;
-        if Datagram::parse(&datagram.bytes).is_err() {
+        let Ok(parsed) = Datagram::parse(&datagram.bytes) else {
             self.status.malformed += 1;
             if let Some(protocol) = OtherProtocol::detect(&datagram.bytes) {
                 self.status.protocols.add(protocol, 1);
             }
             return;
-        }
+        };
+        let is_of_packet = |sample| matches!(sample, Sample::Flow(_) | Sample::Discarded(_));
+        let has_packets = parsed.samples().any(is_of_packet);
+        let at = datagram.at;
         if self.history.would_remove(&datagram) {
             // All questions read the datagrams that it replaces.
             self.catch_up();
         }
         self.history.push(datagram);
+        if has_packets {
+            self.last_packets = Some((at, self.history.end()));
+        }
+    }
+
+    /// Whether packet samples were received.
+    pub fn has_packets(&self) -> bool {
+        self.last_packets.is_some()
+    }
+
+    /// Continues a capture at another time, relative to the shown one.
+    pub fn seek(&mut self, seconds: i64) {
+        if let Some(clock) = self.clock.filter(|_| self.status.is_capture) {
+            let from = self.target.unwrap_or(clock);
+            let distance = Duration::from_secs(seconds.unsigned_abs());
+            self.seek_to(match seconds < 0 {
+                true => from - (from - Timestamp::ZERO).min(distance),
+                false => from + distance,
+            });
+        }
+    }
+
+    /// Continues a capture at this time, or at its start if that is later.
+    pub fn seek_to(&mut self, time: Timestamp) {
+        if self.status.is_capture {
+            self.target = Some(time);
+        }
+    }
+
+    /// The time at which the capture continues; `None` if that was not requested.
+    pub fn take_target(&mut self) -> Option<Timestamp> {
+        self.target.take()
+    }
+
+    /// Forgets all datagrams, before a capture is played again.
+    pub fn restart(&mut self) {
+        let status = Status {
+            datagrams: 0,
+            malformed: 0,
+            protocols: Tally::default(),
+            file_errors: Vec::new(),
+            has_ended: false,
+            ..self.status.clone()
+        };
+        let fresh = Self::new(&status.source, status.is_capture, status.speed);
+        *self = Self { status, ..fresh };
+    }
+
+    /// Marks the end of the stream. Smoothed values are then those at the time of the last packets:
+    /// afterwards they would decay to nothing.
+    pub fn end(&mut self) {
+        self.catch_up();
+        self.status.has_ended = true;
+        self.last_view = self.last_packets;
+        // Measured anew from the history. Totals do not decay.
+        self.windows
+            .retain(|(_, window)| window.measured.definition.smoothing().is_none());
+    }
+
+    /// The time of the answers to a question, and the number of the first datagram after it.
+    fn view(&self, measured: &Measured, clock: Timestamp) -> (Timestamp, u64) {
+        let last_view = self.last_view.filter(|(at, _)| *at < clock);
+        let is_smoothed = measured.definition.smoothing().is_some();
+        last_view
+            .filter(|_| is_smoothed)
+            .unwrap_or((clock, self.horizon))
     }
 
     /// Sets the time in the stream, unless it is paused.
@@ -181,6 +259,12 @@ impl Model {
             self.clock = Some(now);
             self.horizon = self.history.end();
         }
+    }
+
+    /// Sets the time in the stream, also while it is paused.
+    pub fn pass_paused(&mut self, now: Timestamp) {
+        self.clock = None;
+        self.pass(now);
     }
 
     /// The time in the stream.
@@ -198,8 +282,8 @@ impl Model {
     /// Processes all datagrams up to the current time.
     pub fn catch_up(&mut self) {
         if let Some(clock) = self.clock {
-            for (_, window) in &mut self.windows {
-                window.advance(&self.history, self.horizon, clock);
+            for index in 0..self.windows.len() {
+                self.advance(index, clock);
             }
         }
     }
@@ -219,14 +303,25 @@ impl Model {
             return Ok(None);
         };
         let index = self.window(question, client, wall)?;
+        let Some(at) = self.advance(index, clock) else {
+            return Ok(None);
+        };
         let Some((_, window)) = self.windows.get_mut(index) else {
             return Ok(None);
         };
         window.asked_at = wall;
-        window.advance(&self.history, self.horizon, clock);
-        let answer = window.answer(clock);
+        let answer = window.answer(at);
         let picture = |answer| Picture::new(question, answer, window.timeline(), window.missed());
         Ok(answer.map(picture))
+    }
+
+    /// Processes the datagrams up to the time of a window, which it returns.
+    fn advance(&mut self, index: usize, clock: Timestamp) -> Option<Timestamp> {
+        let (_, window) = self.windows.get(index)?;
+        let (at, horizon) = self.view(&window.measured, clock);
+        let (_, window) = self.windows.get_mut(index)?;
+        window.advance(&self.history, horizon, at);
+        Some(at)
     }
 
     /// Completions of this text in a field.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use command::Progress;
 use serde::Serialize;
 use sflow_collector::capture::Capture;
 use sflow_collector::udp::UdpReceiver;
@@ -15,6 +16,7 @@ use crate::matrix::Matrix;
 use crate::model::{Client, Model, Status};
 use crate::picture::Picture;
 use crate::question::{Fields, Question};
+use crate::service_names;
 use crate::source::{Source, passed_over, stored};
 use crate::timeline::Point;
 
@@ -39,8 +41,14 @@ pub fn run(
     let mut model = source.model(path, f64::INFINITY);
     let (begin, client) = (Instant::now(), Client::Local);
     match source {
-        Source::Capture(mut capture) => {
+        Source::Capture(capture) => {
+            let progress = Progress::new(&model.status.source, capture.file_size(), begin, true);
+            let mut capture = match progress.reporter() {
+                Some(reporter) => Box::new(capture.on_progress(reporter)),
+                None => capture,
+            };
             let ended = read(&mut capture, &mut model, question, is_over);
+            drop(progress);
             model.status.passed_over = passed_over(&capture);
             // Datagrams before the error are shown.
             match ended {
@@ -232,13 +240,57 @@ fn window(picture: &Picture) -> Option<Range<String>> {
     Some(format::moment(window.start)..format::moment(window.end))
 }
 
+/// A matrix as text, with the traffic from each row to each column.
+pub fn matrix_text(matrix: &Matrix) -> String {
+    const CELL: usize = 9;
+    let names: Vec<String> = matrix
+        .parties
+        .iter()
+        .map(crate::matrix::Party::name)
+        .collect();
+    let lengths = names.iter().map(|name| name.chars().count());
+    let first = lengths.max().unwrap_or(0).clamp(16, 32);
+    let mut widths: Vec<usize> = names
+        .iter()
+        .map(|name| name.chars().count().clamp(CELL, 20))
+        .collect();
+    widths.push(CELL);
+    let row = |name: &str, cells: Vec<String>| {
+        let cells = cells.iter().zip(&widths);
+        let cells = cells.map(|(cell, width)| format!("  {}", format::right(cell, *width)));
+        let line = format::padded(name, first) + &cells.collect::<String>();
+        line.trim_end().to_owned() + "\n"
+    };
+    let number = |value: f64| match value > 0.0 {
+        true => format::number(value),
+        false => "·".to_owned(),
+    };
+    let mut text = format!("{}  {}\n", format::moment(matrix.at), matrix.unit);
+    let title = |name: &String| name.clone();
+    let titles = names.iter().map(title).chain(["all".to_owned()]);
+    text += &row("from ↓   to →", titles.collect());
+    for (from, name) in names.iter().enumerate() {
+        let cells = (0..names.len()).map(|to| number(matrix.cell(from, to)));
+        text += &row(name, cells.chain([number(matrix.sent(from))]).collect());
+    }
+    let sums = (0..names.len()).map(|to| number(matrix.received(to)));
+    text += &row("all", sums.chain([number(matrix.total)]).collect());
+    if matrix.beyond > 0.0 {
+        text += &format!(
+            "{} more of services beyond the limit\n",
+            format::number(matrix.beyond)
+        );
+    }
+    text
+}
+
 /// The table of a picture as text.
 pub fn text(picture: &Picture) -> String {
     let mut widths: Vec<usize> = picture.keys().iter().map(|key| key.name().len()).collect();
     let rows: Vec<Vec<String>> = picture
         .rows
         .iter()
-        .map(|row| row.keys.iter().map(format::value).collect())
+        .map(|row| service_names::values(picture.keys(), &row.keys).collect())
         .collect();
     for row in &rows {
         for (width, value) in widths.iter_mut().zip(row) {

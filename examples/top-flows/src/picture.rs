@@ -5,10 +5,7 @@ use std::ops::Range;
 use sflow_metrics::{Timestamp, flow};
 
 use crate::question::Question;
-use crate::timeline::{Point, Timeline};
-
-/// Number of flows that the timeline distinguishes.
-pub const STRIPES: usize = 5;
+use crate::timeline::{Point, STRIPES, Timeline};
 
 /// The flows at one time.
 #[derive(Clone, Debug)]
@@ -41,7 +38,8 @@ pub struct Picture {
     pub unseen: f64,
     /// Estimated number of dropped packets that were not reported.
     pub unreported: f64,
-    /// The flows that the timeline distinguishes: the heaviest ones over all of it.
+    /// The flows that the timeline distinguishes: the heaviest ones over all of it, each at the place
+    /// that it keeps.
     pub stripes: Vec<Vec<flow::Value>>,
     /// The values of the last minutes.
     pub timeline: Vec<Point>,
@@ -83,7 +81,7 @@ impl Picture {
             .take(question.top)
             .collect();
         let is_all = listed.len() == answer.tracked;
-        let mut stripes = timeline.heaviest(STRIPES);
+        let mut stripes = timeline.stripes().to_vec();
         for row in &listed {
             // While the timeline is empty, the first listed flows.
             if stripes.len() < STRIPES && !stripes.contains(&row.keys) {

@@ -103,22 +103,104 @@ impl Source {
     ///
     /// If the thread cannot be started.
     pub fn run(self, model: Shared, is_over: Arc<AtomicBool>) -> anyhow::Result<JoinHandle<()>> {
+        self.play(Playback::default(), model, is_over)
+    }
+
+    /// Like [`run`](Self::run); a capture can be played again and continue at other times.
+    ///
+    /// # Errors
+    ///
+    /// If the thread cannot be started.
+    pub fn play(
+        self,
+        playback: Playback,
+        model: Shared,
+        is_over: Arc<AtomicBool>,
+    ) -> anyhow::Result<JoinHandle<()>> {
         let work = move || {
             let result = match self {
                 Self::Socket(receiver) => socket(receiver, &model, &is_over),
                 Self::Capture(mut capture) => {
-                    let result = replay(&mut capture, &model, &is_over);
+                    let result = playback.play(&mut capture, &model, &is_over);
                     model.lock().status.passed_over = passed_over(&capture);
                     result
                 }
             };
-            let status = &mut model.lock().status;
-            status.has_ended = true;
+            let mut model = model.lock();
+            if !model.status.has_ended {
+                model.end();
+            }
+            let status = &mut model.status;
             status.fault = result.err().map(|error| format!("{error:#}"));
         };
         let thread = thread::Builder::new().name("source".to_owned());
         thread.spawn(work).context("cannot start a thread")
     }
+}
+
+/// How a capture is played again.
+#[derive(Clone, Debug, Default)]
+pub struct Playback {
+    /// The capture, to open it again; `None` if it cannot be played again.
+    pub path: Option<PathBuf>,
+    /// The port of the datagrams.
+    pub port: Port,
+    /// Whether it is played again after its end.
+    pub is_looped: bool,
+}
+
+impl Playback {
+    /// Plays the capture until the flag is set, or its end if it cannot be played again.
+    fn play(
+        &self,
+        capture: &mut Capture,
+        model: &Shared,
+        is_over: &Arc<AtomicBool>,
+    ) -> anyhow::Result<()> {
+        let mut from = Timestamp::ZERO;
+        loop {
+            let target = match replay(capture, model, is_over, from, self.path.is_some())? {
+                Next::Over => return Ok(()),
+                Next::At(target) => Some(target),
+                // Without packets there is nothing to wait for.
+                Next::End if self.is_looped && model.lock().has_packets() => Some(Timestamp::ZERO),
+                Next::End => {
+                    model.lock().status.passed_over = passed_over(capture);
+                    model.lock().end();
+                    self.target_after_end(model, is_over)
+                }
+            };
+            let (Some(target), Some(path)) = (target, &self.path) else {
+                return Ok(());
+            };
+            *capture = Capture::open_until(path, Arc::clone(is_over))?.with_port(self.port);
+            model.lock().restart();
+            from = target;
+        }
+    }
+
+    /// Waits until another time is requested.
+    fn target_after_end(&self, model: &Shared, is_over: &AtomicBool) -> Option<Timestamp> {
+        self.path.as_ref()?;
+        while !is_over.load(Ordering::Relaxed) {
+            if let Some(target) = model.lock().take_target() {
+                return Some(target);
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+        None
+    }
+}
+
+/// What follows a capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Nothing: the flag is set.
+    Over,
+    /// The capture has ended.
+    End,
+    /// It continues at an earlier time.
+    At(Timestamp),
 }
 
 /// Skipped packets of a capture, without those of other protocols, which the model counts.
@@ -192,12 +274,20 @@ impl Clock {
     }
 }
 
-fn replay(capture: &mut Capture, model: &Shared, is_over: &AtomicBool) -> anyhow::Result<()> {
+/// Plays a capture from a time on. It starts with the first packet samples, so that flows are shown at
+/// once; earlier datagrams are read for names and rates.
+fn replay(
+    capture: &mut Capture,
+    model: &Shared,
+    is_over: &AtomicBool,
+    mut from: Timestamp,
+    can_rewind: bool,
+) -> anyhow::Result<Next> {
     let mut clock = Clock::new(model.lock().status.speed)?;
     loop {
         let received = match capture.next_datagram() {
             Ok(Some(received)) => received,
-            Ok(None) => return Ok(()),
+            Ok(None) => return Ok(Next::End),
             Err(error) => {
                 model.lock().status.add_file_error(error)?;
                 continue;
@@ -205,33 +295,59 @@ fn replay(capture: &mut Capture, model: &Shared, is_over: &AtomicBool) -> anyhow
         };
         let due = received.received_at;
         let datagram = stored(&received);
-        if clock.since.is_none() {
+        let at = datagram.at;
+        let is_skipped = at < from || !model.lock().has_packets();
+        if clock.since.is_none() || is_skipped {
             clock.restart(due, clock.speed)?;
         }
-        if !wait(&mut clock, due, model, is_over)? {
-            return Ok(());
+        if is_over.load(Ordering::Relaxed) {
+            return Ok(Next::Over);
+        }
+        if !is_skipped {
+            match wait(&mut clock, due, model, is_over)? {
+                Waited::Due => {}
+                Waited::Over => return Ok(Next::Over),
+                Waited::Seek(target) if target > at => from = target,
+                Waited::Seek(target) if can_rewind => return Ok(Next::At(target)),
+                Waited::Seek(_) => {}
+            }
         }
         let mut model = model.lock();
-        let at = datagram.at;
         model.receive(datagram);
-        model.pass(at);
+        match is_skipped {
+            true => model.pass_paused(at),
+            false => model.pass(at),
+        }
         // At this speed the history may overflow before the next question.
-        if clock.speed > 100.0 {
+        if clock.speed > 100.0 || is_skipped {
             model.catch_up();
         }
     }
 }
 
-/// Waits until a time in the capture; `false` if the flag is set before.
+/// Why [`wait`] returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waited {
+    Due,
+    /// The flag is set.
+    Over,
+    /// Another time was requested.
+    Seek(Timestamp),
+}
+
+/// Waits until a time in the capture.
 fn wait(
     clock: &mut Clock,
     due: SystemTime,
     model: &Shared,
     is_over: &AtomicBool,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<Waited> {
     loop {
         if is_over.load(Ordering::Relaxed) {
-            return Ok(false);
+            return Ok(Waited::Over);
+        }
+        if let Some(target) = model.lock().take_target() {
+            return Ok(Waited::Seek(target));
         }
         let mut left = clock.pace.wait(Instant::now(), due);
         let mut guard = model.lock();
@@ -252,7 +368,7 @@ fn wait(
             left = left.max(Duration::from_millis(1));
         }
         if left.is_zero() {
-            return Ok(true);
+            return Ok(Waited::Due);
         }
         if !is_paused {
             thread::sleep(left.min(POLL_INTERVAL));

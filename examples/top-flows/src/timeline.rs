@@ -7,6 +7,9 @@ use sflow_metrics::{Timestamp, flow};
 /// Maximum number of moments: three minutes at one per second.
 pub const MOMENTS: usize = 180;
 
+/// Number of flows with a colour of their own.
+pub const STRIPES: usize = 5;
+
 /// Maximum number of flows per moment.
 const FLOWS: usize = 12;
 
@@ -14,6 +17,8 @@ const FLOWS: usize = 12;
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
     moments: VecDeque<Moment>,
+    /// The flows with a colour of their own, in the order of the colours.
+    stripes: Vec<Vec<flow::Value>>,
 }
 
 /// The values at one time.
@@ -50,11 +55,34 @@ impl Timeline {
             total,
             flows: flows.map(|row| (row.keys.clone(), row.value)).collect(),
         });
+        self.assign_colours();
+    }
+
+    /// The flows with a colour of their own, heaviest over the whole timeline. A flow keeps its place
+    /// while it is one of these.
+    pub fn stripes(&self) -> &[Vec<flow::Value>] {
+        &self.stripes
+    }
+
+    fn assign_colours(&mut self) {
+        let heaviest = self.heaviest(STRIPES);
+        let mut new = heaviest.iter().filter(|keys| !self.stripes.contains(keys));
+        let mut stripes = self.stripes.clone();
+        for place in &mut stripes {
+            if !heaviest.contains(place)
+                && let Some(keys) = new.next()
+            {
+                place.clone_from(keys);
+            }
+        }
+        stripes.extend(new.take(STRIPES.saturating_sub(stripes.len())).cloned());
+        self.stripes = stripes;
     }
 
     /// Removes all moments.
     pub fn clear(&mut self) {
         self.moments.clear();
+        self.stripes.clear();
     }
 
     /// The heaviest flows over the whole timeline, heaviest first.
@@ -92,6 +120,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn colours_stay_with_their_flows() {
+        let mut timeline = Timeline::default();
+        let mut push = |flows: &[u64]| {
+            let flows = flows.iter().zip([50.0, 40.0, 30.0, 20.0, 10.0, 5.0]);
+            timeline.moments = [Moment {
+                at: Timestamp::ZERO,
+                total: 0.0,
+                flows: flows
+                    .map(|(flow, value)| (vec![flow::Value::Number(*flow)], value))
+                    .collect(),
+            }]
+            .into();
+            timeline.assign_colours();
+            let number = |keys: &Vec<flow::Value>| match keys[..] {
+                [flow::Value::Number(number)] => number,
+                _ => 0,
+            };
+            timeline.stripes().iter().map(number).collect::<Vec<_>>()
+        };
+        assert_eq!(push(&[1, 2, 3]), [1, 2, 3]);
+        assert_eq!(push(&[3, 1, 4, 2]), [1, 2, 3, 4]);
+        assert_eq!(push(&[7, 6, 5, 4, 3, 2]), [7, 6, 3, 4, 5]);
+        assert_eq!(push(&[3, 4, 5, 6, 7]), [7, 6, 3, 4, 5]);
+    }
+
+    #[test]
     fn heaviest_flows_are_those_over_all_moments() {
         // Only a registry creates rows, so the moments are created directly.
         let flow = |number: u64| vec![flow::Value::Number(number)];
@@ -110,6 +164,7 @@ mod tests {
                 moment(2, &[(2, 1.0), (4, 0.0)]),
             ]
             .into(),
+            stripes: Vec::new(),
         };
         assert_eq!(history.heaviest(2), [flow(1), flow(2)]);
         assert_eq!(history.heaviest(9), [flow(1), flow(2), flow(3)]);

@@ -1,5 +1,6 @@
 use core::fmt;
 
+use super::nearest::nearest;
 use super::{Key, Statistic, WindowFn};
 use crate::display::separated;
 use crate::entity::EntityKind;
@@ -54,7 +55,7 @@ pub enum ErrorKind {
     #[error("expected {0}")]
     Expected(&'static str),
     /// Unknown statistic.
-    #[error("unknown statistic `{0}`; known statistics: {known}", known = List(Statistic::names))]
+    #[error("unknown statistic `{0}`{end}", end = suggested(.0, SYNONYMS, "statistics", Statistic::names))]
     UnknownStatistic(String),
     /// Unknown metric, and the most similar known one.
     #[error("unknown metric `{0}`{end}", end = Suggestion(.1.as_deref()))]
@@ -63,7 +64,7 @@ pub enum ErrorKind {
     #[error("`{0}` is a metric of another kind of entity than the metrics before it")]
     MixedEntities(String),
     /// Unknown key.
-    #[error("unknown key `{0}`; known keys: {known}", known = List(Key::names))]
+    #[error("unknown key `{0}`{end}", end = suggested(.0, &[], "keys", Key::names))]
     UnknownKey(String),
     /// A filter selects entities of a kind that does not have the metric, so it would select nothing.
     #[error(
@@ -83,7 +84,7 @@ pub enum ErrorKind {
     #[error("invalid duration `{0}`; expected for example 30s, 2.5m or 1h")]
     InvalidDuration(String),
     /// Unknown function of a window.
-    #[error("unknown window function `{0}`; known functions: {known}", known = List(WindowFn::names))]
+    #[error("unknown window function `{0}`{end}", end = suggested(.0, &[("avg", "mean")], "functions", WindowFn::names))]
     UnknownWindowFn(String),
 }
 
@@ -94,6 +95,34 @@ impl fmt::Display for Spaces<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let before = self.0.get(..self.1).unwrap_or(self.0);
         write!(f, "{:width$}", "", width = before.chars().count())
+    }
+}
+
+/// Names that other query languages use for a statistic.
+const SYNONYMS: &[(&str, &str)] = &[
+    ("mean", "avg"),
+    ("average", "avg"),
+    ("total", "sum"),
+    ("rate", "sum"),
+    ("last", "any"),
+    ("stddev", "sdev"),
+    ("stdev", "sdev"),
+    ("variance", "var"),
+];
+
+/// The most similar known name, or all known names if none is similar.
+fn suggested<I: Iterator<Item = &'static str>>(
+    name: &str,
+    synonyms: &[(&str, &'static str)],
+    what: &str,
+    names: fn() -> I,
+) -> String {
+    let name = name.to_ascii_lowercase();
+    let synonym = synonyms.iter().find(|(other, _)| *other == name);
+    let synonym = synonym.map(|(_, known)| *known);
+    match synonym.or_else(|| nearest(&name, names())) {
+        Some(known) => Suggestion(Some(known)).to_string(),
+        None => format!("; known {what}: {}", List(names)),
     }
 }
 

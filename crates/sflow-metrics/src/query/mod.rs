@@ -65,6 +65,9 @@ pub use crate::window::Percent;
 ///   of the [slots](crate::Config::slot). A window slides; `[1m tumbling]` is the last complete
 ///   minute.
 ///
+/// Filters, grouping and window are accepted in any order, and the window after each expression as
+/// well; a query has one window.
+///
 /// Pass values of external origin to [`matching`](Self::matching) instead of pasting them into
 /// the text. With feature `serde`, a query is serialised as its text.
 ///
@@ -138,6 +141,16 @@ impl Query {
         is_negated: bool,
         values: impl IntoIterator<Item = Pattern>,
     ) -> Self {
+        self.add_filter(key, is_negated, values);
+        self
+    }
+
+    fn add_filter(
+        &mut self,
+        key: Key,
+        is_negated: bool,
+        values: impl IntoIterator<Item = Pattern>,
+    ) {
         let values = values.into_iter();
         let is_same = |filter: &&mut Filter| filter.key == key && filter.is_negated == is_negated;
         match self.filters.iter_mut().find(is_same) {
@@ -148,7 +161,6 @@ impl Query {
                 values: values.collect(),
             }),
         }
-        self
     }
 
     /// Groups the answer.

@@ -58,29 +58,20 @@ impl<'t> Parser<'t> {
         };
         loop {
             query.expressions.push(self.expression()?);
+            self.windows(&mut query)?;
             if !self.eat(',') {
                 break;
             }
         }
-        if self.eat('{') && !self.eat('}') {
-            loop {
-                self.skip_spaces();
-                let at = self.at;
-                let filter = self.filter()?;
-                check_kind(&filter, &query.expressions).map_err(|kind| (at, kind))?;
-                query = query.filtered(filter.key, filter.is_negated, filter.values);
-                if !self.eat(',') {
-                    break;
-                }
+        // In any order, as people write them.
+        loop {
+            if self.eat('{') {
+                self.filters(&mut query)?;
+            } else if query.grouping.is_none() && self.eat_word("by") {
+                query.grouping = Some(self.grouping()?);
+            } else if !self.windows(&mut query)? {
+                break;
             }
-            self.expect('}', "`,` and another filter, `|` and another value, or `}`")?;
-        }
-        if self.eat_word("by") {
-            query.grouping = Some(self.grouping()?);
-        }
-        if self.eat('[') {
-            query.window = Some(self.window()?);
-            self.expect(']', "`]`")?;
         }
         self.skip_spaces();
         if self.at < self.text.len() {
@@ -96,6 +87,40 @@ impl<'t> Parser<'t> {
             return self.expected(expected);
         }
         Ok(query)
+    }
+
+    /// Filters, after `{`.
+    fn filters(&mut self, query: &mut Query) -> Parsed<()> {
+        if self.eat('}') {
+            return Ok(());
+        }
+        loop {
+            self.skip_spaces();
+            let at = self.at;
+            let filter = self.filter()?;
+            check_kind(&filter, &query.expressions).map_err(|kind| (at, kind))?;
+            query.add_filter(filter.key, filter.is_negated, filter.values);
+            if !self.eat(',') {
+                return self.expect('}', "`,` and another filter, `|` and another value, or `}`");
+            }
+        }
+    }
+
+    /// Windows, if there are any. A query has one, which may be written after each expression.
+    fn windows(&mut self, query: &mut Query) -> Parsed<bool> {
+        let mut is_present = false;
+        while self.eat('[') {
+            let at = self.at;
+            let window = self.window()?;
+            self.expect(']', "`]`, or `:` and a function as in [5m:max]")?;
+            if query.window.is_some_and(|other| other != window) {
+                let words = "the same window as before; use one query for each window";
+                return Err((at, ErrorKind::Expected(words)));
+            }
+            query.window = Some(window);
+            is_present = true;
+        }
+        Ok(is_present)
     }
 
     fn expression(&mut self) -> Parsed<Expression> {

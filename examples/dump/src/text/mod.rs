@@ -20,9 +20,14 @@ pub(crate) fn datagram(
     received: &Received<'_>,
     datagram: &Datagram<'_>,
     filter: &Filter,
+    is_colored: bool,
     out: &mut Vec<u8>,
 ) -> bool {
     let start = out.len();
+    if is_colored {
+        // Bold.
+        out.extend_from_slice(b"\x1b[1m");
+    }
     time(received.received_at, out);
     let header = datagram.header;
     put!(
@@ -34,9 +39,12 @@ pub(crate) fn datagram(
         header.uptime / 1000,
         header.uptime % 1000,
     );
+    if is_colored {
+        out.extend_from_slice(b"\x1b[0m");
+    }
     out.push(b'\n');
     let empty = out.len();
-    filter.samples(datagram, |part| sample(part, out));
+    filter.samples(datagram, |part| sample(part, received.bytes, out));
     if out.len() == empty && filter.is_about_content() {
         out.truncate(start);
         return false;
@@ -69,7 +77,8 @@ fn time(received_at: SystemTime, out: &mut Vec<u8>) {
     };
 }
 
-fn sample(sample: &Sample<'_>, out: &mut Vec<u8>) {
+/// `whole` is the datagram, from whose start offsets in errors are counted.
+fn sample(sample: &Sample<'_>, whole: &[u8], out: &mut Vec<u8>) {
     let start = |out: &mut Vec<u8>| {
         out.extend_from_slice(b"  ");
         title(Space::Sample, sample.format(), out);
@@ -84,12 +93,12 @@ fn sample(sample: &Sample<'_>, out: &mut Vec<u8>) {
             interface("  input ", flow.input, out);
             interface("  output ", flow.output, out);
             out.push(b'\n');
-            records(flow.records(), out);
+            records(flow.records(), whole, out);
         }
         Sample::Counters(counters) => {
             start(out);
             source(counters.source_id, counters.sequence_number, out);
-            records(counters.records(), out);
+            records(counters.records(), whole, out);
         }
         Sample::Discarded(packet) => {
             start(out);
@@ -98,14 +107,14 @@ fn sample(sample: &Sample<'_>, out: &mut Vec<u8>) {
             let (drops, input, output) =
                 (packet.drops, packet.input_if_index, packet.output_if_index);
             put!(out, "  drops {drops}  input {input}  output {output}\n");
-            records(packet.records(), out);
+            records(packet.records(), whole, out);
         }
         Sample::RtMetric(metrics) => {
             start(out);
             out.extend_from_slice(b"  datasource ");
             escape::text(metrics.datasource.as_bytes(), out);
             out.push(b'\n');
-            named(&metrics.metrics, out);
+            named(&metrics.metrics, whole, out);
         }
         Sample::RtFlow(flow) => {
             start(out);
@@ -114,7 +123,7 @@ fn sample(sample: &Sample<'_>, out: &mut Vec<u8>) {
             out.extend_from_slice(b"  ");
             rate(flow.sampling_rate, flow.sample_pool, out);
             out.push(b'\n');
-            named(&flow.fields, out);
+            named(&flow.fields, whole, out);
         }
         Sample::FoundryAcl(acl) => {
             start(out);
@@ -122,7 +131,8 @@ fn sample(sample: &Sample<'_>, out: &mut Vec<u8>) {
         }
         Sample::Unknown(frame) => refused_frame("  ", Space::Sample, *frame, None, out),
         Sample::Malformed(frame, error) => {
-            refused_frame("  ", Space::Sample, *frame, Some(*error), out);
+            let error = located(*error, frame.bytes, whole);
+            refused_frame("  ", Space::Sample, *frame, Some(error), out);
         }
         other => {
             start(out);
@@ -166,9 +176,10 @@ fn interface(label: &str, interface: Interface, out: &mut Vec<u8>) {
     }
 }
 
-fn records<'a, R: Record<'a>>(records: impl Iterator<Item = R>, out: &mut Vec<u8>) {
+fn records<'a, R: Record<'a>>(records: impl Iterator<Item = R>, whole: &[u8], out: &mut Vec<u8>) {
     for record in records {
         if let Some((frame, error)) = record.refused() {
+            let error = error.map(|error| located(error, frame.bytes, whole));
             refused_frame("    ", R::SPACE, frame, error, out);
             continue;
         }
@@ -182,6 +193,17 @@ fn records<'a, R: Record<'a>>(records: impl Iterator<Item = R>, out: &mut Vec<u8
             put!(out, "      packet: {}\n", header.dissect());
         }
     }
+}
+
+/// The error with its offset from the start of the datagram. That of a sample or record whose length
+/// is wrong is the place behind the length.
+fn located(mut error: Error, part: &[u8], whole: &[u8]) -> Error {
+    let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr());
+    if let Some(start) = start.filter(|start| *start <= whole.len()) {
+        let is_of_frame = matches!(error.structure, "sample" | "record");
+        error.offset = start + if is_of_frame { 0 } else { error.offset };
+    }
+    error
 }
 
 fn refused_frame(
@@ -207,10 +229,15 @@ fn refused_frame(
 }
 
 /// Writes values whose names are in the sample.
-fn named<'a, V: NamedValue<'a> + serde::Serialize>(values: &NamedValues<'a, V>, out: &mut Vec<u8>) {
+fn named<'a, V: NamedValue<'a> + serde::Serialize>(
+    values: &NamedValues<'a, V>,
+    whole: &[u8],
+    out: &mut Vec<u8>,
+) {
     for item in values.iter() {
         out.extend_from_slice(b"    ");
         if let Some((rest, error)) = item.value.as_malformed() {
+            let error = located(error, rest, whole);
             put!(out, "malformed: {error}\n      bytes: ");
             value::bytes(rest, out);
         } else {
@@ -238,7 +265,13 @@ mod tests {
             let parsed = Datagram::parse(&bytes).unwrap();
             let mut out = Vec::new();
             let received = samples::received(&bytes);
-            assert!(datagram(&received, &parsed, &Filter::default(), &mut out));
+            assert!(datagram(
+                &received,
+                &parsed,
+                &Filter::default(),
+                false,
+                &mut out
+            ));
             let block = String::from_utf8(out).unwrap();
             assert!(block.lines().all(|line| !line.ends_with(' ')), "{block}");
             assert!(!block.contains(" elements]"), "{block}");

@@ -1,5 +1,6 @@
 //! Runs the program with captures and datagrams.
 
+mod brief;
 mod count;
 mod files;
 mod filter;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use sflow_metrics::{AgentStatus, Health, Timestamp};
 
 use super::columns::Columns;
-use super::{age, json};
+use super::{Style, age, json};
 use crate::telemetry::{Shared, Totals};
 
 #[derive(Serialize)]
@@ -37,14 +37,14 @@ pub(super) fn write(
     shared: &Shared,
     now: Timestamp,
     at: &str,
-    is_json: bool,
+    style: Style,
     out: &mut Vec<u8>,
 ) -> anyhow::Result<()> {
     let Totals {
         health, mut agents, ..
     } = shared.totals();
     agents.sort_by_key(|agent| agent.key);
-    if is_json {
+    if style.is_json {
         let agents = agents.iter().map(|agent| Agent {
             agent: agent.key.to_string(),
             received: agent.received,
@@ -80,6 +80,7 @@ pub(super) fn write(
         "last seen",
         "uptime",
     ]);
+    columns.align_right(1..9);
     for agent in &agents {
         columns.row([
             agent.key.to_string(),
@@ -99,7 +100,7 @@ pub(super) fn write(
     }
     let plural = if agents.len() == 1 { "" } else { "s" };
     out.extend_from_slice(format!("{at}  {} agent{plural}\n", agents.len()).as_bytes());
-    columns.write(out);
+    columns.write(style, out);
     for agent in &agents {
         for problem in problems(agent) {
             out.extend_from_slice(format!("{}: {problem}\n", agent.key).as_bytes());

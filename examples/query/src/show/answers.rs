@@ -6,7 +6,9 @@ use sflow_metrics::{
     query::{Expression, Owner, Query, Summary},
 };
 
-use super::{age, json, number};
+use super::{Style, age, csv, json};
+use crate::quantity::quantity;
+use crate::series::{Name, Reading};
 use crate::telemetry::Shared;
 use untrusted::escaped;
 
@@ -46,7 +48,7 @@ type Answered = (Summary, Option<Owner>);
 struct Writer<'a> {
     at: &'a str,
     query: &'a Query,
-    is_json: bool,
+    style: Style,
 }
 
 pub(super) fn write(
@@ -54,10 +56,10 @@ pub(super) fn write(
     now: Timestamp,
     at: &str,
     query: &Query,
-    is_json: bool,
+    style: Style,
     out: &mut Vec<u8>,
 ) -> anyhow::Result<()> {
-    let writer = Writer { at, query, is_json };
+    let writer = Writer { at, query, style };
     let partial = shared.query(now, query)?;
     if query.grouping().is_none() {
         return writer.write(None, partial.summaries(now), out);
@@ -68,7 +70,7 @@ pub(super) fn write(
         let answered = group.summaries.into_iter().zip(owners).collect();
         writer.write(Some(&group.name), answered, out)?;
     }
-    if !is_json && groups.left_out > 0 {
+    if !style.is_json && !style.is_csv && groups.left_out > 0 {
         let line = format!(
             "{at}  {} entities left out: too many groups\n",
             groups.left_out
@@ -76,6 +78,41 @@ pub(super) fn write(
         out.extend_from_slice(line.as_bytes());
     }
     Ok(())
+}
+
+pub(super) fn csv_titles(out: &mut Vec<u8>) {
+    csv::row(["time", "group", "expression", "unit", "value"], out);
+}
+
+/// The values of all expressions and groups.
+pub(super) fn values(
+    shared: &Shared,
+    now: Timestamp,
+    query: &Query,
+) -> anyhow::Result<Vec<(Name, Reading)>> {
+    let partial = shared.query(now, query)?;
+    let mut values = Vec::new();
+    let mut add = |group: Option<String>, expression: usize, summary: &Summary| {
+        let name = Name { expression, group };
+        let reading = Reading {
+            value: summary.value,
+            contributing: summary.contributing,
+            matched: summary.matched,
+        };
+        values.push((name, reading));
+    };
+    if query.grouping().is_none() {
+        for (index, (summary, _)) in partial.summaries(now).iter().enumerate() {
+            add(None, index, summary);
+        }
+    } else {
+        for group in partial.groups(now).groups {
+            for (index, summary) in group.summaries.iter().enumerate() {
+                add(Some(group.name.to_string()), index, summary);
+            }
+        }
+    }
+    Ok(values)
 }
 
 impl Writer<'_> {
@@ -86,20 +123,29 @@ impl Writer<'_> {
         out: &mut Vec<u8>,
     ) -> anyhow::Result<()> {
         let answers = self.query.expressions().iter().zip(answered);
-        if self.is_json {
+        if self.style.is_json {
             let line = Line {
                 time: self.at,
                 query: self.query.to_string(),
                 group,
                 answers: answers
-                    .map(|(expression, answered)| Answer::of(expression, answered))
+                    .map(|(expression, answered)| Answer::of(expression, answered, self.style))
                     .collect(),
             };
             return json(&line, out);
         }
         for (expression, (summary, owner)) in answers {
+            let (factor, unit) = self.style.unit(&unit(expression));
+            if self.style.is_csv {
+                let value = summary.value.map(|value| (factor * value).to_string());
+                let shown = expression.to_string();
+                let group = group.unwrap_or_default();
+                let value = value.unwrap_or_default();
+                csv::row([self.at, group, &shown, &unit, &value], out);
+                continue;
+            }
             let value = match summary.value {
-                Some(value) => format!("{} {}", number(value), unit(expression)),
+                Some(value) => quantity(factor * value, &unit),
                 None => "no value".to_owned(),
             };
             let error = match summary.relative_error {
@@ -112,7 +158,7 @@ impl Writer<'_> {
             let line = format!(
                 "{}{group}  {shown}  {}{error}  {}{}\n",
                 self.at,
-                value.trim_end(),
+                value,
                 basis(expression, &summary),
                 owner.map_or(String::new(), |owner| format!(": {}", escaped(&owner.name)))
             );
@@ -123,11 +169,12 @@ impl Writer<'_> {
 }
 
 impl Answer {
-    fn of(expression: &Expression, (summary, owner): Answered) -> Self {
+    fn of(expression: &Expression, (summary, owner): Answered, style: Style) -> Self {
+        let (factor, unit) = style.unit(&unit(expression));
         Self {
             expression: expression.to_string(),
-            unit: unit(expression),
-            value: summary.value,
+            unit,
+            value: summary.value.map(|value| factor * value),
             relative_error: (summary.relative_error > 0.0).then_some(summary.relative_error),
             contributing: summary.contributing,
             matched: summary.matched,
@@ -153,7 +200,7 @@ fn basis(expression: &Expression, summary: &Summary) -> String {
     basis
 }
 
-fn plural(expression: &Expression, count: usize) -> String {
+pub(super) fn plural(expression: &Expression, count: usize) -> String {
     let kind = match expression.entity() {
         sflow_metrics::entity::Kind::Other => "source".to_owned(),
         kind => kind.to_string(),
@@ -161,7 +208,7 @@ fn plural(expression: &Expression, count: usize) -> String {
     if count == 1 { kind } else { format!("{kind}s") }
 }
 
-fn unit(expression: &Expression) -> String {
+pub(super) fn unit(expression: &Expression) -> String {
     let metric = expression.metrics().first();
     metric.map_or(String::new(), |metric| metric.unit().to_owned())
 }

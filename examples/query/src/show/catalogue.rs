@@ -1,12 +1,10 @@
 //! The list of metrics.
 
-use std::io::{self, Write as _};
-
 use serde::Serialize;
 use sflow_metrics::{Metric, MetricKind, entity};
 
 use super::columns::Columns;
-use super::json;
+use super::{Style, json};
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -17,8 +15,8 @@ struct Line<'a> {
     origin: &'a str,
 }
 
-/// Prints every metric.
-pub(crate) fn catalogue(is_json: bool) -> anyhow::Result<()> {
+/// Text or JSON of every metric.
+pub(crate) fn catalogue(is_json: bool) -> anyhow::Result<Vec<u8>> {
     let mut out = Vec::new();
     if is_json {
         for metric in Metric::all() {
@@ -39,10 +37,7 @@ pub(crate) fn catalogue(is_json: bool) -> anyhow::Result<()> {
             cells[2] = metric.entity().to_string();
             columns.row(cells);
         }
-        columns.write(&mut out);
+        columns.write(Style::default(), &mut out);
     }
-    match io::stdout().lock().write_all(&out) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+    Ok(out)
 }

@@ -7,7 +7,8 @@ use sflow_metrics::{
 };
 
 use super::columns::Columns;
-use super::{json, number, seconds};
+use super::{Style, json, seconds};
+use crate::quantity::quantity;
 use crate::telemetry::Shared;
 use untrusted::escaped;
 
@@ -43,7 +44,7 @@ pub(super) fn write(
     shared: &Shared,
     now: Timestamp,
     at: &str,
-    is_json: bool,
+    style: Style,
     out: &mut Vec<u8>,
 ) -> anyhow::Result<()> {
     let workers = shared.each().count() as u64;
@@ -57,7 +58,7 @@ pub(super) fn write(
         }));
     }
     lines.sort_unstable_by_key(|line| line.id);
-    if is_json {
+    if style.is_json {
         return lines.iter().try_for_each(|line| json(line, out));
     }
     let mut columns = Columns::titled(&[
@@ -72,6 +73,7 @@ pub(super) fn write(
         "lost",
         "utilization",
     ]);
+    columns.align_right(6..10);
     for line in &lines {
         let parent = line.parent.as_deref().unwrap_or_default();
         columns.row([
@@ -85,11 +87,11 @@ pub(super) fn write(
             seconds(line.interval),
             line.samples_lost.to_string(),
             line.utilization
-                .map_or(String::new(), |value| format!("{} %", number(value))),
+                .map_or(String::new(), |value| quantity(value, "%")),
         ]);
     }
     out.extend_from_slice(format!("{at}  {} entities\n", lines.len()).as_bytes());
-    columns.write(out);
+    columns.write(style, out);
     out.push(b'\n');
     Ok(())
 }

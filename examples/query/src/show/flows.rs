@@ -1,13 +1,14 @@
 //! The heaviest flows, with error bounds.
 
-use std::io::{self, Write as _};
 use std::ops::Range;
 
 use serde::Serialize;
 use sflow_metrics::{Timestamp, flow};
 
 use super::columns::Columns;
-use super::{json, moment, number};
+use super::{Style, csv, json, moment};
+use crate::quantity::quantity;
+use crate::series::{Name, Reading};
 use crate::telemetry::Shared;
 use untrusted::escaped;
 
@@ -34,13 +35,13 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn new(time: &'a str, definition: &flow::Definition, answer: &'a flow::Answer) -> Self {
+    fn new(time: &'a str, flows: String, answer: &'a flow::Answer) -> Self {
         let window = answer.window.as_ref();
         let seconds =
             |window: &Range<Timestamp>| window.start.as_secs_f64()..window.end.as_secs_f64();
         Self {
             time,
-            flows: definition.to_string(),
+            flows,
             window: window.map(seconds),
             keys: &answer.keys,
             rows: &answer.rows,
@@ -57,22 +58,123 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Multiplies all values.
+fn scale(answer: &mut flow::Answer, factor: f64) {
+    for row in &mut answer.rows {
+        row.value *= factor;
+        row.sampling_error *= factor;
+        row.rate_error *= factor;
+        row.error *= factor;
+    }
+    answer.total *= factor;
+    answer.total_sampling_error *= factor;
+    answer.total_rate_error *= factor;
+    answer.other *= factor;
+    answer.unseen *= factor;
+}
+
+/// The text of a definition, with the shown measure.
+fn shown(definition: &flow::Definition, style: Style) -> String {
+    let text = definition.to_string();
+    match style.is_bits && definition.value().unit() == "bytes" {
+        true => text.replacen("value=bytes", "value=bits", 1).replacen(
+            "value=drops.bytes",
+            "value=drops.bits",
+            1,
+        ),
+        false => text,
+    }
+}
+
+/// A definition whose measure may be `bits`, `bits.net` or `drops.bits`, and whether it is.
+pub(crate) fn definition(text: &str) -> Result<(flow::Definition, bool), flow::Error> {
+    const BITS: [(&str, &str); 3] = [
+        ("bits.net", "bytes.net"),
+        ("drops.bits", "drops.bytes"),
+        ("bits", "bytes"),
+    ];
+    let parts = text.split(';').map(|part| {
+        let value = part.trim_start().strip_prefix("value=")?.trim_start();
+        BITS.iter().find_map(|(bits, bytes)| {
+            let rest = value.strip_prefix(bits)?;
+            let is_whole = rest.is_empty() || rest.starts_with(['[', ' ']);
+            is_whole.then(|| format!("value={bytes}{rest}"))
+        })
+    });
+    let measures: Vec<Option<String>> = parts.collect();
+    if measures.iter().all(Option::is_none) {
+        return Ok((text.parse()?, false));
+    }
+    let parts = text.split(';').zip(measures);
+    let parts: Vec<String> = parts
+        .map(|(part, measure)| measure.unwrap_or_else(|| part.to_owned()))
+        .collect();
+    Ok((parts.join(";").parse()?, true))
+}
+
+pub(super) fn csv_titles(definition: &flow::Definition, out: &mut Vec<u8>) {
+    let keys = definition.keys().iter().map(|key| key.name());
+    csv::row(
+        ["time"].into_iter().chain(keys).chain(["value", "error"]),
+        out,
+    );
+}
+
+/// The values of the heaviest flows.
+pub(super) fn values(
+    shared: &Shared,
+    now: Timestamp,
+    definition: &flow::Definition,
+) -> anyhow::Result<Vec<(Name, Reading)>> {
+    let answer = shared.flows(now, definition)?;
+    let values = answer.rows.iter().map(|row| {
+        let keys: Vec<String> = row.keys.iter().map(flow::Value::to_string).collect();
+        let name = Name {
+            expression: 0,
+            group: Some(keys.join(", ")),
+        };
+        let reading = Reading {
+            value: Some(row.value),
+            ..Reading::default()
+        };
+        (name, reading)
+    });
+    Ok(values.collect())
+}
+
 pub(super) fn write(
     shared: &Shared,
     now: Timestamp,
     at: &str,
     definition: &flow::Definition,
-    is_json: bool,
+    style: Style,
     out: &mut Vec<u8>,
 ) -> anyhow::Result<()> {
-    let answer = shared.flows(now, definition)?;
-    if is_json {
-        return json(&Line::new(at, definition, &answer), out);
+    let mut answer = shared.flows(now, definition)?;
+    let (factor, unit) = style.unit(&unit(definition));
+    scale(&mut answer, factor);
+    let shown = shown(definition, style);
+    if style.is_json {
+        return json(&Line::new(at, shown, &answer), out);
     }
-    let unit = unit(definition);
+    if style.is_csv {
+        for row in &answer.rows {
+            let mut cells = vec![at.to_owned()];
+            cells.extend(row.keys.iter().map(flow::Value::to_string));
+            cells.extend([row.value, row.sampling_error + row.error].map(|it| it.to_string()));
+            csv::row(cells.iter().map(String::as_str), out);
+        }
+        return Ok(());
+    }
+    let number = |value: f64| match unit.starts_with("b") {
+        true => quantity(value, &unit),
+        false => quantity(value, ""),
+    };
     let keys = answer.keys.iter().map(|key| key.name());
     let titles: Vec<&str> = keys.chain([&*unit, "±", "share", ""]).collect();
     let mut columns = Columns::titled(&titles);
+    let keys = answer.keys.len();
+    columns.align_right(keys..keys + 3);
     let widest = answer.rows.first().map_or(0.0, |row| row.value);
     for row in &answer.rows {
         let keys = row
@@ -115,9 +217,9 @@ pub(super) fn write(
         let (start, end) = (moment(window.start.into()), moment(window.end.into()));
         format!(", window {start} to {end}")
     });
-    let title = format!("{at}  {definition}{window}, {} samples\n", answer.samples);
+    let title = format!("{at}  {shown}{window}, {} samples\n", answer.samples);
     out.extend_from_slice(title.as_bytes());
-    columns.write(out);
+    columns.write(style, out);
     if answer.evicted > 0 {
         let line = format!(
             "{} flows evicted to limit memory; a flow that is not kept has at most {} {unit}\n",
@@ -143,8 +245,8 @@ struct Key {
     means: &'static str,
 }
 
-/// Prints every key of flows.
-pub(crate) fn keys(is_json: bool) -> anyhow::Result<()> {
+/// Text or JSON of every key of flows.
+pub(crate) fn keys(is_json: bool) -> anyhow::Result<Vec<u8>> {
     let mut out = Vec::new();
     let mut columns = Columns::titled(&["key", "meaning"]);
     for key in flow::Key::all() {
@@ -159,17 +261,14 @@ pub(crate) fn keys(is_json: bool) -> anyhow::Result<()> {
         }
     }
     if !is_json {
-        columns.write(&mut out);
+        columns.write(Style::default(), &mut out);
         let values: Vec<_> = flow::Measure::names().collect();
         out.extend_from_slice(format!("\nvalue={}\n", values.join(" | ")).as_bytes());
     }
-    match io::stdout().lock().write_all(&out) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+    Ok(out)
 }
 
-fn unit(definition: &flow::Definition) -> String {
+pub(crate) fn unit(definition: &flow::Definition) -> String {
     let noun = match definition.value() {
         flow::Measure::Bytes | flow::Measure::NetBytes | flow::Measure::DropBytes => "bytes",
         flow::Measure::Frames => "frames",

@@ -4,18 +4,22 @@ mod agents;
 mod answers;
 mod catalogue;
 mod columns;
+mod csv;
 mod entities;
 mod flows;
+pub(crate) mod summary;
 
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use sflow_metrics::{Registry, Timestamp, flow, query::Query};
 
+use crate::quantity::as_bits;
+use crate::series::{Name, Reading};
 use crate::telemetry::Shared;
 
 pub(crate) use catalogue::catalogue;
-pub(crate) use flows::keys;
+pub(crate) use flows::{definition, keys, unit};
 
 /// The part of a registry that is printed.
 #[derive(Debug)]
@@ -27,6 +31,25 @@ pub(crate) enum View {
     Entities,
     /// Agents, with losses.
     Agents,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Style {
+    pub(crate) is_json: bool,
+    pub(crate) is_csv: bool,
+    /// Whether bytes are shown as bits.
+    pub(crate) is_bits: bool,
+    pub(crate) is_colored: bool,
+}
+
+impl Style {
+    /// The factor and the shown unit of values in a unit.
+    pub(crate) fn unit(self, unit: &str) -> (f64, String) {
+        let bits = as_bits(unit).filter(|_| self.is_bits);
+        let (factor, unit) = bits.unwrap_or((1.0, unit));
+        (factor, unit.to_owned())
+    }
 }
 
 impl View {
@@ -42,27 +65,49 @@ impl View {
         Ok(())
     }
 
-    /// Appends the text or JSON of the view to `out`.
+    /// The titles of CSV, which precede the first results.
+    pub(crate) fn csv_titles(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Answers(_) => answers::csv_titles(out),
+            Self::Flows(definition) => flows::csv_titles(definition, out),
+            Self::Entities | Self::Agents => {}
+        }
+    }
+
+    /// The values of a query or of flows at a time.
+    pub(crate) fn values(
+        &self,
+        shared: &Shared,
+        at: SystemTime,
+    ) -> anyhow::Result<Vec<(Name, Reading)>> {
+        match self {
+            Self::Answers(query) => answers::values(shared, at.into(), query),
+            Self::Flows(definition) => flows::values(shared, at.into(), definition),
+            Self::Entities | Self::Agents => Ok(Vec::new()),
+        }
+    }
+
+    /// Appends the text, JSON or CSV of the view to `out`.
     pub(crate) fn write(
         &self,
         shared: &Shared,
         at: SystemTime,
-        is_json: bool,
+        style: Style,
         out: &mut Vec<u8>,
     ) -> anyhow::Result<()> {
         let now = Timestamp::from(at);
         let at = moment(at);
         match self {
-            Self::Answers(query) => answers::write(shared, now, &at, query, is_json, out),
-            Self::Flows(definition) => flows::write(shared, now, &at, definition, is_json, out),
-            Self::Entities => entities::write(shared, now, &at, is_json, out),
-            Self::Agents => agents::write(shared, now, &at, is_json, out),
+            Self::Answers(query) => answers::write(shared, now, &at, query, style, out),
+            Self::Flows(definition) => flows::write(shared, now, &at, definition, style, out),
+            Self::Entities => entities::write(shared, now, &at, style, out),
+            Self::Agents => agents::write(shared, now, &at, style, out),
         }
     }
 }
 
 /// `2016-09-24T01:00:17.000Z`, or a text for times that the format cannot represent.
-fn moment(time: SystemTime) -> String {
+pub(crate) fn moment(time: SystemTime) -> String {
     match jiff::Timestamp::try_from(time) {
         Ok(time) => format!("{time:.3}"),
         Err(_) => "invalid time".to_owned(),
@@ -75,40 +120,10 @@ fn json(line: &impl Serialize, out: &mut Vec<u8>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A number with about four significant digits.
-fn number(value: f64) -> String {
-    let digits: usize = match value.abs() {
-        large if large >= 1000.0 => 0,
-        large if large >= 100.0 => 1,
-        large if large >= 10.0 => 2,
-        _ => 3,
-    };
-    format!("{value:.digits$}")
-}
-
 fn age(age: Duration) -> String {
     seconds(age.as_secs_f64())
 }
 
 fn seconds(seconds: f64) -> String {
     format!("{seconds:.1} s")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_have_four_significant_digits() {
-        for (value, expected) in [
-            (0.0, "0.000"),
-            (0.1234, "0.123"),
-            (12.345, "12.35"),
-            (123.45, "123.5"),
-            (1_234_567.8, "1234568"),
-            (-12.345, "-12.35"),
-        ] {
-            assert_eq!(number(value), expected);
-        }
-    }
 }

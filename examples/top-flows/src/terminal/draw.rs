@@ -20,7 +20,7 @@ use untrusted::printable;
 /// The column where a field begins.
 const LABEL: u16 = 9;
 
-const HELP: [&str; 20] = [
+const HELP: [&str; 22] = [
     "k v f      edit keys, value, filter: Tab completes,",
     "           ↑ ↓ select, Enter applies, Esc cancels",
     "p          presets by category: type to search, Enter selects",
@@ -37,6 +37,8 @@ const HELP: [&str; 20] = [
     "t, l       list 10, 20, 50, … flows; none smaller than this one",
     "space      pause; also pauses a capture",
     "+ -        double or halve the speed of a capture",
+    "[ ] { } r  10 s or 60 s back or forward in a capture; its start",
+    "mouse      select a row or cell; in the timeline, a time",
     "q, Ctrl-C  quit",
     "",
     "Rows, (other) and (total) belong to one time: the visible rows and",
@@ -63,6 +65,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State) {
     draw_fields(frame, state, fields);
     state.services = matrix::capacity(usize::from(main.width), usize::from(main.height));
     state.page_rows = usize::from(main.height).saturating_sub(3);
+    state.main_area = main;
+    let rows = state.shown.as_ref().map_or(0, |picture| picture.rows.len());
+    state.first_row = table::first_row(state, rows, state.page_rows);
+    // The columns of the moments.
+    let left = timeline.x + LABEL.min(timeline.width);
+    let columns = timeline.width.saturating_sub(LABEL + 1);
+    state.timeline_area = Rect::new(left, timeline.y, columns, timeline.height);
     draw_timeline(frame, state, timeline);
     draw_main(frame, state, main);
     frame.render_widget(hints(state, usize::from(keys.width)), keys);
@@ -177,14 +186,34 @@ fn draw_timeline(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let newest = picture.timeline.len().min(columns);
     let mut lines = timeline::lines(&picture.timeline, rows, columns);
     for (row, line) in lines.iter_mut().enumerate() {
+        // The value at the upper edge of the row; below the last one is zero.
         let label = match row {
-            0 => format::right(&number(largest), usize::from(LABEL) - 1),
-            _ => " ".repeat(usize::from(LABEL) - 1),
+            0 => number(largest),
+            _ if rows >= 4 && row == rows / 2 => {
+                number(largest * (rows - row) as f64 / rows as f64)
+            }
+            _ if row + 1 == rows => "0".to_owned(),
+            _ => String::new(),
         };
+        let label = format::right(&label, usize::from(LABEL) - 1);
         line.spans.insert(0, Span::raw(format!("{label} ")).dim());
     }
     let title = format!("the last {newest} s, {}", picture.unit);
-    lines.push(Line::from(format!("{}{title}", " ".repeat(usize::from(LABEL)))).dim());
+    let shown = &picture.timeline[picture.timeline.len() - newest..];
+    let time = |point: Option<&crate::timeline::Point>| {
+        let at = point.map(|point| moment(point.at)).unwrap_or_default();
+        at.get(11..19).unwrap_or_default().to_owned()
+    };
+    let (first, last) = (time(shown.first()), time(shown.last()));
+    let mut axis = format!("{}{title}", " ".repeat(usize::from(LABEL)));
+    let right_edge = usize::from(LABEL) + columns;
+    for (at, end) in [(first, right_edge - newest + 8), (last, right_edge)] {
+        let used = axis.chars().count();
+        if used + 10 <= end {
+            axis += &format!("{at:>width$}", width = end - used);
+        }
+    }
+    lines.push(Line::from(axis).dim());
     frame.render_widget(Paragraph::new(lines), area);
 }
 

@@ -27,8 +27,14 @@ const SHADES: [&str; 5] = [" ", "░", "▒", "▓", "█"];
 /// Number of services that fit a screen of this size, in addition to the outside.
 pub(super) fn capacity(width: usize, height: usize) -> usize {
     let columns = width.saturating_sub(NAME + CELL + 2) / CELL;
-    let rows = height.saturating_sub(4);
+    let rows = height.saturating_sub(5);
     columns.min(rows).saturating_sub(1).max(1)
+}
+
+/// The cell at a row and column of the area, below a title and the heading.
+pub(super) fn cell_at(row: usize, column: usize) -> Option<(usize, usize)> {
+    let column = column.checked_sub(NAME + 1)?;
+    Some((row.checked_sub(2)?, column / CELL))
 }
 
 /// The matrix with its sums; the selected cell is marked.
@@ -62,6 +68,7 @@ pub(super) fn lines(matrix: &Matrix, chosen: (usize, usize)) -> Vec<Line<'static
     }
     sums.push_span(Span::raw(right(&number(matrix.total), CELL - 1)).bold());
     lines.push(sums);
+    lines.push(legend(matrix));
     if matrix.beyond > 0.0 {
         let beyond = number(matrix.beyond);
         let text = format!(
@@ -73,20 +80,35 @@ pub(super) fn lines(matrix: &Matrix, chosen: (usize, usize)) -> Vec<Line<'static
     lines
 }
 
+/// The largest value of every second colour.
+fn legend(matrix: &Matrix) -> Line<'static> {
+    let mut line = Line::from(" up to").dim();
+    for ((value, colour), shade) in matrix.scale().iter().zip(1..).zip(&SHADES[1..]) {
+        let text = format!("{shade} {} ", number(*value));
+        line.push_span(" ");
+        line.push_span(Span::styled(text, colours(2 * colour - 1)));
+    }
+    line.push_span(Span::raw(format!(" {}", matrix.unit)).dim());
+    line
+}
+
+/// The style of a step of the heat.
+fn colours(step: usize) -> Style {
+    let colour = HEAT.get(step).copied().unwrap_or(Color::Reset);
+    let text = if step >= 6 {
+        Color::Black
+    } else {
+        Color::White
+    };
+    Style::new().bg(colour).fg(text)
+}
+
 fn cell(matrix: &Matrix, from: usize, to: usize, is_chosen: bool) -> Span<'static> {
     let value = matrix.cell(from, to);
     let heat = matrix.heat(from, to);
     let style = match step(heat, HEAT.len()) {
         None => Style::new().fg(Color::DarkGray),
-        Some(step) => {
-            let colour = HEAT.get(step).copied().unwrap_or(Color::Reset);
-            let text = if step >= 6 {
-                Color::Black
-            } else {
-                Color::White
-            };
-            Style::new().bg(colour).fg(text)
-        }
+        Some(step) => colours(step),
     };
     let shade = step(heat, SHADES.len() - 1).map_or(0, |step| step + 1);
     let text = match value > 0.0 {

@@ -11,11 +11,12 @@ mod state;
 mod table;
 mod timeline;
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use ratatui::crossterm::{cursor, event};
+use ratatui::crossterm::{cursor, event, execute};
 use screen::Screen;
 pub use screen::{is_available, restore};
 
@@ -50,6 +51,7 @@ pub struct Start {
 /// If the terminal cannot be set up or written to.
 pub fn run(model: &Shared, start: Start, is_over: &AtomicBool) -> anyhow::Result<()> {
     let mut screen = Screen::open().context("cannot draw on this terminal")?;
+    let _mouse = Mouse::capture();
     let mut pulse = Pulse::default();
     let mut state = State::new(start);
     loop {
@@ -77,6 +79,24 @@ pub fn run(model: &Shared, start: Start, is_over: &AtomicBool) -> anyhow::Result
             // Draw soon after a key press, and once after several.
             next = next.min(Instant::now() + Duration::from_millis(10));
         }
+    }
+}
+
+/// Reports of the mouse, until it is dropped. The terminal selects text while Shift is pressed.
+#[derive(Debug)]
+struct Mouse;
+
+impl Mouse {
+    fn capture() -> Self {
+        // Terminals without a mouse ignore it.
+        execute!(io::stdout(), event::EnableMouseCapture).ok();
+        Self
+    }
+}
+
+impl Drop for Mouse {
+    fn drop(&mut self) {
+        execute!(io::stdout(), event::DisableMouseCapture).ok();
     }
 }
 

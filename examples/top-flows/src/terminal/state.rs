@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::crossterm::event::{
+    Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
+use ratatui::layout::{Position, Rect};
 use sflow_metrics::{Timestamp, flow};
 
 use super::Start;
@@ -43,6 +46,11 @@ pub(super) struct State {
     pub(super) services: usize,
     /// Number of rows that fitted the screen.
     pub(super) page_rows: usize,
+    /// Where the timeline and the table or matrix were last drawn.
+    pub(super) timeline_area: Rect,
+    pub(super) main_area: Rect,
+    /// The first visible row of the table.
+    pub(super) first_row: usize,
     pub(super) shown: Option<Picture>,
     pub(super) matrix: Option<Matrix>,
     pub(super) status: Option<Status>,
@@ -89,6 +97,9 @@ impl State {
             parties: None,
             services: 6,
             page_rows: 10,
+            timeline_area: Rect::ZERO,
+            main_area: Rect::ZERO,
+            first_row: 0,
             shown: None,
             matrix: None,
             status: None,
@@ -106,7 +117,8 @@ impl State {
         // The limit of questions does not apply to the local client.
         let picture = model.ask(&question, Client::Local, wall).ok().flatten();
         self.status = Some(model.status.clone());
-        self.clock = model.clock();
+        let shown = picture.as_ref().map(|picture| picture.at);
+        self.clock = shown.or_else(|| model.clock());
         drop(model);
         if self.is_matrix {
             self.matrix = picture.map(|picture| Matrix::new(&picture, self.services));
@@ -119,8 +131,13 @@ impl State {
 
     /// Applies a key.
     pub(super) fn apply(&mut self, event: &Event, model: &Shared) -> Then {
-        let Event::Key(key) = *event else {
-            return Then::Stay;
+        let key = match *event {
+            Event::Key(key) => key,
+            Event::Mouse(mouse) => {
+                self.point(mouse, model);
+                return Then::Stay;
+            }
+            _ => return Then::Stay,
         };
         if key.kind == KeyEventKind::Release {
             return Then::Stay;
@@ -148,6 +165,49 @@ impl State {
         Then::Stay
     }
 
+    /// Selects what is under the mouse; in the timeline of a capture, the time to continue at.
+    fn point(&mut self, mouse: MouseEvent, model: &Shared) {
+        if !matches!(self.overlay, Overlay::None) {
+            return;
+        }
+        let at = Position::new(mouse.column, mouse.row);
+        match mouse.kind {
+            MouseEventKind::ScrollDown if !self.is_matrix => self.press_in_table(KeyCode::Down),
+            MouseEventKind::ScrollUp if !self.is_matrix => self.press_in_table(KeyCode::Up),
+            MouseEventKind::Down(MouseButton::Left) if self.main_area.contains(at) => {
+                let row = usize::from(at.y - self.main_area.y);
+                let rows = self.shown.as_ref().map_or(0, |picture| picture.rows.len());
+                if self.is_matrix {
+                    let column = usize::from(at.x - self.main_area.x);
+                    let cell = super::matrix::cell_at(row, column);
+                    let count = self
+                        .matrix
+                        .as_ref()
+                        .map_or(0, |matrix| matrix.parties.len());
+                    if let Some(cell) = cell.filter(|(from, to)| *from.max(to) < count) {
+                        self.choose_cell(cell);
+                    }
+                } else if let Some(row) = row.checked_sub(1)
+                    && row < self.page_rows
+                    && self.first_row + row < rows
+                {
+                    self.choose(self.first_row + row);
+                }
+            }
+            MouseEventKind::Down(MouseButton::Left) | MouseEventKind::Drag(MouseButton::Left)
+                if self.timeline_area.contains(at) =>
+            {
+                // The newest moment is at the right.
+                let from_right = usize::from(self.timeline_area.right() - 1 - at.x);
+                let points = self.shown.iter().flat_map(|picture| &picture.timeline);
+                if let Some(point) = points.rev().nth(from_right) {
+                    model.lock().seek_to(point.at);
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn press(&mut self, key: KeyEvent, model: &Shared) -> Then {
         match key.code {
             KeyCode::Char('q' | 'Q') => return Then::Leave,
@@ -170,6 +230,11 @@ impl State {
                 let status = &mut model.lock().status;
                 status.is_paused = !status.is_paused;
             }
+            KeyCode::Char('[') => model.lock().seek(-10),
+            KeyCode::Char(']') => model.lock().seek(10),
+            KeyCode::Char('{') => model.lock().seek(-60),
+            KeyCode::Char('}') => model.lock().seek(60),
+            KeyCode::Char('r') => model.lock().seek_to(Timestamp::ZERO),
             KeyCode::Char('+' | '=') => change_speed(model, 2.0),
             KeyCode::Char('-') => change_speed(model, 0.5),
             KeyCode::Backspace => {
@@ -252,7 +317,12 @@ impl State {
             }
             _ => return,
         };
-        let (from, to) = self.cell;
+        self.choose_cell(self.cell);
+    }
+
+    fn choose_cell(&mut self, (from, to): (usize, usize)) {
+        let Some(matrix) = &self.matrix else { return };
+        self.cell = (from, to);
         let party = |place: usize| matrix.parties.get(place).cloned();
         self.parties = party(from).zip(party(to));
     }

@@ -8,6 +8,7 @@ use super::state::State;
 use super::timeline::{COLOURS, REST};
 use crate::format::{self, padded, right};
 use crate::picture::{Picture, Row};
+use crate::service_names;
 
 const VALUE: usize = 8;
 const SHARE: usize = 8;
@@ -60,7 +61,7 @@ pub(super) fn lines(
 }
 
 /// The first visible row, so that the cursor is visible.
-fn first_row(state: &State, rows: usize, capacity: usize) -> usize {
+pub(super) fn first_row(state: &State, rows: usize, capacity: usize) -> usize {
     let row = match state.cursor.flow {
         Some(_) => state.cursor.row,
         None => 0,
@@ -87,7 +88,9 @@ impl<'p> Table<'p> {
             .enumerate()
             .map(|(column, key)| {
                 let values = picture.rows.iter().filter_map(|row| row.keys.get(column));
-                let longest = values.map(|value| format::value(value).width()).max();
+                let longest = values
+                    .map(|value| service_names::value(*key, value).width())
+                    .max();
                 // Space for the arrow of the order.
                 longest.unwrap_or(0).max(key.name().len() + 2)
             })
@@ -130,8 +133,9 @@ impl<'p> Table<'p> {
         let is_chosen = cursor.flow.is_some() && cursor.row == place;
         let mark = if is_chosen { "▸" } else { " " };
         let mut line = Line::from(vec![Span::raw(mark), Span::raw("▌").fg(colour)]);
-        for (column, (value, width)) in row.keys.iter().zip(&self.widths).enumerate() {
-            let text = padded(&format::value(value), *width);
+        let values = service_names::values(self.picture.keys(), &row.keys);
+        for (column, (value, width)) in values.zip(&self.widths).enumerate() {
+            let text = padded(&value, *width);
             let is_here = is_chosen && cursor.column == column;
             line.push_span(match is_here {
                 true => Span::raw(text).reversed(),

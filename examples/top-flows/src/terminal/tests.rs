@@ -7,7 +7,9 @@ use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use ratatui::crossterm::event::{
+    Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
 
 use super::*;
 use crate::model::Client;
@@ -76,7 +78,62 @@ fn key() -> impl Strategy<Value = KeyEvent> {
     })
 }
 
-/// Random keys on screens of any size.
+fn mouse(kind: MouseEventKind, column: u16, row: u16) -> Event {
+    Event::Mouse(MouseEvent {
+        kind,
+        column,
+        row,
+        modifiers: KeyModifiers::NONE,
+    })
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let kind = prop::sample::select(vec![
+        MouseEventKind::Down(MouseButton::Left),
+        MouseEventKind::Drag(MouseButton::Left),
+        MouseEventKind::ScrollDown,
+        MouseEventKind::ScrollUp,
+        MouseEventKind::Moved,
+    ]);
+    prop_oneof![
+        3 => key().prop_map(Event::Key),
+        1 => (kind, 0_u16..150, 0_u16..50).prop_map(|(kind, column, row)| mouse(kind, column, row)),
+    ]
+}
+
+#[test]
+fn mouse_selects_rows_cells_and_times() {
+    const CLICK: MouseEventKind = MouseEventKind::Down(MouseButton::Left);
+    let model = model();
+    let mut state = state();
+    let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+    let mut draw = |state: &mut State| {
+        state.refresh(&model, Instant::now());
+        terminal.draw(|frame| draw::draw(frame, state)).unwrap();
+    };
+    draw(&mut state);
+    let main = state.main_area;
+    state.apply(&mouse(CLICK, 5, main.y + 2), &model);
+    assert_eq!(state.cursor.row, 1);
+    assert!(state.cursor.flow.is_some());
+    state.apply(&mouse(MouseEventKind::ScrollDown, 5, main.y), &model);
+    assert_eq!(state.cursor.row, 2);
+    // The heading is not a row.
+    state.apply(&mouse(CLICK, 5, main.y), &model);
+    assert_eq!(state.cursor.row, 2);
+    // The oldest visible moment.
+    let timeline = state.timeline_area;
+    state.apply(&mouse(CLICK, timeline.x, timeline.y), &model);
+    let points = &state.shown.as_ref().unwrap().timeline;
+    let expected = points[points.len().saturating_sub(usize::from(timeline.width))].at;
+    assert_eq!(model.lock().take_target(), Some(expected));
+    state.is_matrix = true;
+    draw(&mut state);
+    state.apply(&mouse(CLICK, main.x + 30, state.main_area.y + 2), &model);
+    assert_eq!(state.cell, (0, 1));
+}
+
+/// Random keys and movements of the mouse on screens of any size.
 #[test]
 fn random_keys_do_not_panic_on_any_screen() {
     let model = model();
@@ -85,16 +142,16 @@ fn random_keys_do_not_panic_on_any_screen() {
         failure_persistence: None,
         ..ProptestConfig::default()
     });
-    let strategy = (prop::collection::vec(key(), 0..40), 1_u16..140, 1_u16..45);
-    let result = runner.run(&strategy, |(keys, columns, rows)| {
+    let strategy = (prop::collection::vec(event(), 0..40), 1_u16..140, 1_u16..45);
+    let result = runner.run(&strategy, |(events, columns, rows)| {
         let mut state = state();
         let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
-        for key in keys {
+        for event in events {
             state.refresh(&model, Instant::now());
             terminal
                 .draw(|frame| draw::draw(frame, &mut state))
                 .unwrap();
-            if state.apply(&Event::Key(key), &model) == Then::Leave {
+            if state.apply(&event, &model) == Then::Leave {
                 break;
             }
         }

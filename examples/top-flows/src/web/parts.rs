@@ -8,8 +8,9 @@ use super::html::Text;
 use super::link::Link;
 use crate::format::{number, share};
 use crate::matrix::{Matrix, Party};
-use crate::picture::{Picture, STRIPES};
+use crate::picture::Picture;
 use crate::question::{Narrow, Question};
+use crate::timeline::STRIPES;
 use crate::timeline::{MOMENTS, Point};
 
 /// Size of the timeline in units of the drawing.
@@ -121,7 +122,7 @@ impl Flows<'_> {
         };
         let only = question.narrowed(*key, value, Narrow::To);
         let without = question.narrowed(*key, value, Narrow::Without);
-        let shown = value.to_string();
+        let shown = crate::service_names::value(*key, value);
         write!(
             f,
             "<td><a href=\"{}\" title=\"only with this value\"><bdi>{}</bdi></a>\
@@ -156,34 +157,36 @@ impl Flows<'_> {
         let peak = number(largest);
         write!(
             f,
-            "<figure><svg class=\"strip\" role=\"img\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
-             preserveAspectRatio=\"none\" aria-label=\"the last {seconds} seconds\">"
+            "<figure><div class=\"axis\" aria-hidden=\"true\"><span>{peak}</span><span>{}</span>\
+             <span>0</span></div><svg class=\"strip\" role=\"img\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
+             preserveAspectRatio=\"none\" aria-label=\"the last {seconds} seconds\">",
+            number(largest / 2.0)
         )?;
-        let parts = self
-            .picture
-            .rows
-            .iter()
-            .filter(|row| row.stripe.is_some())
-            .count();
+        let names = |place: usize| {
+            let keys = self.picture.stripes.get(place)?;
+            let values = crate::service_names::values(self.picture.keys(), keys);
+            Some(values.collect::<Vec<_>>().join(", "))
+        };
         let below = |point: &Point, count: usize| {
             let sum: f64 = point.parts.iter().take(count).sum();
             sum.min(point.total)
         };
-        area(points, largest, |_| 0.0, |point| point.total, STRIPES, f)?;
-        for stripe in 0..parts.min(STRIPES) {
+        let whole = |point: &Point| point.total;
+        area(points, largest, |_| 0.0, whole, (STRIPES, "other flows"), f)?;
+        for (stripe, name) in (0..STRIPES).map_while(|stripe| Some((stripe, names(stripe)?))) {
             let (from, to) = (
                 |point: &Point| below(point, stripe),
                 |point: &Point| below(point, stripe + 1),
             );
-            area(points, largest, from, to, stripe, f)?;
+            area(points, largest, from, to, (stripe, &name), f)?;
         }
         write!(
             f,
-            "</svg><figcaption>the last {seconds} s · peak {peak} {unit}"
+            "</svg><figcaption>the last {seconds} s, {} to {} · peak {peak} {unit}",
+            time_of_day(points.first()),
+            time_of_day(points.last())
         )?;
-        for (place, keys) in self.picture.stripes.iter().enumerate() {
-            let keys: Vec<String> = keys.iter().map(crate::format::value).collect();
-            let keys = keys.join(", ");
+        for (place, keys) in (0..STRIPES).map_while(|place| Some((place, names(place)?))) {
             write!(
                 f,
                 " <span class=\"legend\"><svg aria-hidden=\"true\"><rect class=\"s{place}\" \
@@ -226,13 +229,20 @@ impl Flows<'_> {
     }
 }
 
-/// One area of the timeline, between two lines.
+/// `04:00:34`, in UTC.
+fn time_of_day(point: Option<&Point>) -> String {
+    let time = point.map(|point| crate::format::moment(point.at));
+    let time = time.unwrap_or_default();
+    time.get(11..19).unwrap_or_default().to_owned()
+}
+
+/// One area of the timeline, between two lines, with the name of its flow.
 fn area(
     points: &[Point],
     largest: f64,
     from: impl Fn(&Point) -> f64,
     to: impl Fn(&Point) -> f64,
-    stripe: usize,
+    (stripe, name): (usize, &str),
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
     let first = WIDTH + 1.0 - points.len() as f64;
@@ -247,7 +257,7 @@ fn area(
     for (place, point) in points.iter().enumerate().rev() {
         write!(f, "{},{:.1} ", first + place as f64, y(from(point)))?;
     }
-    f.write_str("\"/>")
+    write!(f, "\"><title>{}</title></polygon>", Text(name))
 }
 
 /// The matrix of services.
@@ -291,6 +301,11 @@ impl Display for Services<'_> {
             "<td class=\"sum\"><b>{}</b></td></tr></tfoot></table></div>",
             number(matrix.total)
         )?;
+        f.write_str("<p class=\"quiet matrix\">up to")?;
+        for (value, step) in matrix.scale().into_iter().zip([2, 4, 6, 8]) {
+            write!(f, " <span class=\"h{step}\"> {} </span>", number(value))?;
+        }
+        writeln!(f, " {}</p>", Text(&matrix.unit))?;
         if matrix.beyond > 0.0 {
             let beyond = number(matrix.beyond);
             write!(

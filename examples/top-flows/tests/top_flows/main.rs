@@ -2,6 +2,7 @@
 
 mod once;
 mod page;
+mod playback;
 mod recording;
 mod reported;
 mod screen;

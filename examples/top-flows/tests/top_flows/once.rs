@@ -374,3 +374,70 @@ fn window_is_part_of_the_result() {
     assert!(table.contains(expected), "{table}");
     assert!(document(&[SWARM]).get("window").is_none());
 }
+
+#[test]
+fn matrix_is_text() {
+    let output = run(&["--once", "--matrix", NAMED]);
+    assert!(output.status.success());
+    let table = text(&output.stdout);
+    let lines: Vec<_> = table.lines().collect();
+    assert_eq!(lines.len(), 6, "{table}");
+    assert_eq!(
+        lines[1].split_whitespace().collect::<Vec<_>>(),
+        [
+            "from",
+            "↓",
+            "to",
+            "→",
+            "apache",
+            "shop_web",
+            "(outside)",
+            "all"
+        ]
+    );
+    assert!(lines[2].starts_with("apache "), "{table}");
+    assert!(
+        lines[5].starts_with("all ") && lines[5].ends_with("2.24G"),
+        "{table}"
+    );
+    for line in lines {
+        assert!(include_str!("../../README.md").contains(line), "{line}");
+    }
+}
+
+#[test]
+fn ports_have_the_names_of_services() {
+    let keys = ["--keys", "port.src", "--top", "1"];
+    let output = run(&[&["--once", SWARM][..], &keys].concat());
+    assert!(text(&output.stdout).contains("\n80 http "), "{output:?}");
+}
+
+#[test]
+fn output_file_is_not_overwritten_silently() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flows.json");
+    let arguments = ["--once", "--json", "-o", path.to_str().unwrap(), NAMED];
+    assert!(run(&arguments).status.success());
+    assert!(
+        std::fs::read_to_string(&path)
+            .unwrap()
+            .starts_with("{\"as_of\"")
+    );
+    let output = run(&arguments);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("exists; --force overwrites it"));
+}
+
+#[test]
+fn completions_and_man_page_are_printed() {
+    let output = run(&["--completions", "bash"]);
+    assert!(
+        text(&output.stdout).contains("complete -F _top__flows"),
+        "{output:?}"
+    );
+    let output = run(&["--man"]);
+    assert!(
+        text(&output.stdout).contains(".TH top-flows 1"),
+        "{output:?}"
+    );
+}

@@ -118,9 +118,9 @@ fn error_has_position() {
         ("load_one", 0, "expected a statistic and `:`"),
         ("avg", 3, "expected `:` and a metric"),
         (
-            "mean:load_one",
+            "xyzzy:load_one",
             0,
-            "unknown statistic `mean`; known statistics: avg, sum",
+            "unknown statistic `xyzzy`; known statistics: avg, sum",
         ),
         ("avg:", 4, "expected the name of a metric"),
         (
@@ -172,6 +172,58 @@ fn error_has_position() {
         let error = case.parse::<Query>().unwrap_err();
         assert_eq!(error.position(), position, "{case}");
         assert!(error.to_string().starts_with(words), "{case}: {error}");
+    }
+}
+
+#[test]
+fn parts_are_accepted_in_any_order() {
+    let usual = "avg:load_one,max:load_one{host=a*} by agent [5m:max]";
+    let usual: Query = usual.parse().unwrap();
+    for text in [
+        "avg:load_one,max:load_one[5m:max]{host=a*} by agent",
+        "avg:load_one[5m:max],max:load_one[5m:max]{host=a*} by agent",
+        "avg:load_one[5m:max],max:load_one by agent {host=a*}",
+        "avg:load_one,max:load_one{host=a*}[5m:max] by agent",
+        "avg:load_one,max:load_one{host=a*}[300s:max] by agent[5m:max]",
+    ] {
+        assert_eq!(text.parse(), Ok(usual.clone()), "{text}");
+    }
+    for (text, position, words) in [
+        (
+            "avg:load_one[5m],max:load_one[1m]",
+            30,
+            "expected the same window as before",
+        ),
+        ("avg:load_one by agent by host", 22, "expected a window"),
+        (
+            "avg:load_one[5m max]",
+            16,
+            "expected `]`, or `:` and a function",
+        ),
+        (
+            "mean:load_one",
+            0,
+            "unknown statistic `mean`; did you mean `avg`?",
+        ),
+        (
+            "avgg:load_one",
+            0,
+            "unknown statistic `avgg`; did you mean `avg`?",
+        ),
+        (
+            "avg:load_one by hoost",
+            16,
+            "unknown key `hoost`; did you mean `host`?",
+        ),
+        (
+            "avg:load_one[5m:avg]",
+            16,
+            "unknown window function `avg`; did you mean `mean`?",
+        ),
+    ] {
+        let error = text.parse::<Query>().unwrap_err();
+        assert_eq!(error.position(), position, "{text}: {error}");
+        assert!(error.to_string().starts_with(words), "{text}: {error}");
     }
 }
 
