@@ -125,8 +125,17 @@ fn datagrams_of_an_agent_are_read_in_order_from_one_partition() {
         let read: Vec<_> = partitions.filter(|read| !read.is_empty()).collect();
         assert_eq!(read, [of_agent(&sent)]);
     }
+    let is_end = |event: Event<'_>| matches!(event, Event::End { .. });
+    let mut ends = 0;
+    let begun = Instant::now();
+    while ends < 4 {
+        assert!(begun.elapsed() < LIMIT, "{source:?}");
+        let count = |event: Event<'_>| ends += u32::from(is_end(event));
+        source.poll(Duration::from_millis(100), count).unwrap();
+    }
     let stats = source.stats();
     assert_eq!((stats.skipped, stats.rejected.total()), (0, 0));
+    assert_eq!(stats.errors, ClientErrors::default());
 }
 
 #[test]

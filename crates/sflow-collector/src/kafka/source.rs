@@ -249,7 +249,8 @@ impl Source {
                         source: ClientError(error),
                     });
                 }
-                _ => self.consumer.context().errors.add(error.to_string()),
+                // The client tries again, and has counted it.
+                _ => {}
             },
         }
         Ok(())
@@ -441,7 +442,10 @@ impl Assignments {
 
 impl ClientContext for Assignments {
     fn error(&self, error: KafkaError, reason: &str) {
-        self.errors.add(format!("{error}: {reason}"));
+        // The end of a partition is an event, which `poll` returns as well.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
+            self.errors.add(format!("{error}: {reason}"));
+        }
     }
 }
 
