@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use sflow_metrics::query::{Owner, Query, Summary};
 use sflow_metrics::{Timestamp, flow, query};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use untrusted::{escaped, report};
 
 use crate::client;
@@ -74,7 +75,7 @@ impl Ask {
     }
 
     async fn answer(&self, out: &mut Vec<u8>) -> anyhow::Result<Coverage> {
-        let deadline = tokio::time::Instant::now() + self.timeout;
+        let deadline = Instant::now() + self.timeout;
         // A worker that does not respond leaves half of the time for the others.
         let half = deadline - self.timeout / 2;
         let plan = Plan::new(each(self.addresses()?, "/partitions", half).await);
@@ -135,7 +136,7 @@ impl Ask {
         path: &str,
         text: &str,
         mut all: P,
-        deadline: tokio::time::Instant,
+        deadline: Instant,
     ) -> anyhow::Result<(P, Coverage)> {
         let mut requests = JoinSet::new();
         for (worker, partitions) in plan.by_worker() {
@@ -147,7 +148,7 @@ impl Ask {
                 numbers.join(",")
             );
             requests.spawn(async move {
-                let response = request::<Contribution<P>>(worker, &path, deadline).await;
+                let response = client::get::<Contribution<P>>(worker, &path, deadline).await;
                 (worker, partitions, response)
             });
         }
@@ -230,11 +231,11 @@ impl std::fmt::Display for Coverage {
 async fn each<T: DeserializeOwned + Send + 'static>(
     workers: Vec<SocketAddr>,
     path: &'static str,
-    deadline: tokio::time::Instant,
+    deadline: Instant,
 ) -> Vec<(SocketAddr, T)> {
     let mut requests = JoinSet::new();
     for worker in workers {
-        requests.spawn(async move { (worker, request(worker, path, deadline).await) });
+        requests.spawn(async move { (worker, client::get(worker, path, deadline).await) });
     }
     let mut responses = Vec::new();
     while let Some(response) = requests.join_next().await {
@@ -245,15 +246,6 @@ async fn each<T: DeserializeOwned + Send + 'static>(
         }
     }
     responses
-}
-
-async fn request<T: DeserializeOwned>(
-    worker: SocketAddr,
-    path: &str,
-    deadline: tokio::time::Instant,
-) -> anyhow::Result<T> {
-    let response = tokio::time::timeout_at(deadline, client::get(worker, path)).await;
-    response.context("no response in time")?
 }
 
 /// A result as JSON and as lines of text.

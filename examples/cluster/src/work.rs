@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
 use sflow_collector::kafka::{Envelope, Event, Source, SourceSettings, SourceStats, Start};
-use sflow_metrics::query::Query;
+use sflow_metrics::query::{Query, Window};
 use sflow_metrics::{Config, HashKey, flow};
 use stop::Stop;
 use untrusted::report;
@@ -136,12 +136,7 @@ fn needed_replay(flows: &[flow::Definition], watched: &[Query]) -> Duration {
     let smoothing = flows.iter().filter_map(flow::Definition::smoothing);
     let smoothing = smoothing.map(|constant| constant.saturating_mul(16));
     let windows = flows.iter().filter_map(flow::Definition::window);
-    let windows = windows.chain(
-        watched
-            .iter()
-            .filter_map(Query::window)
-            .map(|it| it.length()),
-    );
+    let windows = windows.chain(watched.iter().filter_map(Query::window).map(Window::length));
     // The last complete one, and the current one.
     let windows = windows.map(|length| length.saturating_mul(2));
     let longest = smoothing.chain(windows).max().unwrap_or_default();

@@ -131,7 +131,7 @@ impl Expected {
                 begun.elapsed() < LIMIT,
                 "{situation}: incomplete for too long"
             );
-            sleep(Duration::from_millis(200));
+            sleep(Duration::from_millis(500));
         }
         eprintln!("{situation}: complete after {:.1?}", begun.elapsed());
     }

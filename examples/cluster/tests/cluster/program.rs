@@ -51,7 +51,8 @@ impl Program {
         Self { child, address }
     }
 
-    /// The number of partitions that a worker owns and has read to their end.
+    /// The number of partitions that a worker owns and has read to their end; 0 while it rejects
+    /// requests because it is busy.
     pub(crate) fn partitions(&self) -> usize {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let head = "GET /partitions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -60,11 +61,8 @@ impl Program {
         stream.read_to_string(&mut response).unwrap();
         let (_, body) = response.split_once("\r\n\r\n").unwrap();
         let listed: Json = serde_json::from_str(body).unwrap();
-        let partitions = listed["partitions"].as_array().unwrap();
-        partitions
-            .iter()
-            .filter(|it| it["is_current"] == true)
-            .count()
+        let partitions = listed["partitions"].as_array().into_iter().flatten();
+        partitions.filter(|it| it["is_current"] == true).count()
     }
 
     /// Sends a signal, such as `STOP`.
