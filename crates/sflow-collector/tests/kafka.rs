@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
-use std::net::{IpAddr, SocketAddr};
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant, SystemTime};
 
 use rdkafka::mocking::MockCluster;
@@ -174,7 +175,7 @@ fn queue_is_bounded_while_broker_is_down_and_delivered_afterwards() {
     assert_eq!((stats.sent, stats.delivered), (150, 100));
     assert_eq!(losses(&stats), [(Loss::QueueFull, 50)]);
     assert!(stats.errors.count > 0 && stats.errors.last.is_some());
-    // Those that were queued are the oldest.
+    // The oldest datagrams were queued.
     let read = read_records(&mut source(&cluster, "bounded"), 100);
     let expected: Vec<_> = (0..100).map(|number| datagram(1, number)).collect();
     assert_eq!(read[&0], expected);
@@ -366,6 +367,65 @@ fn records_of_other_writers_are_counted_and_do_not_end_the_source() {
     assert_eq!(read[&0], [datagram(1, 1)]);
     let rejected: Vec<_> = source.stats().rejected.iter().collect();
     assert_eq!(rejected, [(Rejection::UnsupportedVersion, 3)]);
+}
+
+/// The client library of this test cannot write such a record.
+#[test]
+fn header_name_that_is_not_utf_8_does_not_end_the_source() {
+    fn signed(number: usize, out: &mut Vec<u8>) {
+        // All numbers here are below 64, so that one byte is enough.
+        out.push(u8::try_from(number * 2).unwrap());
+    }
+    let mut record = vec![0, 0, 0, 1]; // Attributes, deltas of time and offset, no key.
+    signed(3, &mut record);
+    record.extend(b"abc");
+    signed(1, &mut record);
+    signed(2, &mut record);
+    record.extend([0xff, 0xfe]);
+    signed(1, &mut record);
+    record.push(b'1');
+
+    // A record batch of version 2, from the epoch of the leader on.
+    let mut batch = Vec::new();
+    batch.extend((-1_i32).to_be_bytes());
+    batch.push(2);
+    batch.extend([0; 4]); // Checksum, which the client does not verify by default.
+    batch.extend([0; 6]); // Attributes and the last offset.
+    batch.extend([0; 16]); // First and last time.
+    batch.extend([0xff; 14]); // No producer.
+    batch.extend(1_u32.to_be_bytes());
+    signed(record.len(), &mut batch);
+    batch.extend(&record);
+    let length = u32::try_from(batch.len()).unwrap();
+    let batch = [&[0; 8][..], &length.to_be_bytes(), &batch].concat();
+
+    // Produce, version 7.
+    let mut request = vec![0, 0, 0, 7, 0, 0, 0, 1, 0xff, 0xff]; // No name of the client.
+    request.extend([0xff, 0xff, 0, 1]); // No transaction, one acknowledgement.
+    request.extend(10_000_u32.to_be_bytes());
+    request.extend(1_u32.to_be_bytes());
+    request.extend(u16::try_from(TOPIC.len()).unwrap().to_be_bytes());
+    request.extend(TOPIC.as_bytes());
+    request.extend(1_u32.to_be_bytes());
+    request.extend(0_u32.to_be_bytes());
+    request.extend(u32::try_from(batch.len()).unwrap().to_be_bytes());
+    request.extend(&batch);
+
+    let cluster = cluster(1);
+    let mut stream = TcpStream::connect(cluster.bootstrap_servers()).unwrap();
+    let length = u32::try_from(request.len()).unwrap();
+    stream.write_all(&length.to_be_bytes()).unwrap();
+    stream.write_all(&request).unwrap();
+    stream.read_exact(&mut [0; 8]).unwrap();
+    let sink = sink(&cluster, |_| {});
+    sink.send(datagram(1, 1).as_received()).unwrap();
+    assert_eq!(sink.close(LIMIT).delivered, 1);
+
+    let mut source = source(&cluster, "header");
+    let read = read_records(&mut source, 2);
+    assert_eq!(read[&0], [datagram(1, 1)]);
+    let rejected: Vec<_> = source.stats().rejected.iter().collect();
+    assert_eq!(rejected, [(Rejection::UnsupportedVersion, 1)]);
 }
 
 #[test]

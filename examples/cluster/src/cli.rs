@@ -20,7 +20,7 @@ use crate::work::{Replay, Work};
 ///
 /// Receivers write the datagrams of agents to a topic, partitioned by agent. Workers divide the
 /// partitions among themselves and keep the telemetry of each. Queries ask all workers and merge their
-/// answers. One machine is enough for nearly everybody: see the README.
+/// answers. For most networks one machine is enough: see the README.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Cli {
@@ -99,7 +99,7 @@ struct WorkArguments {
     #[arg(long, value_name = "DEFINITION")]
     flows: Vec<flow::Definition>,
 
-    /// A query whose window to keep, such as 'avg:load_one[5m]'; may be repeated. Queries without a
+    /// A query whose window to keep, such as `avg:load_one[5m]`; may be repeated. Queries without a
     /// window need no such option.
     #[arg(long, value_name = "QUERY")]
     watch: Vec<Query>,

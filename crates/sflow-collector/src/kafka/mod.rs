@@ -6,8 +6,8 @@
 //! member that fails. All datagrams of an agent are in one partition, in the order in which they
 //! were written.
 //!
-//! The client is librdkafka, which this crate compiles without TLS and SASL: whoever reaches the
-//! brokers can write in the name of every agent. Keep them in a network of their own. This module has
+//! The client is librdkafka, which this crate compiles without TLS and SASL: every program that
+//! reaches the brokers can write in the name of every agent. Keep them in a network of their own. This module has
 //! been tested with librdkafka's mock cluster and with tansu 0.6, not with Apache Kafka.
 //!
 //! ```no_run

@@ -83,8 +83,8 @@ impl SourceSettings {
     }
 }
 
-/// Where to start to read a partition when it is assigned. Committed offsets are ignored: whoever
-/// takes over a partition has to read again what it needs for its state.
+/// Where to start to read a partition when it is assigned. Committed offsets are ignored: the new owner
+/// of a partition has to read again what it needs for its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Start {
@@ -130,6 +130,10 @@ pub enum Event<'a> {
 /// Partitions are assigned by the protocol `cooperative-sticky`: a partition that keeps its owner is
 /// read without interruption while others move. Offsets are committed so that monitoring can
 /// calculate the lag; they do not determine where reading starts.
+///
+/// Records of other writers do not end the source; they are counted ([`SourceStats::rejected`]). A header
+/// whose name is not UTF-8 makes rdkafka 0.39 panic: the source catches this and rejects the record, but
+/// the message of the panic is printed, and with `panic = "abort"` the program ends.
 pub struct Source {
     consumer: BaseConsumer<Assignments>,
     topic: String,

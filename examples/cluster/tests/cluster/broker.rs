@@ -35,8 +35,8 @@ impl Broker {
     pub(crate) fn of_the_environment(partitions: i32) -> Option<Self> {
         let Ok(address) = std::env::var("CLUSTER_TEST_BROKER") else {
             // Past the capture of the test harness, which keeps what passing tests print.
-            let words = "skipped: a real broker; set CLUSTER_TEST_BROKER to the address of one";
-            writeln!(std::io::stderr(), "{words}").ok();
+            let reason = "skipped: a real broker; set CLUSTER_TEST_BROKER to the address of one";
+            writeln!(std::io::stderr(), "{reason}").ok();
             return None;
         };
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);

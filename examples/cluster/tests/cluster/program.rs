@@ -73,10 +73,12 @@ impl Program {
         assert!(status.unwrap().success());
     }
 
-    /// Ends the program on SIGTERM.
+    /// Ends the program on SIGTERM: by itself, or after 700 ms if a broker does not respond in time.
     pub(crate) fn end(mut self) {
+        const TERMINATED: i32 = 128 + 15;
         self.signal("TERM");
-        assert!(self.child.wait().unwrap().success());
+        let code = self.child.wait().unwrap().code();
+        assert!(matches!(code, Some(0 | TERMINATED)), "{code:?}");
     }
 }
 
