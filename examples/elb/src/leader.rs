@@ -223,7 +223,9 @@ pub async fn report(permit: LeaderPermit, instance: String, status: Shared<LoopS
         let mut now = leadership.borrow_and_update().clone();
         // Another instance may lead after that time.
         let expires = now.renewed.map(|renewed| renewed.saturating_add(lease));
-        now.is_leader &= expires.is_some_and(|expires| clock() < expires);
+        if now.is_leader && expires.is_none_or(|expires| clock() >= expires) {
+            (now.is_leader, now.holder, now.address) = (false, None, None);
+        }
         log_change(&known, &now);
         set_status(
             &mut status.lock(),
@@ -274,11 +276,11 @@ fn log_change(known: &Leadership, now: &Leadership) {
     }
     let (term, address) = (now.term, now.address.as_deref().unwrap_or_default());
     match (&now.holder, now.is_leader) {
-        (Some(_), false) if known.is_leader && known.term == term => {
-            warn!(term, "this instance no longer leads: its lease has expired");
-        }
         (Some(holder), true) => info!(holder, term, address, "this instance leads"),
         (Some(holder), false) => info!(holder, term, address, "standby: another instance leads"),
+        (None, _) if known.is_leader && known.term == term => {
+            warn!(term, "standby: the lease of this instance has expired");
+        }
         (None, _) => info!(term, "standby: no instance leads"),
     }
 }

@@ -41,7 +41,8 @@ pub enum InvalidLease {
     #[error(
         "the leader could never write: a renewal every {renew:?} and a request of up to {timeout:?} take \
          {:?}, and writes have to end within the deadline of {deadline:?}. Set the deadline to more than \
-         {:?}, or shorten the renewal interval or the request timeout",
+         {:?} and the lease to at least {timeout:?} more than the deadline, or shorten the renewal interval \
+         or the request timeout",
         *renew + *timeout,
         *renew + *timeout
     )]

@@ -13,7 +13,7 @@ use crate::history::Reader;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// File of the history.
+    /// File of the history; this or --config is required.
     #[arg(long, value_name = "FILE", required_unless_present = "config")]
     path: Option<PathBuf>,
 
@@ -38,7 +38,7 @@ pub(super) struct Args {
     observations: bool,
 
     /// Maximum number of records; the newest are printed.
-    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = at_least_one)]
     limit: usize,
 }
 
@@ -104,6 +104,11 @@ fn line(record: &Value) -> String {
     };
     let (mode, source) = (text("mode"), text("source"));
     format!("{time}  mode     {subject}: {mode} ({source})")
+}
+
+fn at_least_one(text: &str) -> Result<usize, &'static str> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or("expected a number of at least 1")
 }
 
 fn age(text: &str) -> Result<Duration, String> {

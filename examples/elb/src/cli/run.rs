@@ -208,7 +208,8 @@ async fn balance(
             );
         }
     }
-    if let Some(candidate) = candidate {
+    let leads = |candidate: &Candidate| candidate.permit().leadership().is_leader;
+    if let Some(candidate) = candidate.filter(leads) {
         release(candidate, has_change_ended && has_answered).await;
     }
     receiving.abort();

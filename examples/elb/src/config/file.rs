@@ -30,7 +30,7 @@ struct File {
     collector: Collector,
     http: Http,
     docker: docker::Settings,
-    leader: Leader,
+    leader: Option<Leader>,
     control: ControlFile,
     defaults: Policy,
     service: Vec<ServiceFile>,
@@ -119,7 +119,8 @@ impl File {
         check_control(errors, &self.control, &services);
         check_addresses(errors, &self.collector, &self.docker);
         check_http(errors, &self.http);
-        self.leader.check(errors);
+        let leader = self.leader.unwrap_or_else(Leader::disabled);
+        leader.check(errors);
         let mut hook_token_files = BTreeMap::<String, PathBuf>::new();
         let pools = pool::read(errors, self.pool, &mut hook_token_files);
         let control = self.control;
@@ -127,7 +128,7 @@ impl File {
             collector: self.collector,
             http: self.http,
             docker: self.docker,
-            leader: self.leader,
+            leader,
             control: ControlSettings {
                 interval: control.interval.unwrap_or(Duration::from_secs(2)),
                 mode: control.mode.unwrap_or(Mode::Advise),

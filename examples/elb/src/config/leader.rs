@@ -17,7 +17,8 @@ const LONGEST: usize = 200;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Leader {
-    /// Whether a leader is elected. Without an election, this instance acts alone.
+    /// Whether a leader is elected: by default if the table is there. Without an election, this instance
+    /// acts alone.
     pub enabled: bool,
     /// Name of the config object of the swarm that is the lease.
     pub name: String,
@@ -42,7 +43,7 @@ impl Default for Leader {
     fn default() -> Self {
         let durations = LeaseSettings::default();
         Self {
-            enabled: false,
+            enabled: true,
             name: Lease::NAME.to_owned(),
             address: None,
             lease: durations.lease,
@@ -54,6 +55,14 @@ impl Default for Leader {
 }
 
 impl Leader {
+    /// No election.
+    pub fn disabled() -> Self {
+        Self {
+            enabled: false,
+            ..Self::default()
+        }
+    }
+
     /// The durations of the lease.
     pub const fn lease_settings(&self) -> LeaseSettings {
         LeaseSettings {

@@ -81,19 +81,13 @@ impl LeaderView {
             is_leader,
             term,
             may_write,
-            ref holder,
-            ref instance,
             ..
         } = self.status;
-        let was_leader = holder.as_ref() == Some(instance);
         let age = duration(self.renewed_age.unwrap_or(0.0));
         match (is_leader, self.leader()) {
             (true, _) if may_write => format!("This instance leads, term {term}."),
             (true, _) => format!(
                 "This instance leads, term {term}, but changes nothing: the lease was renewed {age} ago."
-            ),
-            (false, Some(_)) if was_leader => format!(
-                "Standby: the lease of this instance, term {term}, has expired; it was renewed {age} ago."
             ),
             (false, Some(leader)) => format!("Standby: {leader} leads, term {term}."),
             (false, None) => format!("Standby: no instance is known to lead, last term {term}."),

@@ -238,7 +238,10 @@ fn leader(site: &Site) -> Option<Condition> {
     let diagnosis = site.diagnosis();
     let mut incomplete = diagnosis.incomplete.iter();
     let finding = incomplete.find(|finding| finding.is_no_leader());
-    let words = finding.map_or_else(|| leader.words(), Finding::sentences);
+    let mut words = finding.map_or_else(|| leader.words(), Finding::sentences);
+    if let (None, Some(error)) = (finding, &leader.status.error) {
+        words = format!("{words} The lease cannot be read or written: {error}.");
+    }
     let is_met = finding.is_none() && leader.status.term > 0;
     leader
         .election

@@ -23,7 +23,7 @@ use sflow_autoscale::observe::ContainerView;
 /// Maximum length of the history.
 const HOUR: Duration = Duration::from_secs(3_600);
 /// Duration of a mode that was set through the API.
-const LASTS: &str = "until elb is restarted or the configuration changes";
+const LASTS: &str = "until elb is restarted, the configuration changes or another instance leads";
 
 /// Status of all services.
 #[derive(Serialize, ToSchema)]
