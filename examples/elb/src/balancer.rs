@@ -1,7 +1,6 @@
 //! The control loop: telemetry, controller, node pools and status.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -12,7 +11,7 @@ use crate::config::{self, ControlSettings, DEFAULT_OWNER, OWNER};
 use crate::docker::hints;
 use crate::format::{counted, duration};
 use crate::handle::{Refusal, Request};
-use crate::history::{HistorySettings, RoundInput, Source, Writer};
+use crate::history::{Restored, RoundInput, Source, Writer};
 use crate::hooks::{self, Pools};
 use crate::leader::LeaderPermit;
 use crate::notices;
@@ -100,19 +99,13 @@ impl<O: Orchestrator> Balancer<O> {
         self.pools.as_mut()
     }
 
-    /// Stores the history, and shows what was stored before. Blocks on file I/O.
-    ///
-    /// # Errors
-    ///
-    /// If no thread can be started. A file that cannot be opened is a problem of the loop.
-    pub fn store_history(&mut self, now: Timestamp, settings: &HistorySettings) -> io::Result<()> {
-        let interval = self.controller.interval();
-        let (writer, mut restored) = Writer::start(settings, now, interval)?;
+    /// Stores the history, and shows what was stored before: the result of [`Writer::start`].
+    pub fn store_history(&mut self, now: Timestamp, (writer, mut restored): (Writer, Restored)) {
         self.modes = std::mem::take(&mut restored.modes);
         self.history = Some(writer);
+        let interval = self.controller.interval();
         self.status.lock().restore(restored, interval);
         self.record_modes(now, Source::Start);
-        Ok(())
     }
 
     /// Adds the modes that differ from the last ones to the history.
