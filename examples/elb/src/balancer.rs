@@ -1,7 +1,6 @@
 //! The control loop: telemetry, controller, node pools and status.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -12,7 +11,7 @@ use crate::config::{self, ControlSettings, DEFAULT_OWNER, OWNER};
 use crate::docker::hints;
 use crate::format::{counted, duration};
 use crate::handle::{Refusal, Request};
-use crate::history::{HistorySettings, RoundInput, Source, Writer};
+use crate::history::{Restored, RoundInput, Source, Writer};
 use crate::hooks::{self, Pools};
 use crate::leader::LeaderPermit;
 use crate::notices;
@@ -21,9 +20,13 @@ use crate::policy::{Mode, Subject, SubjectKind};
 use crate::shared::Shared;
 use crate::status::{LoopStatus, News};
 use sflow_autoscale::controller::{Controller, Discovered, Ownership, Round};
+use sflow_autoscale::leader::Permit as _;
 use sflow_autoscale::node_pools::{PoolRound, Reconciler};
 use sflow_autoscale::observe::Telemetry;
 use sflow_autoscale::problem::{Changed, Problem, ProblemReason};
+
+/// First line of the lease's journal while a client has set the loop to `off`. The node pools ignore it.
+const STOPPED: &str = "mode off\n";
 
 /// Telemetry, controller, node pools and the status that they produce.
 #[derive(Debug)]
@@ -32,6 +35,10 @@ pub struct Balancer<O> {
     controller: Controller<O>,
     pools: Option<Pools>,
     permit: LeaderPermit,
+    /// The last term of this instance in which the mode of the last leader was read.
+    led: u64,
+    /// Whether a client, of this or an earlier leader, has set the loop to `off`.
+    is_stopped: bool,
     status: Shared<LoopStatus>,
     history: Option<Writer>,
     /// The last mode of the loop (`None`), of each service and of each pool in the history.
@@ -60,6 +67,8 @@ impl<O: Orchestrator> Balancer<O> {
             controller,
             pools: None,
             permit: LeaderPermit::default(),
+            led: 0,
+            is_stopped: false,
             status: Shared::new(LoopStatus::new(now)),
             history: None,
             modes: BTreeMap::new(),
@@ -100,19 +109,13 @@ impl<O: Orchestrator> Balancer<O> {
         self.pools.as_mut()
     }
 
-    /// Stores the history, and shows what was stored before. Blocks on file I/O.
-    ///
-    /// # Errors
-    ///
-    /// If no thread can be started. A file that cannot be opened is a problem of the loop.
-    pub fn store_history(&mut self, now: Timestamp, settings: &HistorySettings) -> io::Result<()> {
-        let interval = self.controller.interval();
-        let (writer, mut restored) = Writer::start(settings, now, interval)?;
+    /// Stores the history, and shows what was stored before: the result of [`Writer::start`].
+    pub fn store_history(&mut self, now: Timestamp, (writer, mut restored): (Writer, Restored)) {
         self.modes = std::mem::take(&mut restored.modes);
         self.history = Some(writer);
+        let interval = self.controller.interval();
         self.status.lock().restore(restored, interval);
         self.record_modes(now, Source::Start);
-        Ok(())
     }
 
     /// Adds the modes that differ from the last ones to the history.
@@ -156,8 +159,42 @@ impl<O: Orchestrator> Balancer<O> {
         notices::log(&mut telemetry);
     }
 
+    /// At a takeover, sets the loop to `off` if a client of an earlier leader did.
+    fn read_mode(&mut self, now: Timestamp) {
+        let leadership = self.permit.leadership();
+        if !leadership.is_leader || leadership.term == self.led {
+            return;
+        }
+        self.led = leadership.term;
+        self.is_stopped = leadership.journal.starts_with(STOPPED);
+        if self.is_stopped {
+            self.controller.set_mode(None, Mode::Off);
+            warn!("mode off for all services, as set over the API of an earlier leader");
+            self.record_modes(now, Source::Takeover);
+            self.settings_changed();
+        }
+    }
+
+    /// Stores orders in progress, and whether the loop is stopped, for the next leader.
+    fn set_journal(&self) {
+        let leadership = self.permit.leadership();
+        if !leadership.is_leader || leadership.term != self.led {
+            return;
+        }
+        let term = leadership.term;
+        let orders = self.pools.as_ref().and_then(|pools| pools.journal(term));
+        // Orders of the last leader, if the pools have not read them yet.
+        let orders = orders.unwrap_or_else(|| {
+            let journal = leadership.journal;
+            journal.strip_prefix(STOPPED).unwrap_or(&journal).to_owned()
+        });
+        let stopped = if self.is_stopped { STOPPED } else { "" };
+        self.permit.set_journal(term, format!("{stopped}{orders}"));
+    }
+
     /// Runs one round: observe, decide, apply.
     pub async fn round(&mut self, now: Timestamp) -> Round {
+        self.read_mode(now);
         self.telemetry.lock().expire(now);
         let mut last = Instant::now();
         let lap = move || {
@@ -253,13 +290,9 @@ impl<O: Orchestrator> Balancer<O> {
         let mode = self.controller.mode();
         let (orchestrator, managed) = self.controller.parts();
         let (permit, telemetry) = (&self.permit, &mut self.telemetry);
-        let term = permit.term();
-        let round = pools
-            .round(now, (mode, permit), orchestrator, managed, telemetry)
-            .await;
-        if let Some(journal) = pools.journal(term) {
-            permit.set_journal(term, journal);
-        }
+        let round = pools.round(now, (mode, permit), orchestrator, managed, telemetry);
+        let round = round.await;
+        self.set_journal();
         round
     }
 
@@ -294,6 +327,8 @@ impl<O: Orchestrator> Balancer<O> {
     ///
     /// If the request cannot be applied; then nothing has changed.
     pub fn apply(&mut self, request: &Request) -> Result<(), Refusal> {
+        let now = self.status.lock().present();
+        self.read_mode(now);
         let source = match request {
             Request::SetMode {
                 subject,
@@ -301,6 +336,9 @@ impl<O: Orchestrator> Balancer<O> {
                 source,
             } => {
                 self.set_mode(subject.as_ref(), *mode)?;
+                if subject.is_none() {
+                    self.is_stopped = *mode == Mode::Off;
+                }
                 *source
             }
             Request::Configure(config, source) => {
@@ -315,6 +353,7 @@ impl<O: Orchestrator> Balancer<O> {
                     Some(config.discovery.ownership()),
                 );
                 configured.map_err(impossible)?;
+                self.is_stopped = false;
                 self.telemetry
                     .lock()
                     .set_node_senders(config.collector.nodes.clone());
@@ -323,8 +362,8 @@ impl<O: Orchestrator> Balancer<O> {
                 *source
             }
         };
-        let now = self.status.lock().present();
         self.record_modes(now, source);
+        self.set_journal();
         self.settings_changed();
         Ok(())
     }

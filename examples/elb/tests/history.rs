@@ -90,7 +90,8 @@ fn balancer(start: Timestamp, settings: &HistorySettings) -> Balancer<SimulatedC
     let cluster = SimulatedCluster::new(&scenario, 1, start).unwrap();
     let config = Config::article();
     let mut balancer = Balancer::new(start, cluster, config.control, &config.services).unwrap();
-    balancer.store_history(start, settings).unwrap();
+    let opened = Writer::start(settings, start, config.control.interval).unwrap();
+    balancer.store_history(start, opened);
     balancer
 }
 

@@ -9,7 +9,7 @@ use sflow_autoscale::node_pools::instance;
 use sflow_collector::udp::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
 use sflow_metrics::Timestamp;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -20,7 +20,7 @@ use crate::diagnose::{Facts, FindingLog, Findings};
 use crate::docker::{Docker, Lease};
 use crate::format::counted;
 use crate::handle::{Handle, Refusal, Request};
-use crate::history::Source;
+use crate::history::{Source, Writer};
 use crate::leader::{self, Candidate};
 use crate::notices;
 use crate::shared::Shared;
@@ -103,10 +103,6 @@ async fn balance(
     balancer.discover(&config.discovery);
     balancer.keep(instance(now()), &config.pools)?;
 
-    if let Some(settings) = &config.history {
-        balancer.store_history(now(), settings)?;
-    }
-
     let listen = config.collector.listen;
     let receiver = UdpReceiver::bind(listen, &SocketSettings::default())
         .with_context(|| format!("cannot receive telemetry on {listen}"))?;
@@ -122,6 +118,17 @@ async fn balance(
             "collector.agents is empty: datagrams of every sender are accepted; set it to the \
              addresses or networks of the agents"
         );
+    }
+
+    if let Some(settings) = config.history.clone() {
+        let interval = balancer.controller().interval();
+        // Telemetry is received while a large file is read.
+        let opening = spawn_blocking(move || Writer::start(&settings, now(), interval));
+        let opened = tokio::select! {
+            opened = opening => opened??,
+            () = &mut end => return Ok(()),
+        };
+        balancer.store_history(now(), opened);
     }
 
     let listen = config.http.listen;
@@ -288,7 +295,7 @@ fn reloads(path: PathBuf) -> io::Result<mpsc::Receiver<anyhow::Result<Config>>> 
             while signals.recv().await.is_some() {
                 info!("SIGHUP: reloading {}", path.display());
                 let file = path.clone();
-                let read = tokio::task::spawn_blocking(move || Config::load(&file)).await;
+                let read = spawn_blocking(move || Config::load(&file)).await;
                 let read = read.context("the configuration was not read");
                 let read = read.and_then(|it| it.with_context(|| path.display().to_string()));
                 if loaded.send(read).await.is_err() {

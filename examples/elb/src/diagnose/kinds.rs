@@ -76,7 +76,6 @@ kinds! {
     HOST_WITHOUT_CONTAINERS Wrong "host_without_containers" ("no-containers"),
         "load the agent's Docker module (`docker { markTraffic = on }` in hsflowd.conf), and give it \
          access to the engine's socket";
-    INSTANCE_TWICE Wrong "instance_twice", "give each instance another name, and restart them";
     LEADER_CHANGES Note "leader_changes",
         "the logs of the instances show why it was replaced; if managers answer slowly, increase \
          leader.lease";

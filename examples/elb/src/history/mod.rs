@@ -45,6 +45,8 @@ pub enum Source {
     Reload,
     /// The labels of the service.
     Labels,
+    /// The mode `off` of the loop that a client of an earlier leader has set.
+    Takeover,
     /// A request of the client with this address; `None` if the address is unknown.
     Client(Option<IpAddr>),
 }
@@ -55,6 +57,7 @@ impl fmt::Display for Source {
             Self::Start => f.write_str("start"),
             Self::Reload => f.write_str("SIGHUP"),
             Self::Labels => f.write_str("labels"),
+            Self::Takeover => f.write_str("takeover"),
             Self::Client(Some(address)) => write!(f, "client {address}"),
             Self::Client(None) => f.write_str("client"),
         }

@@ -1,8 +1,9 @@
 //! The database: tables, bounds and damaged files.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, Read as _, Write as _};
+#[cfg(unix)]
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,6 +35,9 @@ const TABLES: &str = "
     CREATE TABLE mode (time INTEGER NOT NULL, kind TEXT, subject TEXT, mode TEXT NOT NULL,
         source TEXT NOT NULL);
     CREATE TABLE observation (time INTEGER PRIMARY KEY, records BLOB NOT NULL);";
+/// Permissions of the file: readable by its owner alone.
+#[cfg(unix)]
+const MODE: u32 = 0o600;
 /// Time to wait for a process that reads the file.
 const BUSY: Duration = Duration::from_millis(500);
 /// The numbers that a process may have assigned and not stored when it was killed.
@@ -124,9 +128,12 @@ impl Store {
         }
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        let file = options.mode(0o600).open(path)?.metadata()?;
-        if file.mode() & 0o777 != 0o600 {
-            fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        #[cfg(unix)]
+        options.mode(MODE);
+        let file = options.open(path)?.metadata()?;
+        #[cfg(unix)]
+        if file.mode() & 0o777 != MODE {
+            fs::set_permissions(path, fs::Permissions::from_mode(MODE))?;
         }
         let is_new = file.len() == 0;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -147,7 +154,7 @@ impl Store {
         let mut store = Self {
             database,
             settings: settings.clone(),
-            file: (file.dev(), file.ino()),
+            file: identity(&file),
         };
         let transaction = store.database.transaction()?;
         store.settings.free_space(&transaction, 0)?;
@@ -231,7 +238,7 @@ impl Store {
     /// Writes records in one transaction, after freeing the space for them.
     pub(super) fn append(&mut self, now: Timestamp, records: &[Record]) -> Result<(), StoreError> {
         let file = fs::metadata(&self.settings.path);
-        if !file.is_ok_and(|it| (it.dev(), it.ino()) == self.file) {
+        if !file.is_ok_and(|it| identity(&it) == self.file) {
             return Err(StoreError::Removed);
         }
         let mut inputs = ZlibEncoder::new(Vec::new(), Compression::default());
@@ -300,6 +307,18 @@ impl Store {
     pub(super) fn size(&self) -> u64 {
         fs::metadata(&self.settings.path).map_or(0, |file| file.len())
     }
+}
+
+/// Device and number of a file.
+#[cfg(unix)]
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
+
+/// Always the same: an open database cannot be removed or replaced on other systems.
+#[cfg(not(unix))]
+const fn identity(_file: &Metadata) -> (u64, u64) {
+    (0, 0)
 }
 
 impl HistorySettings {

@@ -434,8 +434,7 @@ fn each_kind_of_the_api_has_a_fault_and_its_fields() {
             "host_without_containers" => &["host", "tasks"],
             "metric_partial" | "metric_unknown" => &["metric", "service"],
             "no_agent" => &["port"],
-            "instance_twice" | "leader_changes" | "lease_unreachable" | "no_leader"
-            | "no_packet_samples" => &[],
+            "leader_changes" | "lease_unreachable" | "no_leader" | "no_packet_samples" => &[],
             "node_contested" => &["node", "senders"],
             "node_without_agent" => &["node", "tasks"],
             "sender_refused" => &["is_all", "line", "senders", "shared"],

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use elb::balancer::Balancer;
 use elb::config::{Config, ControlSettings};
+use elb::handle::Request;
+use elb::history::Source;
 use elb::hooks::{Call, HookSettings};
 use elb::leader::{Candidate, report};
 use elb::orchestrator::{
@@ -305,6 +307,38 @@ fn orders(writes: &[Write]) -> Vec<String> {
         .iter()
         .filter_map(|it| it.what.strip_prefix("order "));
     keys.map(str::to_owned).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_stop_over_the_api_survives_takeovers_until_it_ends() {
+    let set = |mode| Request::SetMode {
+        subject: None,
+        mode,
+        source: Source::Client(None),
+    };
+    let mut instances = Instances::new(&needy(), false);
+    instances.run(120).await;
+    let before = instances.store.record().journal;
+    assert!(!before.is_empty(), "orders in progress");
+    let leader = &mut instances.running[0].balancer;
+    leader.apply(&set(Mode::Off)).unwrap();
+    instances.run(4).await;
+    instances.running.remove(0);
+    instances.run(30).await;
+    assert!(instances.running[0].leads());
+    assert_eq!(instances.running[0].balancer.controller().mode(), Mode::Off);
+    assert_eq!(instances.writes_of("second"), []);
+    assert_eq!(
+        instances.store.record().journal,
+        format!("mode off\n{before}"),
+        "orders in progress are not lost"
+    );
+
+    let leader = &mut instances.running[0].balancer;
+    leader.apply(&set(Mode::Act)).unwrap();
+    instances.run(4).await;
+    assert!(!instances.store.record().journal.contains("mode"));
+    assert_eq!(instances.running[0].balancer.controller().mode(), Mode::Act);
 }
 
 #[tokio::test(start_paused = true)]

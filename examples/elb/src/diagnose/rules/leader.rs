@@ -23,9 +23,12 @@ pub(super) fn check(findings: &mut Findings, leader: &LeaderFacts) {
     let Some(uptime) = leader.uptime else {
         return findings.add(read_once(leader));
     };
-    let uptime = uptime.as_secs_f64();
     // Before the first answer of the store, the time of the last renewal is unknown.
-    let never = if status.term == 0 { uptime } else { 0.0 };
+    let never = if status.term == 0 {
+        uptime.as_secs_f64()
+    } else {
+        0.0
+    };
     let age = leader.view.renewed_age.unwrap_or(never);
     let (ago, term) = (duration(age), status.term);
     if age <= overdue {
@@ -51,14 +54,6 @@ pub(super) fn check(findings: &mut Findings, leader: &LeaderFacts) {
         let changes = leader.changes;
         let what = format!("the leader changed {changes} times in 10 minutes (term {term})");
         findings.add(kind::LEADER_CHANGES.of(ABOUT, what));
-    }
-    let is_holder = status.holder.as_deref() == Some(status.instance.as_str());
-    if is_holder && !status.is_leader && uptime > overdue {
-        let what = format!(
-            "another instance leads with the name {} of this one",
-            status.instance
-        );
-        findings.add(kind::INSTANCE_TWICE.of(ABOUT, what));
     }
 }
 
