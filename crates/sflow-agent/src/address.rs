@@ -55,7 +55,7 @@ impl FromStr for CollectorAddress {
             }
             None => {
                 let is_part =
-                    |it: char| !it.is_whitespace() && !it.is_control() && !":[]/@".contains(it);
+                    |it: char| !it.is_whitespace() && !it.is_control() && !":[]/@,;".contains(it);
                 !host.is_empty() && host.chars().all(is_part)
             }
         };

@@ -40,7 +40,8 @@ pub struct Settings {
         long = "collector",
         value_name = "HOST[:PORT]",
         required = true,
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = |text: &str| text.trim().parse::<CollectorAddress>()
     )]
     pub collectors: Vec<CollectorAddress>,
 

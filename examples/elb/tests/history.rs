@@ -290,6 +290,24 @@ fn removed_file_is_created_again_and_loses_no_new_record() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn second_elb_on_the_same_file_stores_nothing_until_the_first_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder);
+    let (first, _) = start(&settings);
+    let (second, _) = start(&settings);
+    let problem = second.health().problem.unwrap();
+    assert!(
+        problem.contains("another elb writes this file"),
+        "{problem}"
+    );
+    assert_eq!(first.health().problem, None);
+    drop((first, second));
+    let (third, _) = start(&settings);
+    assert_eq!(third.health().problem, None);
+}
+
+#[test]
 fn unusable_path_is_one_problem_and_ends_by_itself() {
     let folder = tempfile::tempdir().unwrap();
     let mut settings = settings(&folder);

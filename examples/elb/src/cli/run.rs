@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
-use sflow_autoscale::leader::Election;
+use sflow_autoscale::leader::{Election, Permit as _};
 use sflow_autoscale::node_pools::instance;
 use sflow_collector::udp::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
 use sflow_metrics::Timestamp;
@@ -215,8 +215,9 @@ async fn balance(
             );
         }
     }
-    let leads = |candidate: &Candidate| candidate.permit().leadership().is_leader;
-    if let Some(candidate) = candidate.filter(leads) {
+    if let Some(candidate) = candidate
+        && candidate.permit().leadership().is_leader
+    {
         release(candidate, has_change_ended && has_answered).await;
     }
     receiving.abort();

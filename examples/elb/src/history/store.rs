@@ -53,6 +53,9 @@ pub enum StoreError {
     /// The file is not a history of this version, or is damaged.
     #[error("{0}")]
     Damaged(String),
+    /// Another process writes the file.
+    #[error("another elb writes this file; configure another path for each")]
+    InUse,
     /// The file was removed or replaced while it was open.
     #[error("the file was removed or replaced")]
     Removed,
@@ -81,7 +84,7 @@ impl StoreError {
                     Some(DatabaseCorrupt | NotADatabase)
                 )
             }
-            Self::Removed | Self::Io(_) => false,
+            Self::InUse | Self::Removed | Self::Io(_) => false,
         }
     }
 }
@@ -93,13 +96,15 @@ pub(super) struct Store {
     settings: HistorySettings,
     /// Device and number of the file.
     file: (u64, u64),
+    _lock: Lock,
 }
 
 impl Store {
     /// Opens or creates the file. A damaged file is renamed and a new one created.
     pub(super) fn open(settings: &HistorySettings, now: Timestamp) -> Result<Self, StoreError> {
         let path = &settings.path;
-        match Self::try_open(settings) {
+        let opened = Self::try_open(settings, lock(path)?);
+        match opened {
             Err(error) if error.is_damage() => {
                 let time = unix(now);
                 let aside = |path: &Path| {
@@ -115,13 +120,13 @@ impl Store {
                     "{path}: {error}; renamed to {}, a new history begins",
                     aside.display()
                 );
-                Self::try_open(settings)
+                Self::try_open(settings, lock(&settings.path)?)
             }
             opened => opened,
         }
     }
 
-    fn try_open(settings: &HistorySettings) -> Result<Self, StoreError> {
+    fn try_open(settings: &HistorySettings, lock: Lock) -> Result<Self, StoreError> {
         let path = &settings.path;
         if fs::metadata(path).is_ok_and(|it| !it.is_file()) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file").into());
@@ -155,6 +160,7 @@ impl Store {
             database,
             settings: settings.clone(),
             file: identity(&file),
+            _lock: lock,
         };
         let transaction = store.database.transaction()?;
         store.settings.free_space(&transaction, 0)?;
@@ -349,6 +355,34 @@ impl HistorySettings {
             }
         }
     }
+}
+
+/// Kept while a process writes the file. A separate file, because SQLite's own locks of a file end when
+/// any descriptor of it is closed.
+#[cfg(target_os = "linux")]
+type Lock = nix::fcntl::Flock<fs::File>;
+#[cfg(not(target_os = "linux"))]
+type Lock = ();
+
+#[cfg(target_os = "linux")]
+fn lock(path: &Path) -> Result<Lock, StoreError> {
+    use nix::errno::Errno;
+    use nix::fcntl::{Flock, FlockArg};
+
+    let mut name = path.as_os_str().to_owned();
+    name.push("-lock");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(MODE);
+    let locked = Flock::lock(options.open(name)?, FlockArg::LockExclusiveNonblock);
+    locked.map_err(|(_, error)| match error {
+        Errno::EWOULDBLOCK => StoreError::InUse,
+        error => io::Error::from(error).into(),
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn lock(_: &Path) -> Result<Lock, StoreError> {
+    Ok(())
 }
 
 /// The journal of a database.

@@ -217,10 +217,15 @@ impl Health {
     fn fail(&mut self, settings: &HistorySettings, error: &StoreError) {
         let path = settings.path.display();
         self.errors += 1;
+        let remedy = match error {
+            StoreError::InUse => "",
+            _ => {
+                " Check that its directory exists, that elb may write there, and that the disk has space; \
+                 then it continues by itself."
+            }
+        };
         self.problem = Some(format!(
-            "the history cannot be stored in {path}: {error}. Check that its directory exists, that \
-             elb may write there, and that the disk has space; then it continues by itself. \
-             Services are scaled as before"
+            "the history cannot be stored in {path}: {error}.{remedy} Services are scaled as before"
         ));
     }
 }
@@ -270,6 +275,7 @@ impl Worker {
             }
             queue.health.size = self.store.as_ref().map_or(0, Store::size);
             if is_last {
+                self.store = None;
                 queue.has_ended = true;
                 self.shared.changed.notify_all();
                 return;

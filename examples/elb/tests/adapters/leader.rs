@@ -15,7 +15,7 @@ use crate::nodes::node;
 #[test]
 fn election_is_off_by_default_and_has_settings() {
     let leader = Config::from_toml("").unwrap().leader;
-    assert_eq!(leader, Leader::default());
+    assert_eq!(leader, Leader::disabled());
     assert!(!leader.enabled);
     let text = "[leader]\nenabled = true\nname = \"shop.lease_2\"\naddress = \"https://elb1:8443/\"\n\
                 lease = \"60s\"\nrenew = \"10s\"\ndeadline = \"30s\"\ntimeout = \"8s\"\n";
