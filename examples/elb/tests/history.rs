@@ -106,7 +106,7 @@ async fn run(balancer: &mut Balancer<SimulatedCluster>, from: Timestamp, seconds
 }
 
 #[tokio::test]
-async fn restart_shows_past_decisions_and_charts_with_a_gap() {
+async fn restart_shows_stored_decisions_and_charts_with_a_gap() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(&folder);
     let start = now() - Duration::from_secs(1_000);

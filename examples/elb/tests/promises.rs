@@ -45,7 +45,7 @@ fn every_fault_has_a_row_and_every_row_a_test() {
     }
     let all = (1..=30).map(|number| format!("T{number}"));
     let all = all.chain((1..=29).map(|number| format!("D{number}")));
-    let all = all.chain((1..=10).map(|number| format!("S{number}")));
+    let all = all.chain((1..=11).map(|number| format!("S{number}")));
     let all = all.chain((1..=12).map(|number| format!("P{number}")));
     let all = all.chain((1..=8).map(|number| format!("N{number}")));
     assert_eq!(faults, all.collect());

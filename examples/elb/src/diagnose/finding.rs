@@ -133,8 +133,8 @@ impl fmt::Display for Finding {
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
-    /// Kinds of findings about missing or unusable data and leadership, which the API, the page and the metrics of a
-    /// running loop contain.
+    /// Kinds of findings about missing or unusable data and leadership, which the API, the page and the
+    /// metrics of a running loop contain.
     pub fn incomplete_kinds() -> impl Iterator<Item = &'static str> {
         INCOMPLETE.iter().map(|kind| kind.name)
     }

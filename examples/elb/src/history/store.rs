@@ -180,7 +180,8 @@ impl Store {
         Ok(store)
     }
 
-    /// Reads what the status shows again: `interval` is the time between two rounds.
+    /// Marks the history as open, and reads what the status shows again. `interval` is the time between
+    /// two rounds.
     pub(super) fn restored(
         &self,
         now: Timestamp,
@@ -193,7 +194,7 @@ impl Store {
             .iter()
             .filter_map(|(_, it)| serde_json::from_str(it).ok());
         Ok(Restored {
-            last: self.last()?,
+            last: self.begin()?,
             decisions: decisions.collect(),
             modes: self.modes()?,
             inputs: inputs(&self.database, since, now)?,
@@ -201,7 +202,7 @@ impl Store {
     }
 
     /// Marks the history as open, and returns the number from which decisions continue.
-    fn last(&self) -> Result<u64, StoreError> {
+    fn begin(&self) -> Result<u64, StoreError> {
         let run = "SELECT is_open, last FROM run";
         let (is_open, last): (bool, u64) = self
             .database
@@ -224,7 +225,7 @@ impl Store {
     fn modes(&self) -> Result<BTreeMap<Option<Subject>, Mode>, StoreError> {
         let mut statement = self
             .database
-            .prepare("SELECT kind, subject, mode FROM mode")?;
+            .prepare("SELECT kind, subject, mode FROM mode ORDER BY rowid")?;
         let mut rows = statement.query([])?;
         let mut modes = BTreeMap::new();
         while let Some(row) = rows.next()? {
