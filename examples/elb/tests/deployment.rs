@@ -83,7 +83,8 @@ fn readme_explains_exactly_the_existing_keys() {
 fn readme_states_correct_defaults() {
     let text = "[[service]]\nname = \"a\"\n[service.policy]\n\
                 metric = [{ name = \"vir_cpu_cores\", target = 1 }]\n";
-    let ours = Config::from_toml(text).unwrap();
+    // Without the table [leader], there is no election.
+    let ours = Config::from_toml(&format!("[leader]\n{text}")).unwrap();
     let stated = format!(
         "[collector]\n{}[http]\n{}[docker]\n{}[leader]\n{}[control]\n{}{text}{}[service.policy.saturation]\n{}",
         stated("[collector]"),

@@ -216,6 +216,71 @@ async fn modes_are_stored_with_their_source_once_per_change() {
     assert_eq!(changes, expected);
 }
 
+/// A history with three decisions that is then changed by these statements.
+fn changed(statements: &str) -> (TempDir, HistorySettings) {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder);
+    let (writer, _) = start(&settings);
+    let entries = [1, 2, 3].map(|id| entry(id, "web", now()));
+    writer.record_round(&entries, std::iter::empty());
+    drop(writer);
+    let database = rusqlite::Connection::open(&settings.path).unwrap();
+    database.execute_batch(statements).unwrap();
+    (folder, settings)
+}
+
+#[test]
+fn file_with_other_tables_triggers_or_numbers_is_renamed() {
+    for statements in [
+        "CREATE TRIGGER t AFTER DELETE ON decision BEGIN INSERT INTO decision VALUES (1, '', ''); END",
+        "DROP TABLE mode; CREATE VIEW mode AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+            SELECT i AS time, 'service' AS kind, 'web' AS subject, 'act' AS mode, '' AS source FROM n",
+        "ALTER TABLE decision RENAME COLUMN entry TO entri",
+        "DROP TABLE run",
+        "DELETE FROM run",
+        "UPDATE run SET last = 9223372036854775807",
+    ] {
+        let (_folder, settings) = changed(statements);
+        let (writer, restored) = start(&settings);
+        assert_eq!(restored.decisions.len(), 0, "{statements}");
+        assert_eq!(writer.health().problem, None, "{statements}");
+    }
+}
+
+#[test]
+fn damaged_rows_are_skipped() {
+    for statements in [
+        "UPDATE decision SET entry = CAST(x'ff' AS TEXT) WHERE rowid = 2",
+        "UPDATE decision SET entry = x'00' WHERE rowid = 2",
+        "UPDATE decision SET entry = '{}' WHERE rowid = 2",
+        "INSERT INTO mode VALUES (1, 1.5, x'ff', 'act', '')",
+        "INSERT INTO observation VALUES (1, 'text')",
+    ] {
+        let (_folder, settings) = changed(statements);
+        let (writer, restored) = start(&settings);
+        assert!(restored.decisions.len() >= 2, "{statements}");
+        assert_eq!(restored.last, 3, "{statements}");
+        assert_eq!(writer.health().problem, None, "{statements}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn link_is_refused_and_its_target_not_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder);
+    let target = folder.path().join("target");
+    fs::write(&target, "text").unwrap();
+    fs::set_permissions(&target, Permissions::from_mode(0o644)).unwrap();
+    std::os::unix::fs::symlink(&target, &settings.path).unwrap();
+    let (writer, _) = start(&settings);
+    let problem = writer.health().problem.unwrap();
+    assert!(problem.contains("not a regular file"), "{problem}");
+    assert_eq!(fs::read(&target).unwrap(), b"text");
+    let mode = fs::metadata(&target).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o644);
+}
+
 #[test]
 fn damaged_files_are_renamed_and_a_new_history_begins() {
     let whole = {

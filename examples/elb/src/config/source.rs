@@ -11,7 +11,14 @@ use super::error::{ConfigError, Invalid, LONGEST, MOST_ERRORS, Place, message};
 use crate::format::shortened;
 
 /// Keys whose values are secrets or may contain some.
-const SECRETS: [&str; 5] = ["token", "url", "arguments", "program", "endpoints"];
+const SECRETS: [&str; 6] = [
+    "address",
+    "arguments",
+    "endpoints",
+    "program",
+    "token",
+    "url",
+];
 
 /// A key of a file.
 #[derive(Debug)]

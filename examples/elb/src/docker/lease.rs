@@ -11,12 +11,16 @@ use engine::{Answer, EndpointError, or_default};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sflow_autoscale::leader::{LeaseError, LeaseStore, Record, StoredRecord};
+use untrusted::shortened;
 
 use super::failure::Failure;
 use super::{Docker, Get, Object, Settings};
 
 /// The contents of a new config, in base64: that its labels are the lease, and not to remove it.
 const DATA: &str = "VGhlIGxlYXNlIG9mIHRoZSBsZWFkZXIgb2YgZWxiLCBpbiB0aGUgbGFiZWxzLiBEbyBub3QgcmVtb3ZlIGl0IHdoaWxlIGVsYiBydW5zLgo=";
+
+/// Maximum length of the name and the address of a leader, in characters: others can write the lease.
+const LONGEST: usize = 300;
 
 /// The lease in a config object of a swarm.
 ///
@@ -152,9 +156,10 @@ fn record(mut labels: BTreeMap<String, String>) -> Result<Record, &'static str> 
         number.ok_or(label)
     };
     let (term, renewed) = (number("term")?, number("renewed")?);
+    let short = |text: String| shortened(&text, LONGEST);
     Ok(Record {
-        holder: labels.remove("holder").ok_or("holder")?,
-        address: labels.remove("address").unwrap_or_default(),
+        holder: labels.remove("holder").map(short).ok_or("holder")?,
+        address: labels.remove("address").map(short).unwrap_or_default(),
         term,
         renewed,
         journal: labels.remove("journal").unwrap_or_default(),

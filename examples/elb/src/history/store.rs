@@ -44,8 +44,10 @@ const BUSY: Duration = Duration::from_millis(500);
 const UNSTORED: u64 = 10_000;
 /// Maximum number of observations that are read at the start.
 const MOST_INPUTS: usize = 200_000;
-/// Maximum size of the observations of one row.
-const MOST_BYTES: u64 = 32 << 20;
+/// Maximum size of the observations that are read at the start.
+const MOST_BYTES: u64 = 256 << 20;
+/// Maximum number of a decision.
+const MAX_NUMBER: i64 = 1 << 52;
 
 /// Why a history cannot be read or written.
 #[derive(Debug, Error)]
@@ -128,7 +130,8 @@ impl Store {
 
     fn try_open(settings: &HistorySettings, lock: Lock) -> Result<Self, StoreError> {
         let path = &settings.path;
-        if fs::metadata(path).is_ok_and(|it| !it.is_file()) {
+        // A link could lead to a file of another program.
+        if fs::symlink_metadata(path).is_ok_and(|it| !it.is_file()) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file").into());
         }
         let mut options = OpenOptions::new();
@@ -136,10 +139,6 @@ impl Store {
         #[cfg(unix)]
         options.mode(MODE);
         let file = options.open(path)?.metadata()?;
-        #[cfg(unix)]
-        if file.mode() & 0o777 != MODE {
-            fs::set_permissions(path, fs::Permissions::from_mode(MODE))?;
-        }
         let is_new = file.len() == 0;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let database = Connection::open_with_flags(path, flags)?;
@@ -156,6 +155,10 @@ impl Store {
             database.execute_batch(&create)?;
         }
         check(&database)?;
+        #[cfg(unix)]
+        if file.mode() & 0o777 != MODE {
+            fs::set_permissions(path, fs::Permissions::from_mode(MODE))?;
+        }
         let mut store = Self {
             database,
             settings: settings.clone(),
@@ -229,13 +232,19 @@ impl Store {
         let mut rows = statement.query([])?;
         let mut modes = BTreeMap::new();
         while let Some(row) = rows.next()? {
-            let kind: Option<String> = row.get(0)?;
-            let name: Option<String> = row.get(1)?;
+            // Damaged rows are skipped.
+            let (Ok(kind), Ok(name), Ok(mode)) = (
+                row.get::<_, Option<String>>(0),
+                row.get::<_, Option<String>>(1),
+                row.get(2),
+            ) else {
+                continue;
+            };
             let subject = name.map(|name| match kind.as_deref() {
                 Some("pool") => Subject::pool(name),
                 _ => Subject::service(name),
             });
-            if let Ok(mode) = serde_json::from_value(Value::String(row.get(2)?)) {
+            if let Ok(mode) = serde_json::from_value(Value::String(mode)) {
                 modes.insert(subject, mode);
             }
         }
@@ -413,10 +422,31 @@ fn check(database: &Connection) -> Result<(), StoreError> {
         return Err(StoreError::Damaged(problem));
     }
     let found: String = database.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    match found.as_str() {
-        "ok" => Ok(()),
-        _ => Err(StoreError::Damaged(format!("damaged: {found}"))),
+    if found != "ok" {
+        return Err(StoreError::Damaged(format!("damaged: {found}")));
     }
+    let expected = Connection::open_in_memory()?;
+    expected.execute_batch(TABLES)?;
+    if schema(database)? != schema(&expected)? {
+        return Err(StoreError::Damaged(
+            "damaged: it has other tables".to_owned(),
+        ));
+    }
+    let last = database.query_row("SELECT last FROM run", [], |row| row.get::<_, i64>(0));
+    match last {
+        Ok(0..=MAX_NUMBER) => Ok(()),
+        _ => Err(StoreError::Damaged(
+            "damaged: the number of the last decision is missing or too large".to_owned(),
+        )),
+    }
+}
+
+/// Everything that a database defines: also views and triggers, which would run with each statement.
+fn schema(database: &Connection) -> rusqlite::Result<Vec<(String, String, Option<String>)>> {
+    let mut statement =
+        database.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    rows.collect()
 }
 
 /// The newest decisions since a time, about one subject or all, newest first: time and JSON.
@@ -430,10 +460,15 @@ fn decisions(
         "SELECT time, entry FROM decision WHERE time >= ?1 AND (?2 IS NULL OR subject = ?2)
          ORDER BY rowid DESC LIMIT ?3",
     )?;
-    let rows = statement.query_map(params![nanos(since), name, limit], |row| {
-        Ok((row.get(0)?, row.get(1)?))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut rows = statement.query(params![nanos(since), name, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        // Damaged rows are skipped.
+        if let (Ok(time), Ok(entry)) = (row.get(0), row.get(1)) {
+            found.push((time, entry));
+        }
+    }
+    Ok(found)
 }
 
 /// Observations since a time and before another one, oldest first; of too many the newest.
@@ -447,14 +482,20 @@ fn inputs(
     )?;
     let mut rows = statement.query([nanos(since), nanos(until)])?;
     let mut found = Vec::new();
+    let mut left = MOST_BYTES;
     while let Some(row) = rows.next()? {
-        if found.len() >= MOST_INPUTS {
+        if found.len() >= MOST_INPUTS || left == 0 {
             break;
         }
-        let records: Vec<u8> = row.get(0)?;
+        // Damaged rows are skipped.
+        let Ok(records) = row.get::<_, Vec<u8>>(0) else {
+            continue;
+        };
         let mut lines = String::new();
-        let records = ZlibDecoder::new(records.as_slice());
-        if records.take(MOST_BYTES).read_to_string(&mut lines).is_ok() {
+        let mut records = ZlibDecoder::new(records.as_slice()).take(left);
+        let is_text = records.read_to_string(&mut lines).is_ok();
+        left = records.limit();
+        if is_text {
             let lines = lines.lines().rev();
             found.extend(lines.filter_map(|it| serde_json::from_str::<RoundInput>(it).ok()));
         }

@@ -23,7 +23,8 @@ use sflow_autoscale::observe::ContainerView;
 /// Maximum length of the history.
 const HOUR: Duration = Duration::from_secs(3_600);
 /// Duration of a mode that was set through the API.
-const LASTS: &str = "until elb is restarted, the configuration changes or another instance leads";
+const LASTS: &str = "until elb is restarted or the configuration changes; if instances elect a leader, \
+                     also until another one leads, except off for all";
 
 /// Status of all services.
 #[derive(Serialize, ToSchema)]
