@@ -1,15 +1,13 @@
 //! Receives sFlow datagrams from UDP sockets and reads them from capture files.
 //!
 #![cfg_attr(
-    all(feature = "capture", feature = "stream", feature = "kafka"),
+    all(feature = "capture", feature = "stream"),
     doc = include_str!("../README.md")
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "capture")]
 pub mod capture;
-#[cfg(feature = "kafka")]
-pub mod kafka;
 mod protocol;
 mod received;
 pub mod replay;

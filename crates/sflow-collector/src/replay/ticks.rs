@@ -80,8 +80,6 @@ impl Ticks {
 mod tests {
     use super::*;
 
-    const NONE: [u64; 0] = [];
-
     fn at(seconds: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
     }
@@ -98,7 +96,7 @@ mod tests {
     #[test]
     fn gap_of_centuries_has_few_ticks_and_keeps_grid() {
         let mut ticks = Ticks::new(Duration::from_secs(10));
-        assert_eq!(all(&mut ticks, at(1_000)), NONE);
+        assert_eq!(all(&mut ticks, at(1_000)), []);
         assert_eq!(all(&mut ticks, at(1_029)), [1_010, 1_020]);
         for far in [u64::from(u32::MAX), 1 << 40] {
             let seen = all(&mut ticks, at(far));
@@ -113,10 +111,10 @@ mod tests {
         let mut ticks = Ticks::new(Duration::from_secs(10));
         all(&mut ticks, at(1_000));
         all(&mut ticks, at(1 << 40));
-        assert_eq!(all(&mut ticks, at(2_000)), NONE);
+        assert_eq!(all(&mut ticks, at(2_000)), []);
         assert_eq!(all(&mut ticks, at(2_025)), [2_010, 2_020]);
         // Reordered datagrams are not a step.
-        assert_eq!(all(&mut ticks, at(2_024)), NONE);
+        assert_eq!(all(&mut ticks, at(2_024)), []);
         assert_eq!(all(&mut ticks, at(2_030)), [2_030]);
     }
 
@@ -126,7 +124,7 @@ mod tests {
         all(&mut ticks, at(1));
         assert_eq!(all(&mut ticks, at(2)).len(), 200);
         let mut ticks = Ticks::new(Duration::MAX);
-        assert_eq!(all(&mut ticks, at(1)), NONE);
-        assert_eq!(all(&mut ticks, at(1 << 40)), NONE);
+        assert_eq!(all(&mut ticks, at(1)), []);
+        assert_eq!(all(&mut ticks, at(1 << 40)), []);
     }
 }
