@@ -62,7 +62,7 @@ fn t11_stale_agent_is_reported_and_service_keeps_size() {
         );
         let (status, text) = balancer.get_text("/readyz");
         assert!(
-            status == 200 && text.contains("2 agents report, 1 are silent"),
+            status == 200 && text.contains("2 of 3 agents report, the others are silent"),
             "{text}"
         );
         throughout(seconds(8), || assert_eq!(web.replicas(), 3));
