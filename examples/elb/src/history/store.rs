@@ -105,6 +105,10 @@ impl Store {
     /// Opens or creates the file. A damaged file is renamed and a new one created.
     pub(super) fn open(settings: &HistorySettings, now: Timestamp) -> Result<Self, StoreError> {
         let path = &settings.path;
+        // A link could lead to a file of another program.
+        if fs::symlink_metadata(path).is_ok_and(|it| !it.is_file()) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file").into());
+        }
         let opened = Self::try_open(settings, lock(path)?);
         match opened {
             Err(error) if error.is_damage() => {
@@ -130,10 +134,6 @@ impl Store {
 
     fn try_open(settings: &HistorySettings, lock: Lock) -> Result<Self, StoreError> {
         let path = &settings.path;
-        // A link could lead to a file of another program.
-        if fs::symlink_metadata(path).is_ok_and(|it| !it.is_file()) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file").into());
-        }
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]

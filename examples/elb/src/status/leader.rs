@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use axum::http::Uri;
 use serde::Serialize;
 use sflow_metrics::Timestamp;
 use utoipa::ToSchema;
 
 use super::LoopStatus;
+use crate::config;
 use crate::format::{duration, shortened};
 
 /// The leadership as known to this instance, if several instances elect a leader. Times are those of
@@ -58,12 +58,8 @@ impl LeaderView {
 
     /// The address, if a page may link to it: an http or https URL without user information.
     pub fn link(&self) -> Option<&str> {
-        let address = self.status.address.as_deref()?;
-        let url: Uri = address.parse().ok()?;
-        let is_web = matches!(url.scheme_str(), Some("http" | "https"));
-        let is_plain = address.bytes().all(|byte| byte.is_ascii_graphic());
-        let authority = url.authority()?.as_str();
-        (is_web && is_plain && !authority.contains('@')).then_some(address)
+        let address = self.status.address.as_deref();
+        address.filter(|address| config::Leader::check_address(address).is_ok())
     }
 
     /// The leader's name and address.
@@ -76,7 +72,7 @@ impl LeaderView {
     }
 
     /// The leader or the lack of one, as a sentence.
-    pub fn words(&self) -> String {
+    pub fn sentence(&self) -> String {
         let LeaderStatus {
             is_leader,
             term,

@@ -238,14 +238,14 @@ fn leader(site: &Site) -> Option<Condition> {
     let diagnosis = site.diagnosis();
     let mut incomplete = diagnosis.incomplete.iter();
     let finding = incomplete.find(|finding| finding.is_no_leader());
-    let mut words = finding.map_or_else(|| leader.words(), Finding::sentences);
+    let mut text = finding.map_or_else(|| leader.sentence(), Finding::sentences);
     if let (None, Some(error)) = (finding, &leader.status.error) {
-        words = format!("{words} The lease cannot be read or written: {error}.");
+        text = format!("{text} The lease cannot be read or written: {error}.");
     }
     let is_met = finding.is_none() && leader.status.term > 0;
     leader
         .election
-        .then(|| Condition::new("leader", is_met, words))
+        .then(|| Condition::new("leader", is_met, text))
 }
 
 fn count_of(number: usize) -> String {
